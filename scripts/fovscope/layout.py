@@ -1,0 +1,66 @@
+"""Where everything lies on disk: all paths of a study, made in this one place.
+
+Paths are templates with the wildcards ``{dataset} {backbone} {beta} {seed}``. A job writes
+each of its outputs whole or not at all.
+"""
+
+from __future__ import annotations
+
+STAGES = ("source", "transferred", "finetuned")
+"""As trained; source encoder on the target; encoder after unsupervised fine-tuning there."""
+
+
+class Paths:
+    """Path templates of one study.
+
+    Parameters
+    ----------
+    root : str
+        Folder of the study.
+    source : str
+        Name of the source data set.
+    """
+
+    def __init__(self, root: str, source: str) -> None:
+        model = "{backbone}/beta{beta}/seed{seed}"
+        models = f"{root}/models/{model}"
+        latents = f"{root}/latents/{model}"
+        self.root = root
+        self.config = f"{root}/config.yaml"
+
+        self.manifest = f"{root}/data/{{dataset}}/manifest.parquet"
+        self.data_info = f"{root}/data/{{dataset}}/manifest.json"
+        self.design = f"{root}/data/{source}/design.parquet"
+        self.design_info = f"{root}/data/{source}/manifest.json"
+
+        self.features = f"{root}/features/{{dataset}}/{{backbone}}/manifest.json"
+        self.source_features = f"{root}/features/{source}/{{backbone}}/manifest.json"
+
+        self.source_model = f"{models}/source.safetensors"
+        self.source_model_info = f"{models}/source.json"
+        self.tuned_model = f"{models}/{{dataset}}.safetensors"
+        self.tuned_model_info = f"{models}/{{dataset}}.json"
+
+        self.source_latents = f"{latents}/source/{source}.parquet"
+        self.transferred_latents = f"{latents}/transferred/{{dataset}}.parquet"
+        self.tuned_latents = f"{latents}/finetuned/{{dataset}}.parquet"
+        self.tuned_source_latents = f"{latents}/finetuned/{{dataset}}.{source}.parquet"
+
+        self.source_scores = f"{root}/scores/{model}/{source}.parquet"
+        self.scores = f"{root}/scores/{model}/{{dataset}}.parquet"
+        self.baseline_scores = f"{root}/scores/{{backbone}}/baselines/{{dataset}}.parquet"
+        self.reference_scores = f"{root}/scores/references/{{dataset}}.parquet"
+
+    def table(self, name: str) -> dict[str, str]:
+        """Return the files of a table by format."""
+        return {
+            kind: f"{self.root}/tables/{name}.{kind}" for kind in ("parquet", "csv", "md", "tex")
+        }
+
+    def log(self, rule: str, job: str = "job") -> str:
+        """Return the log file of a rule's job; `job` is a template of its wildcards."""
+        return f"{self.root}/logs/{rule}/{job}.log"
+
+    def benchmark(self, rule: str, job: str = "job") -> str:
+        """Return the file where Snakemake notes time and memory of a rule's job."""
+        return f"{self.root}/benchmarks/{rule}/{job}.tsv"

@@ -1,0 +1,89 @@
+"""Digests, versions and whole-or-nothing files.
+
+A file that fovscope writes is complete or absent: it is written under a temporary name in
+the same folder, flushed to the disk, and renamed. A digest is SHA-256 in hexadecimal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import fovscope
+
+_PACKAGES = ("numpy", "pandas", "scikit-learn", "timm", "torch", "xgboost", "zarr")
+
+
+def digest_bytes(data: bytes | memoryview) -> str:
+    """Return the SHA-256 of `data`."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_file(path: str | os.PathLike) -> str:
+    """Return the SHA-256 of a file's content."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_json(value: Any) -> str:  # noqa: ANN401
+    """Return the SHA-256 of a JSON-like value, whatever the order of its keys."""
+    return digest_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of fovscope, Python and the packages that make the numbers."""
+    found = {"fovscope": fovscope.__version__, "python": platform.python_version()}
+    return found | {name: version(name) for name in _PACKAGES}
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path in the folder of `path`; rename it to `path` on success.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written or the disk is full; `path` is then as before.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _flush(temporary)
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; results are shared
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:  # noqa: ANN401
+    """Write `value` as indented JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike) -> Any:  # noqa: ANN401
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text("utf-8"))
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
