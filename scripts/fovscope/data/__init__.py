@@ -1,0 +1,1 @@
+"""Data sets: folders and manifests, splits, and the two generated ones."""

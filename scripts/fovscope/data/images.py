@@ -1,0 +1,399 @@
+"""Reading image files, and bringing them to the one canvas that a network sees.
+
+Every image is treated alike (method, section 2): scaled to 8 bit, masked where asked, centred on
+a square canvas of the data set's background value, then resized with antialiasing. Nothing
+depends on the class or on the other images.
+
+Pixels are taken as they are stored: an EXIF or TIFF orientation is not applied, because masks
+carry none and would no longer lie on their images.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import tifffile
+from PIL import ExifTags, Image
+
+from fovscope import FovscopeError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+
+Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
+
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
+"""Pillow keeps the first of two bytes; read with the other byte order, it keeps the second."""
+
+
+class DataError(FovscopeError):
+    """Images or tables that cannot be used; the message says which, why and what to do."""
+
+
+# One file ---------------------------------------------------------------------------------
+
+
+def decode(data: bytes, path: Path) -> np.ndarray:
+    """Return the samples of an image file as they are stored.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of the file.
+    path : Path
+        Its name, for error messages.
+
+    Returns
+    -------
+    ndarray, shape (height, width, channels)
+        Grey, grey and alpha, RGB, or RGB and alpha; uint8, uint16, float, or other integers.
+        Images of 8 bit and less come as 8-bit RGB, with alpha where they are transparent.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, has several pages, or is none of these.
+    """
+    try:
+        if data[:4] in _TIFF_SIGNATURES:
+            samples = _decode_tiff(data)
+        else:
+            with Image.open(io.BytesIO(data)) as image:
+                wide = image.format == "PNG" and image.mode in ("RGB", "RGBA", "LA")
+                samples = _decode_colour_png(image, data) if wide else _pillow_samples(image)
+    except Exception as error:  # damaged bytes end in any kind of error, in Pillow as in tifffile
+        raise DataError(f"{path}: {_reason(error)}") from error
+    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+        raise DataError(f"{path}: holds values that are not finite")
+    return np.atleast_3d(samples)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "is not an image, or is damaged"
+    return str(error) or type(error).__name__
+
+
+def _pillow_samples(image: Image.Image) -> np.ndarray:
+    """Return the samples of what Pillow holds without loss."""
+    # Pillow would turn TIFF images, and only those, by their orientation tag.
+    image.getexif().pop(ExifTags.Base.Orientation, None)
+    if image.mode.startswith(("I", "F")):
+        samples = np.asarray(image)
+        return samples.astype(samples.dtype.newbyteorder("="))
+    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+
+
+def _decode_colour_png(image: Image.Image, data: bytes) -> np.ndarray:
+    """Return the samples of a colour PNG, of which Pillow by itself keeps only 8 bit."""
+    stored_as = image.tile[0].args
+    if stored_as == "LA;16B":  # four bytes a pixel, like 8-bit RGBA
+        image.tile = [image.tile[0]._replace(args="RGBA")]
+        return np.asarray(image).view(">u2").astype(np.uint16)
+    if stored_as not in _LOW_BYTES:
+        return _pillow_samples(image)
+    with Image.open(io.BytesIO(data)) as again:
+        again.tile = [again.tile[0]._replace(args=_LOW_BYTES[stored_as])]
+        return np.asarray(image).astype(np.uint16) << 8 | np.asarray(again)
+
+
+def _decode_tiff(data: bytes) -> np.ndarray:
+    """Return the samples of a TIFF file with one page."""
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        if len(tiff.pages) > 1:
+            raise DataError(f"has {len(tiff.pages)} pages; save each page as one image")
+        page = tiff.pages[0]
+        lossless_grey = page.samplesperpixel == 1 and page.dtype in (np.uint16, np.float32)
+        if page.bitspersample <= 8 or lossless_grey:
+            with Image.open(io.BytesIO(data)) as image:
+                samples = _pillow_samples(image)
+        else:
+            samples = _wide_tiff_samples(page)
+        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and samples.dtype == np.uint16:
+            samples = ~samples  # Pillow turns the grey scale round for 8 bit only
+        return samples
+
+
+def _wide_tiff_samples(page: tifffile.TiffPage) -> np.ndarray:
+    alpha = (tifffile.EXTRASAMPLE.UNASSALPHA,)
+    colours = page.samplesperpixel - len(page.extrasamples)
+    if colours not in (1, 3) or tuple(page.extrasamples) not in ((), alpha):
+        raise DataError(
+            f"has {page.samplesperpixel} channels that are neither grey nor RGB "
+            "(with or without unassociated alpha)"
+        )
+    samples = page.asarray()
+    return np.moveaxis(samples, 0, -1) if page.axes == "SYX" else samples
+
+
+def _full_scale(dtype: np.dtype) -> float | None:
+    """Return the largest value that a pixel type is meant to hold, if there is a usual one."""
+    if dtype.kind == "f":
+        return 1.0
+    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(dtype)
+
+
+def _without_alpha(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    if samples.shape[2] in (2, 4):
+        return samples[..., :-1], samples[..., -1:]
+    return samples, None
+
+
+def to_8bit(
+    samples: np.ndarray, path: Path, *, background: int = 0, white_level: float | None = None
+) -> np.ndarray:
+    """Return samples as 8-bit RGB; transparent ones are laid over the background.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (height, width, channels)
+        What `decode` returned.
+    path : Path
+        Name of the file, for error messages.
+    background : int
+        Grey value (0-255) behind transparent pixels.
+    white_level : float, optional
+        Sample value shown as 255; by default 255 for 8-bit, 65535 for 16-bit, 1 for float files.
+        Alpha is always relative to the full range of the type.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        ``samples / white_level * 255``, clipped and rounded.
+
+    Raises
+    ------
+    DataError
+        If the pixel type has no usual white level and none is given.
+    """
+    full_scale = _full_scale(samples.dtype)
+    white = white_level or full_scale
+    if white is None:
+        raise DataError(f"{path}: {samples.dtype} pixels have no usual white; set 'white_level'")
+    shown, alpha = _without_alpha(samples)
+    if white != 255 or shown.dtype != np.uint8:
+        shown = np.clip(shown / white * 255.0, 0, 255)
+    if alpha is not None:
+        opacity = alpha / (full_scale or white)
+        shown = shown * opacity + background * (1 - opacity)
+    shown = np.rint(shown).astype(np.uint8) if shown.dtype != np.uint8 else shown
+    return np.ascontiguousarray(np.broadcast_to(shown, (*shown.shape[:2], 3)))
+
+
+def read_image(path: Path, *, background: int = 0, white_level: float | None = None) -> np.ndarray:
+    """Return the image in a file as 8-bit RGB.
+
+    Parameters
+    ----------
+    path : Path
+        PNG, JPEG, TIFF (one page) or BMP file: grey, RGB or palette, with or without alpha, of
+        1, 8 or 16 bit; TIFF also in floating point.
+    background, white_level
+        As in `to_8bit`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+
+    Raises
+    ------
+    DataError
+        If the file is damaged or of another kind.
+    FileNotFoundError
+        If there is no such file.
+    """
+    samples = decode(path.read_bytes(), path)
+    return to_8bit(samples, path, background=background, white_level=white_level)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Return the mask in a file: what is not zero (in a palette: not black) is the object.
+
+    Parameters
+    ----------
+    path : Path
+        Image file as in `read_image`; its alpha is ignored.
+
+    Returns
+    -------
+    ndarray of bool, shape (height, width)
+    """
+    colours, _ = _without_alpha(decode(path.read_bytes(), path))
+    return colours.any(axis=2)
+
+
+# From image to network input ------------------------------------------------------------
+
+
+def apply_mask(image: np.ndarray, mask: np.ndarray, background: int) -> np.ndarray:
+    """Return `image` with everything outside of `mask` replaced by the background value.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+    mask : ndarray of bool, shape (height, width)
+    background : int
+        Grey value, 0-255.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+
+    Raises
+    ------
+    DataError
+        If the two sizes differ.
+    """
+    if image.shape[:2] != mask.shape:
+        raise DataError(size_mismatch(image.shape, mask.shape))
+    return np.where(mask[..., np.newaxis], image, np.uint8(background))
+
+
+def size_mismatch(image_shape: tuple[int, ...], mask_shape: tuple[int, ...]) -> str:
+    """Return the message for a mask that does not fit its image (shapes: height, width)."""
+    (height, width), (mask_height, mask_width) = image_shape[:2], mask_shape[:2]
+    return f"image is {width}×{height}, its mask {mask_width}×{mask_height} pixels"
+
+
+def square_canvas(image: np.ndarray, background: int) -> np.ndarray:
+    """Return `image` in the middle of the smallest square that holds it.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+    background : int
+        Grey value (0-255) of the padding; an odd pixel goes to the bottom or the right.
+
+    Returns
+    -------
+    ndarray of uint8, shape (side, side, 3)
+    """
+    height, width = image.shape[:2]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    canvas = np.full((side, side, 3), background, dtype=np.uint8)
+    canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def load_for_network(
+    path: Path,
+    *,
+    size: int,
+    interpolation: Interpolation,
+    background: int = 0,
+    white_level: float | None = None,
+    mask_path: Path | None = None,
+) -> np.ndarray:
+    """Return an image file as network input: read, mask, square canvas, antialiased resize.
+
+    Parameters
+    ----------
+    path : Path
+        Image file.
+    size : int
+        Side of the result in pixels.
+    interpolation : {"bicubic", "bilinear", "lanczos", "nearest"}
+        Resampling filter; all but ``nearest`` are widened when the image shrinks (antialias).
+    background, white_level
+        As in `to_8bit`; the background also fills the canvas and masked pixels.
+    mask_path : Path, optional
+        Mask whose outside is replaced by the background.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, 3)
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or image and mask differ in size.
+    """
+    image = read_image(path, background=background, white_level=white_level)
+    if mask_path is not None:
+        mask = read_mask(mask_path)
+        try:
+            image = apply_mask(image, mask, background)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+    canvas = Image.fromarray(square_canvas(image, background))
+    return np.array(canvas.resize((size, size), Image.Resampling[interpolation.upper()]))
+
+
+@dataclass(frozen=True)
+class FolderImages:
+    """The images of a manifest as a sequence of network inputs, uint8 (size, size, 3).
+
+    Parameters
+    ----------
+    paths : tuple of Path
+        Image files.
+    masks : tuple of Path, optional
+        Their masks, where the background is to be masked.
+    size, interpolation, background, white_level
+        As in `load_for_network`.
+    """
+
+    paths: tuple[Path, ...]
+    size: int
+    interpolation: Interpolation
+    background: int = 0
+    white_level: float | None = None
+    masks: tuple[Path, ...] | None = None
+
+    @classmethod
+    def from_manifest(
+        cls,
+        table: pd.DataFrame,
+        root: Path,
+        preprocessing: Mapping[str, Any],
+        *,
+        size: int,
+        interpolation: Interpolation,
+    ) -> FolderImages:
+        """Return the images of a manifest, in the order of its rows.
+
+        Parameters
+        ----------
+        table : DataFrame
+            With the columns `path` and `mask_path`, both relative to `root`.
+        root : Path
+            Folder below which the images lie now.
+        preprocessing : mapping
+            Entry of that name in the manifest's info: `background`, `white_level`, `mask`.
+        size, interpolation
+            As in `load_for_network`.
+
+        Returns
+        -------
+        FolderImages
+        """
+        masked = preprocessing["mask"]
+        return cls(
+            paths=tuple(root / path for path in table["path"]),
+            size=size,
+            interpolation=interpolation,
+            background=preprocessing["background"],
+            white_level=preprocessing["white_level"],
+            masks=tuple(root / path for path in table["mask_path"]) if masked else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return load_for_network(
+            self.paths[row],
+            size=self.size,
+            interpolation=self.interpolation,
+            background=self.background,
+            white_level=self.white_level,
+            mask_path=self.masks[row] if self.masks else None,
+        )

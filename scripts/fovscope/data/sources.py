@@ -1,0 +1,81 @@
+"""One door to the images of a data set, whatever it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from fovscope.config import Source, Target
+from fovscope.data.images import FolderImages
+from fovscope.data.texture_dsprites import TextureDSprites
+
+
+class ImageSource(Protocol):
+    """Images by row number; picklable, because worker processes read it."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        ...
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        """Return image `row`, uint8 (size, size, 3)."""
+        ...
+
+
+class _Resized:
+    """Rendered images at the input size of a backbone that is not theirs."""
+
+    def __init__(self, images: ImageSource, size: int, interpolation: str) -> None:
+        self.images = images
+        self.size = size
+        self.filter = Image.Resampling[interpolation.upper()]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        image = self.images[row]
+        if image.shape[0] == self.size:
+            return image
+        return np.array(Image.fromarray(image).resize((self.size, self.size), self.filter))
+
+
+def open_images(
+    table: pd.DataFrame,
+    info: Mapping[str, Any],
+    options: Source | Target,
+    *,
+    size: int,
+    interpolation: str,
+) -> ImageSource:
+    """Return the images of a data set in the order of its table.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The design of a source or the manifest of a target.
+    info : mapping
+        The facts beside it.
+    options : Source or Target
+        Its configuration.
+    size : int
+        Side of the images in pixels.
+    interpolation : str
+        Resampling filter.
+
+    Returns
+    -------
+    ImageSource
+        Of uint8 images (size, size, 3).
+    """
+    if isinstance(options, Source):
+        return _Resized(TextureDSprites(table, options), size, interpolation)
+    return FolderImages.from_manifest(
+        table, Path(info["root"]), info["preprocessing"], size=size, interpolation=interpolation
+    )

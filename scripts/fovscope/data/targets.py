@@ -1,0 +1,491 @@
+"""Any folder of images, or a CSV, becomes a manifest: one row an image, checked and split.
+
+Every image is read once, so that what cannot be used is named before any network runs; all
+problems appear in one error. The manifest's digest follows the content (pixels as stored, labels,
+splits, preprocessing) and not the place: a copy of the folder elsewhere has the same digest.
+
+Layouts: one sub-folder per class; `train`, `val` and `test` folders of class folders; or a table
+with the columns `path`, `label` and optionally `mask`, `split`, `group` and factors.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import logging
+import os
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from fovscope.config import Target
+from fovscope.data.images import IMAGE_SUFFIXES, DataError, decode, size_mismatch, to_8bit
+from fovscope.data.splits import SPLITS, stratified_splits
+from fovscope.registry import unknown_name
+
+logger = logging.getLogger(__name__)
+
+_LISTED = 20
+"""How many cases of one problem an error message lists."""
+
+_NOT_DATA = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_TABLE_TEXT = ("path", "label", "mask", "split", "group")
+
+Problems = defaultdict[str, list[str]]
+"""What is wrong, by kind: the cases with their file names."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A data set that can be used.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row an image, sorted by `image_id`: `image_id` and `path` (relative to the root, with
+        forward slashes), `label`, `split`, `group` and `mask_path` (missing where there is none),
+        `sha256` and `mask_sha256` (of the files), `width` and `height` in pixels, and `factor_*`.
+    info : dict
+        `digest`, `root`, `classes`, `counts` (class → split → images), `preprocessing`
+        (`background`, `white_level`, `mask`), `licence`, `citation`; ready for JSON. The root is
+        not part of the digest.
+    """
+
+    table: pd.DataFrame
+    info: dict[str, Any]
+
+
+def build_manifest(options: Target, *, root: Path | None = None, workers: int = 1) -> Manifest:
+    """Return the manifest of the folder or table that `options` name.
+
+    Parameters
+    ----------
+    options : Target
+        With `folder` or `table`; for a generator see `manifest_from_table`.
+    root : Path, optional
+        What relative paths in `options` are relative to; by default the working directory.
+    workers : int
+        Threads that read images.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    DataError
+        If anything is wrong with the images or the table; the message lists all of it.
+    """
+    base = root or Path()
+    problems: Problems = defaultdict(list)
+    if options.folder:
+        folder = base / options.folder
+        masks = base / options.masks if options.masks else None
+        rows = _list_folder(folder, masks, problems)
+        return _assemble(rows, folder, options, problems, workers)
+    if options.table:
+        table = base / options.table
+        rows = _read_table(table, options.factors)
+        return manifest_from_table(
+            rows, table.parent, options, factors=options.factors, workers=workers
+        )
+    raise ValueError("a generated target has no folder: write its images, then use its table")
+
+
+def manifest_from_table(
+    table: pd.DataFrame,
+    root: Path,
+    options: Target,
+    *,
+    factors: Sequence[str] = (),
+    workers: int = 1,
+) -> Manifest:
+    """Return the manifest of the images that a table lists.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns `path` and `label`, optionally `mask`, `split`, `group`; others are left out.
+    root : Path
+        What relative paths in the table are relative to.
+    options : Target
+        Preprocessing, split and terms of use.
+    factors : sequence of str
+        Columns with factors of variation; they become `factor_<name>`.
+    workers : int
+        Threads that read images.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    DataError
+        As `build_manifest`.
+    """
+    _require_columns(table, ("path", "label", *factors), root)
+    if table.empty:
+        raise DataError(f"{root}: the table lists no images")
+    rows = table[[name for name in _TABLE_TEXT if name in table]].reset_index(drop=True)
+    for name in factors:
+        rows[f"factor_{name}"] = table[name].to_numpy()
+    problems: Problems = defaultdict(list)
+    for name in rows.columns:
+        empty = rows[name].isna() | (rows[name].astype(str) == "")
+        for path in rows["path"][empty].astype(str):
+            problems[f"rows of the table have no '{name}'"].append(path)
+    rows["path"] = [_relative(root / path, root) for path in rows["path"].fillna("").astype(str)]
+    if "mask" in rows:
+        masks = rows["mask"].fillna("").astype(str)
+        rows["mask"] = [_relative(root / mask, root) if mask else None for mask in masks]
+    return _assemble(rows, root, options, problems, workers)
+
+
+# Listing ------------------------------------------------------------------------------------
+
+
+def _relative(path: Path, root: Path) -> str:
+    """Return `path` from `root`, also where it lies beside it, with forward slashes."""
+    return Path(os.path.relpath(path, root)).as_posix()
+
+
+def _require_folder(folder: Path, what: str) -> None:
+    if folder.is_dir():
+        return
+    message = f"{what} {folder} does not exist"
+    if folder.parent.is_dir():
+        siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()]
+        near = difflib.get_close_matches(folder.name, siblings, n=1)
+        message += f"; did you mean '{near[0]}'?" if near else ""
+    raise DataError(message)
+
+
+def _image_files(folder: Path) -> list[Path]:
+    """Return the image files below `folder`, relative to it and sorted; log what is left out."""
+    images, ignored = [], Counter()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not _is_clutter(name)]
+        for name in names:
+            file = Path(parent, name).relative_to(folder)
+            if _is_clutter(name):
+                ignored["hidden"] += 1
+            elif file.suffix.lower() in IMAGE_SUFFIXES:
+                images.append(file)
+            else:
+                ignored[file.suffix or "no suffix"] += 1
+    if ignored:
+        kinds = ", ".join(f"{kind}: {count}" for kind, count in sorted(ignored.items()))
+        logger.info("%s: ignored %d files (%s)", folder, ignored.total(), kinds)
+    return sorted(images, key=Path.as_posix)
+
+
+def _is_clutter(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _NOT_DATA
+
+
+def _list_folder(folder: Path, masks: Path | None, problems: Problems) -> pd.DataFrame:
+    """Return the rows of a folder of class folders, or of split folders of class folders."""
+    _require_folder(folder, "folder")
+    images = _image_files(folder)
+    if masks is not None:
+        _require_folder(masks, "folder of masks")
+        # Masks may lie in the folder itself, where they are neither images nor a class.
+        images = [image for image in images if not (folder / image).is_relative_to(masks)]
+    if not images:
+        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise DataError(f"{folder} holds no images ({suffixes})")
+
+    entries = {image.parts[0] for image in images if len(image.parts) > 1}
+    split_folders = bool(entries) and (entries <= set(SPLITS) or {"train", "test"} <= entries)
+    depth = 2 if split_folders else 1  # folders above an image that mean something
+    if split_folders:
+        for name in sorted(entries - set(SPLITS)):
+            problems["folders beside 'train' and 'test'"].append(
+                unknown_name("split folder", name, SPLITS)
+            )
+    astray = [image for image in images if len(image.parts) <= depth]
+    if len(astray) == len(images):
+        raise DataError(
+            f"images lie directly in {folder / astray[0].parent}: "
+            "put them into one folder per class"
+        )
+    if astray:
+        where = "outside of a class folder"
+        problems[f"images lie {where}"] += [image.as_posix() for image in astray]
+
+    placed = [image for image in images if len(image.parts) > depth]
+    rows = pd.DataFrame(
+        {
+            "path": [image.as_posix() for image in placed],
+            "label": [image.parts[depth - 1] for image in placed],
+        }
+    )
+    if split_folders:
+        rows["split"] = [image.parts[0] for image in placed]
+    if masks is not None:
+        rows["mask"] = list(_masks_of(placed, folder, masks, problems))
+    return rows
+
+
+def _masks_of(
+    images: list[Path], folder: Path, masks: Path, problems: Problems
+) -> Iterator[str | None]:
+    by_name: dict[Path, list[Path]] = defaultdict(list)
+    for mask in _image_files(masks):
+        by_name[mask.with_suffix("")].append(mask)
+    for image in images:
+        found = by_name[image.with_suffix("")]
+        if len(found) == 1:
+            yield _relative(masks / found[0], folder)
+            continue
+        if found:
+            names = " and ".join(mask.name for mask in found)
+            problems["images have several masks"].append(f"{image.as_posix()}: {names}")
+        else:
+            problems[f"images have no mask in {masks}"].append(image.as_posix())
+        yield None
+
+
+def _read_table(path: Path, factors: tuple[str, ...]) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"table {path} does not exist")
+    try:
+        # A class may be called "NA" or "007": text stays as it is written.
+        return pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TABLE_TEXT, str),
+            keep_default_na=False,
+            na_values={name: [""] for name in factors},
+            encoding="utf-8-sig",
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(f"table {path} is not a CSV in UTF-8: {error}") from error
+
+
+def _require_columns(table: pd.DataFrame, needed: Sequence[str], root: Path) -> None:
+    missing = [name for name in needed if name not in table]
+    if missing:
+        there = ", ".join(map(str, table.columns))
+        raise DataError(f"table in {root} has no column {missing}; columns there: {there}")
+
+
+# Reading ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What one look at an image and its mask gave."""
+
+    sha256: str | None = None
+    mask_sha256: str | None = None
+    width: int = 0
+    height: int = 0
+    largest_16bit: int | None = None
+    problem: tuple[str, str] | None = None
+
+
+def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> _Reading:
+    """Read an image and its mask; a problem is returned, so that all can be reported."""
+    sha256 = mask_sha256 = None
+    current = path
+    try:
+        data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        samples = decode(data, path)
+        to_8bit(samples, path, white_level=options.white_level)
+        height, width = samples.shape[:2]
+        if mask is not None:
+            current = mask
+            data = mask.read_bytes()
+            mask_sha256 = hashlib.sha256(data).hexdigest()
+            mask_shape = decode(data, mask).shape
+            if mask_shape[:2] != (height, width):
+                case = f"{image_id}: {size_mismatch(samples.shape, mask_shape)}"
+                return _Reading(sha256, problem=("masks have another size than their image", case))
+    except FileNotFoundError:
+        return _Reading(sha256, problem=("listed files do not exist", str(current)))
+    except (DataError, OSError) as error:
+        return _Reading(sha256, problem=("files cannot be read", str(error)))
+    largest = int(samples.max()) if samples.dtype == np.uint16 else None
+    return _Reading(sha256, mask_sha256, width, height, largest)
+
+
+def _read_all(rows: pd.DataFrame, root: Path, options: Target, workers: int) -> list[_Reading]:
+    def read(image_id: str, mask: str | None) -> _Reading:
+        mask_path = root / mask if isinstance(mask, str) else None
+        return _read(image_id, root / image_id, mask_path, options)
+
+    masks = rows["mask"] if "mask" in rows else [None] * len(rows)
+    # Threads suffice: decoding and hashing release the interpreter lock.
+    with ThreadPoolExecutor(workers) as pool:
+        readings = pool.map(read, rows["path"], masks)
+        hidden = not sys.stderr.isatty()
+        return list(tqdm(readings, "read images", len(rows), unit="image", disable=hidden))
+
+
+# Checks over all images ------------------------------------------------------------------
+
+
+def _check_copies(rows: pd.DataFrame, problems: Problems) -> None:
+    for path, count in rows["path"].value_counts().items():
+        if count > 1:
+            problems["images are listed more than once"].append(path)
+    distinct = rows.drop_duplicates("path")
+    two_labels = []
+    copies = distinct[distinct["sha256"].duplicated(keep=False) & distinct["sha256"].notna()]
+    for _, same in copies.groupby("sha256"):
+        if "split" in same and same["split"].nunique() > 1:
+            places = " = ".join(f"{row.path} ({row.split})" for row in same.itertuples())
+            problems["images are in two provided splits"].append(places)
+        if same["label"].nunique() > 1:
+            two_labels.append(" = ".join(f"{row.path} ({row.label})" for row in same.itertuples()))
+    if two_labels:
+        logger.warning("\n".join(_listing("images have two labels", two_labels)))
+
+
+def _warn_if_dark(readings: list[_Reading], options: Target) -> None:
+    largest = [reading.largest_16bit for reading in readings if reading.largest_16bit is not None]
+    white = options.white_level or 65535
+    if largest and max(largest) < white / 8:
+        proposed = 2 ** max(largest).bit_length() - 1
+        logger.warning(
+            "no pixel of %d 16-bit images exceeds %d, but white is %g: they are almost black; "
+            "set white_level, e.g. to %d",
+            len(largest),
+            max(largest),
+            white,
+            proposed,
+        )
+
+
+def _groups(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Series:
+    if not options.group_pattern:
+        return rows["group"] if "group" in rows else pd.Series(None, rows.index, dtype="str")
+    found = [re.search(options.group_pattern, path) for path in rows["path"]]
+    groups = [match.group(1) if match else None for match in found]
+    for path, group in zip(rows["path"], groups, strict=True):
+        if group is None:
+            kind = f"image paths do not match group_pattern '{options.group_pattern}'"
+            problems[kind].append(path)
+    return pd.Series(groups, rows.index, dtype="str")
+
+
+def _splits(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Series:
+    """Return the provided splits, with validation images drawn where there are none, or draw."""
+    provided = rows.get("split")
+    drawn = pd.Series(True, rows.index)
+    if provided is not None:
+        for name in sorted(set(provided) - {*SPLITS, ""}):
+            problems["splits are unknown"].append(unknown_name("split", name, SPLITS))
+        for split in ("train", "test"):
+            for label in sorted(set(rows["label"]) - set(rows["label"][provided == split])):
+                problems[f"classes are not in the provided '{split}' split"].append(label)
+        if (provided == "val").any() or options.val_fraction == 0:
+            return provided
+        drawn = provided == "train"
+    part = rows[drawn]
+    grouped = not part.empty and part["group"].notna().all()
+    splits = pd.Series("test", rows.index) if provided is None else provided.copy()
+    try:
+        splits[drawn] = stratified_splits(
+            part["label"],
+            test_fraction=options.test_fraction if provided is None else 0,
+            val_fraction=options.val_fraction,
+            seed=options.split_seed,
+            groups=part["group"] if grouped else None,
+            identities=part["sha256"].fillna(part["path"]),
+        )
+    except DataError as error:
+        problems["classes cannot be split"] += str(error).split("; ")
+    return splits
+
+
+def _listing(kind: str, cases: list[str]) -> list[str]:
+    more = [f"  and {len(cases) - _LISTED} more"] if len(cases) > _LISTED else []
+    return [f"{len(cases)} {kind}:", *(f"  {case}" for case in cases[:_LISTED]), *more]
+
+
+def _raise_if_any(problems: Problems, root: Path) -> None:
+    if not problems:
+        return
+    lines = [f"{root} cannot be used:"]
+    for kind, cases in problems.items():
+        lines += _listing(kind, cases)
+    raise DataError("\n".join(lines))
+
+
+# Manifest -----------------------------------------------------------------------------------
+
+
+def _assemble(
+    rows: pd.DataFrame, root: Path, options: Target, problems: Problems, workers: int
+) -> Manifest:
+    """Read and check the images of `rows`, split them, and return their manifest."""
+    if options.mask and "mask" not in rows:
+        raise DataError(f"{root}: 'mask: true' needs masks: set 'masks', or add a column 'mask'")
+    rows = rows.sort_values("path", ignore_index=True)
+    readings = _read_all(rows, root, options, workers)
+    for kind, case in (reading.problem for reading in readings if reading.problem):
+        problems[kind].append(case)
+    rows["sha256"] = pd.Series([reading.sha256 for reading in readings], dtype="str")
+    rows["group"] = _groups(rows, options, problems)
+    _check_copies(rows, problems)
+    if rows["label"].nunique() < 2:
+        problems["class only, two are needed"].append(str(rows["label"].iloc[0]))
+    rows["split"] = _splits(rows, options, problems)
+    _raise_if_any(problems, root)
+    _warn_if_dark(readings, options)
+
+    table = pd.DataFrame(
+        {
+            "image_id": rows["path"],
+            "path": rows["path"],
+            "label": rows["label"].astype("str"),
+            "split": rows["split"].astype("str"),
+            "group": rows["group"],
+            "mask_path": rows["mask"] if "mask" in rows else pd.Series(None, dtype="str"),
+            "sha256": rows["sha256"],
+            "mask_sha256": pd.Series([r.mask_sha256 for r in readings], dtype="str"),
+            "width": [reading.width for reading in readings],
+            "height": [reading.height for reading in readings],
+        }
+    )
+    factors = [name for name in rows if name.startswith("factor_")]
+    table[factors] = rows[factors]
+    return Manifest(table, _info(table, root, options))
+
+
+def _info(table: pd.DataFrame, root: Path, options: Target) -> dict[str, Any]:
+    preprocessing = {
+        "background": options.background,
+        "white_level": options.white_level,
+        "mask": options.mask,
+    }
+    counts = pd.crosstab(table["label"], table["split"])
+    return {
+        "digest": _digest(table, preprocessing),
+        "root": root.resolve().as_posix(),
+        "classes": sorted(counts.index),
+        "counts": {label: row.to_dict() for label, row in counts.iterrows()},
+        "preprocessing": preprocessing,
+        "licence": options.licence,
+        "citation": options.citation,
+    }
+
+
+def _digest(table: pd.DataFrame, preprocessing: dict[str, Any]) -> str:
+    columns = ["image_id", "label", "split", "sha256", "mask_sha256"]
+    content = table[columns].astype(object).where(table[columns].notna(), None)
+    described = {"images": sorted(content.to_numpy().tolist()), "preprocessing": preprocessing}
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,414 @@
+"""Manifests: every layout, every complaint, and a digest that follows the content alone."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from fovscope.config import Target
+from fovscope.data.images import DataError, FolderImages
+from fovscope.data.targets import build_manifest, manifest_from_table
+from PIL import Image
+
+SHARED = Path(__file__).parents[3] / "shared/data"
+
+
+def save(path, seed, size=(6, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def save_mask(path, size=(6, 8)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mask = np.zeros(size, np.uint8)
+    mask[1:4, 1:4] = 255
+    Image.fromarray(mask).save(path)
+
+
+def class_folders(root, classes=("round", "long"), n=5):
+    for i, name in enumerate(classes):
+        for j in range(n):
+            save(root / name / f"{j}.png", 100 * i + j)
+    return root
+
+
+def split_folders(root, splits=("train", "test"), n=5):
+    for k, split in enumerate(splits):
+        for i, name in enumerate(("round", "long")):
+            for j in range(n):
+                save(root / split / name / f"{j}.png", 1000 * k + 100 * i + j)
+    return root
+
+
+def write_table(root, rows):
+    pd.DataFrame(rows).to_csv(root / "table.csv", index=False)
+    return Target(table=str(root / "table.csv"))
+
+
+def table_rows(root, n=5, **columns):
+    class_folders(root, n=n)
+    paths = [f"{name}/{j}.png" for name in ("round", "long") for j in range(n)]
+    return {"path": paths, "label": [path.split("/")[0] for path in paths], **columns}
+
+
+def complaint(options, **kwargs):
+    with pytest.raises(DataError) as error:
+        build_manifest(options, **kwargs)
+    return str(error.value)
+
+
+# Layouts ----------------------------------------------------------------------------------
+
+
+def test_class_folders(tmp_path):
+    class_folders(tmp_path / "cells", n=10)
+    save(tmp_path / "cells/round/deeper/x.png", 999)
+    options = Target(folder="cells", licence="CC0", citation="A. B.", background=9)
+    manifest = build_manifest(options, root=tmp_path, workers=2)
+    table = manifest.table
+    assert list(table["image_id"]) == sorted(table["image_id"])
+    assert len(table) == 21
+    row = table.set_index("image_id").loc["round/deeper/x.png"]
+    assert (row["label"], row["width"], row["height"]) == ("round", 8, 6)
+    assert manifest.info["classes"] == ["long", "round"]
+    assert manifest.info["counts"]["long"] == {"test": 2, "train": 6, "val": 2}
+    assert manifest.info["licence"] == "CC0"
+    assert manifest.info["citation"] == "A. B."
+    assert manifest.info["preprocessing"] == {"background": 9, "white_level": None, "mask": False}
+    assert Path(manifest.info["root"]) == (tmp_path / "cells").resolve()
+    assert table[["group", "mask_path", "mask_sha256"]].isna().all(axis=None)
+
+
+def test_manifest_survives_parquet(tmp_path):
+    table = build_manifest(Target(folder=str(class_folders(tmp_path / "cells")))).table
+    table.to_parquet(tmp_path / "manifest.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "manifest.parquet"), table)
+
+
+def test_split_folders_are_respected_and_validation_comes_from_train(tmp_path):
+    options = Target(folder=str(split_folders(tmp_path / "a")))
+    table = build_manifest(options).table
+    is_test = table["path"].str.startswith("test/")
+    assert (table["split"][is_test] == "test").all()
+    assert table["split"][~is_test].value_counts().to_dict() == {"train": 8, "val": 2}
+
+    with_val = Target(folder=str(split_folders(tmp_path / "b", ("train", "val", "test"))))
+    table = build_manifest(with_val).table
+    assert (table["split"] == table["path"].str.split("/").str[0]).all()
+
+    no_val = options.model_copy(update={"val_fraction": 0.0})
+    assert set(build_manifest(no_val).table["split"]) == {"train", "test"}
+
+
+def test_hidden_and_other_files_are_ignored_and_counted(tmp_path, caplog):
+    root = class_folders(tmp_path / "cells")
+    (root / "round/Thumbs.db").write_text("x")
+    (root / "round/._0.png").write_text("x")
+    (root / "notes.txt").write_text("x")
+    save(root / ".cache/x/0.png", 5)
+    with caplog.at_level(logging.INFO):
+        manifest = build_manifest(Target(folder=str(root)))
+    assert len(manifest.table) == 10
+    assert "ignored 3 files (.txt: 1, hidden: 2)" in caplog.text
+
+
+def test_masks_lie_under_the_same_name_with_any_suffix(tmp_path):
+    root = class_folders(tmp_path / "cells")
+    for image in root.rglob("*.png"):
+        save_mask((tmp_path / "masks" / image.relative_to(root)).with_suffix(".bmp"))
+    options = Target(folder="cells", masks="masks", mask=True, background=7)
+    manifest = build_manifest(options, root=tmp_path)
+    assert manifest.table["mask_path"][0] == "../masks/long/0.bmp"
+    assert manifest.table["mask_sha256"].nunique() == 1
+    images = FolderImages.from_manifest(
+        manifest.table,
+        Path(manifest.info["root"]),
+        manifest.info["preprocessing"],
+        size=8,
+        interpolation="nearest",
+    )
+    assert (images[0][5:] == 7).all()
+
+
+def test_a_folder_of_masks_inside_the_folder_is_no_class(tmp_path):
+    root = class_folders(tmp_path / "cells")
+    for image in list(root.rglob("*.png")):
+        save_mask(root / "masks" / image.relative_to(root))
+    manifest = build_manifest(Target(folder="cells", masks="cells/masks"), root=tmp_path)
+    assert manifest.info["classes"] == ["long", "round"]
+    assert manifest.table["mask_path"][0] == "masks/long/0.png"
+
+
+def test_table_with_masks_splits_groups_and_factors(tmp_path):
+    rows = table_rows(tmp_path / "images", n=6)
+    save_mask(tmp_path / "images/mask.png")
+    rows |= {
+        "mask": ["mask.png"] * 12,
+        "group": [f"{j % 3:03d}" for j in range(12)],
+        "radius": np.arange(12) / 4,
+        "stain": ["blue", "red"] * 6,
+        "remark": [""] * 12,
+    }
+    options = write_table(tmp_path / "images", rows)
+    options = options.model_copy(update={"factors": ("radius", "stain"), "mask": True})
+    table = build_manifest(options).table.set_index("image_id")
+    assert table.loc["round/4.png", "factor_radius"] == 1
+    assert table.loc["round/1.png", "factor_stain"] == "red"
+    assert table.loc["round/1.png", "group"] == "001"
+    assert (table["mask_path"] == "mask.png").all()
+    assert "remark" not in " ".join(table)
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+
+
+def test_table_text_stays_text(tmp_path):
+    rows = table_rows(tmp_path, n=4)
+    rows["label"] = ["NA"] * 4 + ["007"] * 4
+    assert build_manifest(write_table(tmp_path, rows)).info["classes"] == ["007", "NA"]
+
+
+def test_table_in_memory_with_factors_of_a_generator(tmp_path):
+    rows = pd.DataFrame(table_rows(tmp_path))
+    rows["size"] = np.linspace(0, 1, 10)
+    rows["path"] = [tmp_path / path for path in rows["path"]]
+    options = Target(generator="synthetic_cells")
+    manifest = manifest_from_table(rows, tmp_path, options, factors=("size",))
+    assert manifest.table["path"][0] == "long/0.png"
+    assert manifest.table["factor_size"].sum() == pytest.approx(5)
+
+
+def test_provided_splits_of_a_table(tmp_path):
+    rows = table_rows(tmp_path) | {"split": ["train", "train", "train", "val", "test"] * 2}
+    table = build_manifest(write_table(tmp_path, rows)).table
+    assert table["split"].value_counts().to_dict() == {"train": 6, "val": 2, "test": 2}
+
+
+def test_groups_of_a_pattern_stay_together(tmp_path):
+    for i, name in enumerate(("round", "long")):
+        for j in range(24):
+            save(tmp_path / name / f"slide{j % 6}_{j}.png", 100 * i + j)
+    options = Target(folder=str(tmp_path), group_pattern=r"(slide\d+)_")
+    table = build_manifest(options).table
+    assert set(table["group"]) == {f"slide{i}" for i in range(6)}
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+
+
+def test_copies_share_a_split(tmp_path):
+    root = class_folders(tmp_path, n=12)
+    for j in range(6):
+        shutil.copy(root / f"round/{j}.png", root / f"round/copy{j}.png")
+    for seed in range(5):
+        table = build_manifest(Target(folder=str(root), split_seed=seed)).table
+        assert (table.groupby("sha256")["split"].nunique() == 1).all()
+
+
+# Digest ---------------------------------------------------------------------------------------
+
+
+def test_digest_follows_the_content_and_not_the_place(tmp_path):
+    root = class_folders(tmp_path / "cells")
+    options = Target(folder="cells")
+    first = build_manifest(options, root=tmp_path)
+
+    for image in root.rglob("*.png"):
+        os.utime(image, (1, 1))
+    assert build_manifest(options, root=tmp_path).info["digest"] == first.info["digest"]
+
+    shutil.copytree(root, tmp_path / "elsewhere/cells")
+    copied = build_manifest(options, root=tmp_path / "elsewhere", workers=2)
+    assert copied.info["digest"] == first.info["digest"]
+    pd.testing.assert_frame_equal(copied.table, first.table)
+
+    terms = Target(folder="cells", licence="other")
+    assert build_manifest(terms, root=tmp_path).info["digest"] == first.info["digest"]
+
+
+def test_digest_changes_with_a_pixel_a_label_a_split_a_mask_and_the_preprocessing(tmp_path):
+    rows = table_rows(tmp_path / "cells")
+    save_mask(tmp_path / "cells/mask.png")
+    rows |= {"mask": ["mask.png"] * 10, "split": ["train", "train", "train", "test", "test"] * 2}
+
+    def digest(rows, **changes):
+        options = write_table(tmp_path / "cells", rows)
+        return build_manifest(options.model_copy(update=changes)).info["digest"]
+
+    digests = [digest(rows)]
+    digests.append(digest(rows, background=1))
+    digests.append(digest(rows, white_level=200.0))
+    digests.append(digest(rows, mask=True))
+    digests.append(digest(rows | {"label": ["round"] * 4 + ["long"] * 6}, val_fraction=0.0))
+    digests.append(digest(rows, val_fraction=0.0))
+    digests.append(digest(rows | {"split": ["train", "test", "train", "train", "test"] * 2}))
+    image = tmp_path / "cells/round/0.png"
+    pixels = np.array(Image.open(image))
+    pixels[0, 0] ^= 1
+    Image.fromarray(pixels).save(image)
+    digests.append(digest(rows))
+    Image.fromarray(np.ones((6, 8), np.uint8)).save(tmp_path / "cells/mask.png")
+    digests.append(digest(rows))
+    assert len(set(digests)) == len(digests)
+
+
+def test_order_of_the_table_does_not_matter(tmp_path):
+    rows = pd.DataFrame(table_rows(tmp_path, n=20))
+    options = write_table(tmp_path, rows)
+    first = build_manifest(options)
+    write_table(tmp_path, rows.sample(frac=1, random_state=3))
+    second = build_manifest(options)
+    pd.testing.assert_frame_equal(second.table, first.table)
+    assert second.info == first.info
+
+
+# Complaints ---------------------------------------------------------------------------------
+
+
+def test_missing_folder_proposes_its_neighbour(tmp_path):
+    class_folders(tmp_path / "plankton15")
+    message = complaint(Target(folder=str(tmp_path / "plakton15")))
+    assert message.endswith("does not exist; did you mean 'plankton15'?")
+    assert "did you mean" not in complaint(Target(folder=str(tmp_path / "xyz")))
+
+
+def test_empty_folder_and_images_without_class_folder(tmp_path):
+    assert "holds no images" in complaint(Target(folder=str(tmp_path)))
+    save(tmp_path / "a.png", 0)
+    message = complaint(Target(folder=str(tmp_path)))
+    assert "images lie directly in" in message
+    assert "put them into one folder per class" in message
+    class_folders(tmp_path)
+    message = complaint(Target(folder=str(tmp_path)))
+    assert "1 images lie outside of a class folder:\n  a.png" in message
+
+
+def test_one_class_is_not_enough(tmp_path):
+    class_folders(tmp_path / "above/cells")
+    assert "1 class only, two are needed:\n  cells" in complaint(
+        Target(folder=str(tmp_path / "above"))
+    )
+
+
+def test_all_problems_come_at_once_with_file_names(tmp_path):
+    root = class_folders(tmp_path, n=30)
+    for j in range(25):
+        (root / f"round/{j}.png").write_text(f"broken {j}")
+    save(root / "rare/0.png", 5000)
+    message = complaint(Target(folder=str(root), group_pattern="(round|rare)"))
+    assert "25 files cannot be read:" in message
+    assert "round/0.png: is not an image" in message
+    assert "  and 5 more" in message
+    assert "30 image paths do not match group_pattern" in message
+    assert "  long/0.png" in message
+    message = complaint(Target(folder=str(root)))
+    assert "class 'rare' has 1 different images, needs at least 3" in message
+
+
+def test_masks_that_are_missing_doubled_or_of_another_size(tmp_path):
+    root = class_folders(tmp_path / "cells")
+    masks = tmp_path / "masks"
+    for image in root.rglob("*.png"):
+        save_mask(masks / image.relative_to(root))
+    (masks / "long/0.png").unlink()
+    save_mask(masks / "long/1.bmp")
+    save_mask(masks / "round/2.png", size=(4, 5))
+    (masks / "round/3.png").write_text("broken")
+    message = complaint(Target(folder=str(root), masks=str(masks)))
+    assert f"1 images have no mask in {masks}:\n  long/0.png" in message
+    assert "1 images have several masks:\n  long/1.png: 1." in message
+    assert "round/2.png: image is 8×6, its mask 5×4 pixels" in message
+    assert "masks/round/3.png: is not an image" in message
+    assert "did you mean 'masks'" in complaint(
+        Target(folder=str(root), masks=str(tmp_path / "mask"))
+    )
+    assert "'mask: true' needs masks" in complaint(Target(folder=str(root), mask=True))
+
+
+def test_one_image_in_two_provided_splits(tmp_path):
+    root = split_folders(tmp_path)
+    shutil.copy(root / "train/round/1.png", root / "test/round/7.png")
+    message = complaint(Target(folder=str(root)))
+    assert "test/round/7.png (test) = train/round/1.png (train)" in message
+
+
+def test_incomplete_and_unknown_split_folders(tmp_path):
+    message = complaint(Target(folder=str(split_folders(tmp_path / "a", ("train", "val")))))
+    assert "2 classes are not in the provided 'test' split" in message
+    root = split_folders(tmp_path / "b", ("train", "vall", "test"))
+    message = complaint(Target(folder=str(root)))
+    assert "unknown split folder 'vall'; did you mean 'val'?" in message
+    shutil.rmtree(root / "vall")
+    shutil.rmtree(root / "train/long")
+    message = complaint(Target(folder=str(root)))
+    assert "1 classes are not in the provided 'train' split:\n  long" in message
+
+
+def test_tables_that_cannot_be_used(tmp_path):
+    assert "does not exist" in complaint(Target(table=str(tmp_path / "none.csv")))
+    rows = table_rows(tmp_path)
+    options = write_table(tmp_path, {"file": rows["path"], "label": rows["label"]})
+    message = complaint(options)
+    assert "no column ['path']; columns there: file, label" in message
+    factors = write_table(tmp_path, rows).model_copy(update={"factors": ("size",)})
+    assert "no column ['size']" in complaint(factors)
+    message = complaint(write_table(tmp_path, rows | {"split": ["tset", "train"] * 5}))
+    assert "unknown split 'tset'; did you mean 'test'?" in message
+    assert "the table lists no images" in complaint(
+        write_table(tmp_path, {"path": [], "label": []})
+    )
+    (tmp_path / "table.csv").write_bytes(b"path,label\n\xff\xfe,a\n")
+    assert "not a CSV in UTF-8" in complaint(options)
+
+
+def test_table_rows_that_cannot_be_used(tmp_path):
+    rows = table_rows(tmp_path)
+    rows["path"][3] = "round/gone.png"
+    rows["path"][9] = rows["path"][8]
+    rows["label"][1] = ""
+    rows["mask"] = ["round/0.png"] * 5 + [None] * 5
+    rows["size"] = [1.0, None] * 5
+    options = write_table(tmp_path, rows).model_copy(update={"factors": ("size",)})
+    message = complaint(options)
+    assert f"1 listed files do not exist:\n  {tmp_path / 'round/gone.png'}" in message
+    assert "1 images are listed more than once:\n  long/3.png" in message
+    assert "1 rows of the table have no 'label':\n  round/1.png" in message
+    assert "5 rows of the table have no 'mask'" in message
+    assert "5 rows of the table have no 'factor_size'" in message
+
+
+def test_one_image_with_two_labels_is_a_warning(tmp_path, caplog):
+    root = class_folders(tmp_path)
+    shutil.copy(root / "round/0.png", root / "long/9.png")
+    build_manifest(Target(folder=str(root)))
+    assert "1 images have two labels:\n  long/9.png (long) = round/0.png (round)" in caplog.text
+
+
+def test_dark_16bit_images_are_a_warning(tmp_path, caplog):
+    for i, name in enumerate(("round", "long")):
+        for j in range(4):
+            (tmp_path / name).mkdir(exist_ok=True)
+            pixels = np.full((4, 4), 4000 - 10 * i - j, np.uint16)
+            tifffile.imwrite(tmp_path / name / f"{j}.tif", pixels)
+    build_manifest(Target(folder=str(tmp_path), white_level=4095))
+    assert not caplog.records
+    build_manifest(Target(folder=str(tmp_path)))
+    assert "set white_level, e.g. to 4095" in caplog.text
+
+
+# Real images --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "classes"), [("plankton15", 15), ("chula_rbc12", 12)])
+def test_real_images(name, classes):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"../shared/data/{name} is not here")
+    manifest = build_manifest(Target(folder=str(SHARED / name)), workers=2)
+    assert len(manifest.table) == 100 * classes
+    assert len(manifest.info["classes"]) == classes
+    leaky = manifest.table.groupby("sha256")["split"].nunique().max()
+    assert leaky == 1
+    for counts in manifest.info["counts"].values():
+        assert abs(counts["test"] - 20) <= 1
+        assert abs(counts["val"] - 16) <= 1
