@@ -249,6 +249,15 @@ class SourceTraining(Section):
         "float32", "Arithmetic of the matrix products."
     )
 
+    @model_validator(mode="after")
+    def _reaches_beta(self) -> SourceTraining:
+        if self.warmup_steps > self.steps:
+            raise ValueError(
+                f"warmup_steps ({self.warmup_steps}) exceeds steps ({self.steps}), so β would never "
+                "be reached; shorten the warm-up"
+            )
+        return self
+
 
 class Finetuning(Section):
     """Unsupervised fine-tuning on a target's training split."""

@@ -1,0 +1,84 @@
+"""One lock file; everything else that names versions or packages agrees with it."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+LOCK = dict(
+    line.lower().split("==")
+    for line in (ROOT / "envs/requirements.lock").read_text().splitlines()
+    if "==" in line
+)
+
+
+def names(requirements):
+    return {re.split(r"[<>=]", requirement)[0].lower() for requirement in requirements}
+
+
+def test_lock_is_exact_and_names_no_registry():
+    lines = (ROOT / "envs/requirements.lock").read_text().splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.+!-]+", line) for line in lines[1:])
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("envs/*.yaml")), ids=lambda path: path.stem)
+def test_conda_files_agree_with_the_lock(path):
+    (pip,) = (
+        entry["pip"]
+        for entry in yaml.safe_load(path.read_text())["dependencies"]
+        if isinstance(entry, dict)
+    )
+    for requirement in pip:
+        name, version = requirement.lower().split("==")
+        assert LOCK[name] == version
+
+
+def test_declared_dependencies_are_what_the_package_imports():
+    declared = names(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    )
+    assert declared <= LOCK.keys()
+    distributions = packages_distributions()
+    imported = set()
+    for path in (ROOT / "scripts").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.partition(".")[0])
+    foreign = imported - sys.stdlib_module_names - {"fovscope"}
+    assert {distributions[name][0].lower() for name in foreign} <= declared
+
+
+def test_one_version():
+    import fovscope
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == fovscope.__version__
+    assert f"## {fovscope.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("package", ["metrics", "probes", "tables", "config.py", "evaluation.py"])
+def test_networks_are_imported_only_where_they_run(package):
+    root = ROOT / "scripts/fovscope" / package
+    for path in root.rglob("*.py") if root.is_dir() else [root]:
+        tree = ast.parse(path.read_text("utf-8"))
+        modules = {
+            module
+            for node in ast.walk(tree)
+            for module in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert not {m.partition(".")[0] for m in modules} & {"torch", "timm"}, path
+        assert not {m for m in modules if m.startswith(("fovscope.models", "fovscope.training"))}
