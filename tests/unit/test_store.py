@@ -1,0 +1,143 @@
+import json
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fovscope.features.store import Layout, StoreError, read_store, verify_store, write_store
+
+LAYOUT = Layout(rows=700, columns=5, dtype="float32", shard_rows=256)
+
+
+@pytest.fixture
+def features(rng):
+    return rng.standard_normal((LAYOUT.rows, LAYOUT.columns), dtype=np.float32)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def computed(features):
+    return lambda ranges: (features[start:stop] for start, stop in ranges)
+
+
+def snapshot(folder):
+    return {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_round_trip_also_by_zarr_alone(tmp_path, features):
+    write_store(tmp_path / "manifest.json", LAYOUT, {"model": "m"}, computed(features))
+    np.testing.assert_array_equal(read_store(tmp_path / "manifest.json"), features)
+    np.testing.assert_array_equal(
+        read_store(tmp_path / "manifest.json", 100, 300), features[100:300]
+    )
+    np.testing.assert_array_equal(
+        zarr.open_array(tmp_path / "features.zarr", mode="r")[:], features
+    )
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["shape"] == [700, 5]
+    assert manifest["model"] == "m"
+    assert len(manifest["shards"]) == 3
+
+
+def test_half_precision_is_read_as_float32(tmp_path, features):
+    layout = Layout(700, 5, "float16", 256)
+    write_store(tmp_path / "manifest.json", layout, {}, computed(features))
+    back = read_store(tmp_path / "manifest.json")
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, features.astype(np.float16).astype(np.float32))
+
+
+@given(rows=st.integers(1, 40), shard=st.integers(1, 50))
+def test_shards_cover_every_row_once(rows, shard):
+    layout = Layout(rows, 1, "float32", shard)
+    covered = [row for n in range(layout.shards) for row in range(*layout.bounds(n))]
+    assert covered == list(range(rows))
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the code catches it."""
+
+
+@pytest.mark.parametrize("finished", [0, 1, 2])
+def test_restart_keeps_finished_shards_and_ends_byte_identical(tmp_path, features, finished):
+    def dies(ranges):
+        for n, (start, stop) in enumerate(ranges):
+            if n == finished:
+                raise Killed
+            yield features[start:stop]
+
+    asked = []
+
+    def watched(ranges):
+        asked.extend(ranges)
+        return computed(features)(ranges)
+
+    write_store(tmp_path / "whole/manifest.json", LAYOUT, {"a": 1}, computed(features))
+    with pytest.raises(Killed):
+        write_store(tmp_path / "cut/manifest.json", LAYOUT, {"a": 1}, dies)
+    assert not (tmp_path / "cut/manifest.json").exists()
+    write_store(tmp_path / "cut/manifest.json", LAYOUT, {"a": 1}, watched)
+    assert asked == [LAYOUT.bounds(n) for n in range(finished, 3)]
+    assert snapshot(tmp_path / "cut") == snapshot(tmp_path / "whole")
+
+
+def test_shards_of_another_identity_or_damaged_ones_are_not_kept(tmp_path, features):
+    def first_shard_only(ranges):
+        yield features[slice(*ranges[0])] + 1
+        raise Killed
+
+    manifest = tmp_path / "manifest.json"
+    with pytest.raises(Killed):
+        write_store(manifest, LAYOUT, {"weights": "old"}, first_shard_only)
+    write_store(manifest, LAYOUT, {"weights": "new"}, computed(features))
+    np.testing.assert_array_equal(read_store(manifest), features)
+
+    other = tmp_path / "damaged/manifest.json"
+    with pytest.raises(Killed):
+        write_store(other, LAYOUT, {}, first_shard_only)
+    shard = tmp_path / "damaged/features.zarr/c/0/0"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\x00")
+    write_store(other, LAYOUT, {}, computed(features))
+    np.testing.assert_array_equal(read_store(other), features)
+
+
+@pytest.mark.parametrize(
+    ("damage", "seen_at_read"),
+    [
+        (lambda shard: shard.unlink(), True),
+        (lambda shard: shard.write_bytes(shard.read_bytes()[:-4]), True),
+        (lambda shard: shard.write_bytes(b"\xff" + shard.read_bytes()[1:]), False),
+    ],
+    ids=["deleted", "truncated", "flipped"],
+)
+def test_damage_is_found_and_named(tmp_path, features, damage, seen_at_read):
+    manifest = tmp_path / "manifest.json"
+    write_store(manifest, LAYOUT, {}, computed(features))
+    assert verify_store(manifest) == []
+    damage(tmp_path / "features.zarr/c/1/0")
+    (problem,) = verify_store(manifest)
+    assert "features.zarr/c/1/0" in problem
+    if seen_at_read:
+        with pytest.raises(StoreError, match=r"c/1/0.*run the workflow again"):
+            read_store(manifest)
+
+
+def test_features_that_are_not_finite_are_named_and_never_written(tmp_path, features):
+    features[300, 2] = np.nan
+    with pytest.raises(StoreError, match=r"1 images are not finite \(rows 300 "):
+        write_store(tmp_path / "manifest.json", LAYOUT, {}, computed(features))
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_shards_that_zarr_cannot_cut_are_refused(tmp_path, features):
+    with pytest.raises(ValueError, match="multiple of 256"):
+        write_store(
+            tmp_path / "manifest.json", Layout(700, 5, "float32", 300), {}, computed(features)
+        )
