@@ -1,0 +1,148 @@
+"""Speed of the training loop beside a bare loop of the same steps.
+
+The bare loop runs forward, loss, backward, clipping and optimiser on one batch that is already
+in memory: no sampling, no gathering, no bookkeeping. Both go in short turns in one process, and
+the median of the ratios of neighbouring turns says what our loop adds, whatever else the
+machine does. Setting up (placing the features, fitting the scaling) is not timed.
+
+    python benchmarks/train.py --threads 1 --precision bfloat16
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from fovscope.config import Model
+from fovscope.devices import resolve_device
+from fovscope.models.feature_vae import FeatureVAE, loss_terms
+from fovscope.models.gaussian import Posterior
+from fovscope.models.pairs import SUPERVISION, average_shared
+from fovscope.models.scaling import fit_scaling
+from fovscope.training.loop import (
+    EpochSampler,
+    LossTerms,
+    TrainingState,
+    linear_warmup,
+    train,
+)
+from fovscope.training.source import pair_loss_terms
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--features", type=int, default=1280, help="number of features D")
+    parser.add_argument("--width", type=int, default=256, help="width n of the model")
+    parser.add_argument("--pairs", type=int, default=6000, help="pairs to train on")
+    parser.add_argument("--batch-pairs", type=int, default=64, help="pairs a step")
+    parser.add_argument("--steps", type=int, default=50, help="steps a turn")
+    parser.add_argument("--repetitions", type=int, default=15, help="turns of each loop")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--supervision", choices=list(SUPERVISION), default="labels")
+    parser.add_argument("--device", default="cpu")
+    return parser.parse_args()
+
+
+def make_state(features: torch.Tensor, arguments: argparse.Namespace) -> TrainingState:
+    """Return a fresh model with its optimiser and sampler."""
+    scaling = fit_scaling(features, kind="standardise")
+    model = FeatureVAE(arguments.features, Model(width=arguments.width), scaling, seed=0)
+    model.to(features.device)
+    return TrainingState(
+        model,
+        torch.optim.Adam(model.parameters(), lr=1e-4, fused=True),
+        EpochSampler(arguments.pairs, arguments.batch_pairs, seed=0, device=features.device),
+    )
+
+
+def our_turn(state: TrainingState, terms: LossTerms, arguments: argparse.Namespace) -> None:
+    """Continue the training by one turn of steps."""
+    train(
+        state,
+        terms,
+        steps=state.step + arguments.steps,
+        beta_at=partial(linear_warmup, beta=1.0, warmup_steps=100),
+        precision=arguments.precision,
+        log_every=arguments.steps,
+        clip_norm=1.0,
+    )
+
+
+def bare_turn(
+    state: TrainingState,
+    batch: torch.Tensor,
+    changed: torch.Tensor,
+    noise: torch.Generator,
+    arguments: argparse.Namespace,
+) -> None:
+    """Take the same number of steps on one batch of shape (2, B, D)."""
+    weights = list(state.model.parameters())
+    shared_dimensions = SUPERVISION[arguments.supervision]
+
+    def share(posterior: Posterior) -> Posterior:
+        return average_shared(posterior, shared_dimensions(posterior, changed))
+
+    bfloat16 = arguments.precision == "bfloat16"
+    for _ in range(arguments.steps):
+        with torch.autocast(batch.device.type, torch.bfloat16, enabled=bfloat16):
+            reconstruction, kl = loss_terms(state.model, batch, noise, share)
+        state.optimizer.zero_grad(set_to_none=True)
+        (reconstruction + kl).backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0, foreach=True)
+        state.optimizer.step()
+
+
+def seconds(turn: Callable[[], None], device: torch.device) -> float:
+    """Return the wall-clock time of one turn, including what the device still has to do."""
+    start = time.perf_counter()
+    turn()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Time both loops in turns and print steps per second and their ratio."""
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    device = resolve_device(arguments.device)
+    generator = torch.Generator(device).manual_seed(0)
+    pairs, size = arguments.pairs, arguments.batch_pairs
+    features = torch.randn(2 * pairs, arguments.features, generator=generator, device=device)
+    changed = torch.randint(7, (pairs,), generator=generator, device=device)
+
+    ours, bare = make_state(features, arguments), make_state(features, arguments)
+    terms = pair_loss_terms(ours.model, features, changed, supervision=arguments.supervision)
+    batch = torch.stack([features[:size], features[pairs : pairs + size]])
+    turns = {
+        "ours": partial(our_turn, ours, terms, arguments),
+        "bare": partial(bare_turn, bare, batch, changed[:size], generator, arguments),
+    }
+    for turn in turns.values():  # warm-up
+        seconds(turn, device)
+    times = [
+        {name: seconds(turn, device) for name, turn in turns.items()}
+        for _ in range(arguments.repetitions)
+    ]
+
+    print(
+        f"D={arguments.features} n={arguments.width} pairs={size} {arguments.precision} "
+        f"{arguments.supervision}, {device}, {arguments.threads} threads, "
+        f"torch {torch.__version__}"
+    )
+    for name in turns:
+        median = statistics.median(pair[name] for pair in times)
+        print(f"{name}: {arguments.steps / median:.1f} steps/s")
+    ratio = statistics.median(pair["ours"] / pair["bare"] for pair in times)
+    print(f"time ours / bare: {ratio:.3f}")
+
+
+if __name__ == "__main__":
+    main()

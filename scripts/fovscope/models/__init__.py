@@ -1,0 +1,1 @@
+"""Models of features: the feature VAE, supervision by pairs, and their storage."""

@@ -1,0 +1,1 @@
+"""Training: one loop, used on source pairs and for fine-tuning on a target."""

@@ -1,0 +1,83 @@
+"""Unsupervised fine-tuning of a source model on a target's training split.
+
+Dapueto et al., IJCNN 2025 (arXiv 2506.20649): a β-VAE on single images, AdamW, constant β, all
+weights, the last epoch is kept. The scaling stays that of the source.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fovscope.config import Finetuning
+from fovscope.models.feature_vae import FeatureVAE, check_features, loss_terms
+from fovscope.training.loop import (
+    EpochSampler,
+    TrainedModel,
+    TrainingState,
+    place_features,
+    train,
+)
+
+
+def finetune(
+    model: FeatureVAE,
+    features: np.ndarray,
+    *,
+    options: Finetuning,
+    beta: float,
+    seed: int,
+    device: torch.device,
+) -> TrainedModel:
+    """Continue a source model on a target, without labels.
+
+    Parameters
+    ----------
+    model : FeatureVAE
+        The source model; it is copied, not changed.
+    features : float16 or float32 array of shape (N, D)
+        Raw features of the target's training split.
+    options : Finetuning
+        Epochs, batch, learning rate, precision.
+    beta : float
+        Weight of the KL term: that of the source model.
+    seed : int
+        Of order and noise.
+    device : torch.device
+        Where to train.
+
+    Returns
+    -------
+    TrainedModel
+        The tuned model on `device`, and the curve with one point an epoch.
+
+    Raises
+    ------
+    ValueError
+        If the features are not those that the model was made for.
+    DivergedError
+        If the loss became infinite or not a number.
+    """
+    check_features(model, features.shape)
+    tuned = deepcopy(model).to(device)
+    data = place_features(features, device=device)
+    sampler = EpochSampler(len(data), options.batch_size, seed=seed, device=device)
+
+    def image_loss_terms(rows: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        return loss_terms(tuned, data[rows], noise)
+
+    return train(
+        TrainingState(
+            tuned,
+            torch.optim.AdamW(tuned.parameters(), lr=options.learning_rate, fused=True),
+            sampler,
+        ),
+        image_loss_terms,
+        steps=options.epochs * sampler.steps_per_epoch,
+        beta_at=lambda step: beta,
+        precision=options.precision,
+        log_every=sampler.steps_per_epoch,
+    )

@@ -1,0 +1,67 @@
+"""A stored model is the model, to the bit."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from fovscope.config import Model
+from fovscope.models.feature_vae import FeatureVAE, encode
+from fovscope.models.scaling import fit_scaling
+from fovscope.models.storage import load_model, save_model
+
+OPTIONS = Model(
+    latent_dim=3, width=8, output="squashed", likelihood_units="scaled", likelihood_sd=0.1
+)
+
+
+@pytest.fixture
+def features():
+    return np.random.default_rng(0).normal(3, 2, (40, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def model(features):
+    scaling = fit_scaling(torch.from_numpy(features), kind="standardise")
+    return FeatureVAE(6, OPTIONS, scaling, seed=3)
+
+
+def test_round_trip_is_exact_and_needs_the_file_alone(tmp_path, model, features):
+    save_model(tmp_path / "model.safetensors", model)
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert loaded.options == OPTIONS
+    stored = model.state_dict()
+    assert {"scaling.offset", "scaling.scale"} <= stored.keys()
+    assert stored.keys() == loaded.state_dict().keys()
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, stored[name]), name
+    assert torch.equal(loaded.error_weight, model.error_weight)
+    for ours, theirs in zip(encode(loaded, features), encode(model, features), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_raw_likelihood_survives_the_round_trip(tmp_path, model):
+    raw = FeatureVAE(6, Model(latent_dim=3, width=8), model.scaling, seed=0)
+    save_model(tmp_path / "model.safetensors", raw)
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert torch.equal(loaded.error_weight, raw.error_weight)
+    assert not torch.equal(loaded.error_weight, model.error_weight)
+
+
+def test_equal_models_give_equal_files(tmp_path, model):
+    for name in ("a", "b"):
+        save_model(tmp_path / name, model)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_sidecar_says_what_was_built(tmp_path, model):
+    sidecar = save_model(tmp_path / "model.safetensors", model)
+    assert sidecar["feature_dim"] == 6
+    assert sidecar["parameters"] == sum(weight.numel() for weight in model.parameters())
+    assert Model(**sidecar["options"]) == OPTIONS
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="not a feature VAE"):
+        load_model(tmp_path / "other.safetensors")
