@@ -1,0 +1,182 @@
+"""OMES: overlap and multiple encoding, measured by interventions on single factors.
+
+Dapueto, Noceti, Odone (2024), "Transferring disentangled representations: bridging the gap
+between synthetic and real images", arXiv 2409.18017, section 3. Pairs of samples differ in
+one factor; a dimension that does not carry this factor stays the same (correlation 1
+between the members), one that carries it does not.
+
+Where pairs never share the value of the changed factor, a perfect dimension has
+S = 1 - 1/(values - 1), not 1: read the score beside that of a perfect code
+(`metrics.references`). That is no upper bound: for a factor of three values a dimension
+that mixes it with others at 2 : 1 has S = 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fovscope.metrics.arrays import finite_codes
+
+FloatArray = NDArray[np.float64]
+
+_FEWEST_PAIRS = 3
+"""Two pairs always correlate perfectly."""
+
+
+@dataclass(frozen=True)
+class OMES:
+    """The score and what it was made from.
+
+    Attributes
+    ----------
+    score : float
+        Mean of `per_factor`.
+    per_factor : ndarray, shape (K,)
+        alpha x `overlap` + (1 - alpha) x `multiple_encoding`.
+    overlap : ndarray, shape (K,)
+        High when the dimensions that carry the factor carry no other (OS).
+    multiple_encoding : ndarray, shape (K,)
+        High when the factor is carried by one dimension only (ME).
+    association : ndarray, shape (D, K)
+        S, how far each dimension changes with each factor; NaN for inactive dimensions.
+    """
+
+    score: float
+    per_factor: FloatArray
+    overlap: FloatArray
+    multiple_encoding: FloatArray
+    association: FloatArray
+
+
+def one_factor_correlation(
+    first: ArrayLike, second: ArrayLike, changed_factor: ArrayLike, n_factors: int
+) -> FloatArray:
+    """Association S of dimensions with factors: 1 - |Pearson| between members of pairs.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (M, D)
+        Codes of the two members of each pair.
+    changed_factor : array_like of int, shape (M,)
+        The factor, 0 to K - 1, in which the members differ.
+    n_factors : int
+        Number of factors K.
+
+    Returns
+    -------
+    ndarray, shape (D, K)
+        S from 0 (unchanged) to 1 (the members are unrelated). Where a dimension is
+        constant in either member the correlation is undefined: S is 0 if the members
+        are equal (nothing changed), else 1.
+
+    Raises
+    ------
+    ValueError
+        If codes are not finite, shapes disagree, or a factor has fewer than 3 pairs.
+    """
+    first, second = finite_codes(first), finite_codes(second)
+    changed_factor = np.asarray(changed_factor)
+    if first.shape != second.shape or changed_factor.shape != first.shape[:1]:
+        raise ValueError(
+            f"pairs do not match: codes {first.shape} and {second.shape}, "
+            f"changed factors {changed_factor.shape}"
+        )
+    if not np.isin(changed_factor, np.arange(n_factors)).all():
+        raise ValueError(f"changed factors must be whole numbers from 0 to {n_factors - 1}")
+    association = np.empty((first.shape[1], n_factors))
+    for i in range(n_factors):
+        of_factor = changed_factor == i
+        if of_factor.sum() < _FEWEST_PAIRS:
+            raise ValueError(
+                f"factor {i} has {of_factor.sum()} pairs; OMES needs at least {_FEWEST_PAIRS}"
+            )
+        association[:, i] = _change(first[of_factor], second[of_factor])
+    return association
+
+
+def _change(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Return 1 - |Pearson| of each column."""
+    undefined = (np.ptp(first, axis=0) == 0) | (np.ptp(second, axis=0) == 0)
+    x, y = (codes - codes.mean(axis=0, dtype=np.float64) for codes in (first, second))
+    norm = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+    norm[undefined] = 1
+    change = 1 - np.abs((x * y).sum(axis=0)) / norm
+    change[undefined] = (first != second).any(axis=0)[undefined]
+    return change.clip(0, 1)  # rounding may leave -1e-16
+
+
+def omes_score(
+    first: ArrayLike,
+    second: ArrayLike,
+    changed_factor: ArrayLike,
+    *,
+    active: ArrayLike,
+    alpha: float = 0.5,
+    pooling: Literal["average", "max"] = "average",
+) -> OMES:
+    """Overlap and multiple encoding score.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (M, D)
+        Codes of the two members of each pair.
+    changed_factor : array_like of int, shape (M,)
+        The factor, 0 to K - 1, in which the members differ; K is the largest plus one.
+    active : array_like of bool, shape (D,)
+        Dimensions to score; the others are dropped.
+    alpha : float
+        Weight of the overlap score.
+    pooling : {"average", "max"}
+        How the dimensions' scores of a factor become one.
+
+    Returns
+    -------
+    OMES
+        Scores from 0 to 1, higher is better; all 0 without an active dimension.
+
+    Raises
+    ------
+    ValueError
+        If codes are not finite, shapes disagree, or a factor has fewer than 3 pairs.
+
+    References
+    ----------
+    Dapueto et al. (2024), arXiv 2409.18017, section 3.
+    """
+    active = np.asarray(active, dtype=bool)
+    n_factors = int(np.max(changed_factor, initial=0)) + 1
+    association = one_factor_correlation(first, second, changed_factor, n_factors)
+    association[~active] = np.nan
+    S = association[active]
+    overlap = _pooled(S, _overlap_scores(S), pooling)
+    multiple_encoding = _pooled(S, _overlap_scores(S.T).T, pooling)
+    per_factor = alpha * overlap + (1 - alpha) * multiple_encoding
+    return OMES(
+        score=float(per_factor.mean()),
+        per_factor=per_factor,
+        overlap=overlap,
+        multiple_encoding=multiple_encoding,
+        association=association,
+    )
+
+
+def _overlap_scores(S: FloatArray) -> FloatArray:
+    """Return, for each entry, how far it is the only 1 in a row of zeros.
+
+    OS[d, i] = 1 - mean_j |1{j = i} - S[d, j]|. As S is within [0, 1], the sum over j is
+    that of the row, with the term of i itself replaced by 1 - S[d, i]. Multiple encoding
+    is the same of the columns.
+    """
+    return 1 - (S.sum(axis=1, keepdims=True) - S + (1 - S)) / S.shape[1]
+
+
+def _pooled(S: FloatArray, scores: FloatArray, pooling: Literal["average", "max"]) -> FloatArray:
+    """Return one score per factor; 0 for a factor that no dimension carries."""
+    if pooling == "max":
+        return (S * scores).max(axis=0, initial=0)
+    total = S.sum(axis=0)
+    return (S**2 * scores).sum(axis=0) / np.where(total > 0, total, 1)

@@ -1,0 +1,61 @@
+"""What a representation has to beat: as many principal components, and the largest class."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fovscope.metrics.arrays import finite_codes
+from fovscope.probes.scores import classification_scores
+
+
+def pca_codes(
+    train: ArrayLike, test: ArrayLike, n_components: int, seed: int
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Project features onto the principal components of the standardised training rows.
+
+    Parameters
+    ----------
+    train, test : array_like, shape (N, F), (M, F)
+        Features.
+    n_components : int
+        Components to keep: the latent dimensions of the model to compare with.
+    seed : int
+        Seed of the randomised solver, used for large feature matrices.
+
+    Returns
+    -------
+    train_codes, test_codes : ndarray, shape (N, n_components), (M, n_components)
+        The projections; nothing of them is fitted on the test rows.
+
+    Raises
+    ------
+    ValueError
+        If features are not finite or too few for so many components.
+    """
+    train, test = finite_codes(train), finite_codes(test)
+    if n_components > min(train.shape):
+        raise ValueError(f"{n_components} components cannot be had from {train.shape} features")
+    projection = make_pipeline(StandardScaler(), PCA(n_components, random_state=seed))
+    return projection.fit_transform(train), projection.transform(test)
+
+
+def majority_class(train_labels: ArrayLike, test_labels: ArrayLike) -> dict[str, float]:
+    """Score the guess that every test row is of the largest training class.
+
+    Parameters
+    ----------
+    train_labels, test_labels : array_like of str or int, shape (N,), (M,)
+        Labels; of classes of equal size the first in order is guessed.
+
+    Returns
+    -------
+    dict of str to float
+        The scores of `classification_scores`; balanced accuracy is 1 / classes.
+    """
+    labels, counts = np.unique(train_labels, return_counts=True)
+    guess = np.full(len(np.asarray(test_labels)), labels[counts.argmax()])
+    return classification_scores(test_labels, guess)

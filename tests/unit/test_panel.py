@@ -1,0 +1,230 @@
+"""The panel: reference codes at their known scores, inactive dimensions, discretised factors."""
+
+import numpy as np
+import pytest
+
+import fovscope.metrics
+from fovscope.config import Metrics
+from fovscope.metrics.panel import Design, active_dimensions, discretise, disentanglement_panel
+from fovscope.metrics.references import noise_code, perfect_code, reference_codes, rotated_code
+
+SIZES = np.array([3, 5, 6])
+NAMES = ("Shape", "Texture", "Scale")
+OPTIONS = Metrics(dci_rounds=20)
+
+
+def draw_design(n_train, n_test, pairs_per_factor, seed=0):
+    rng = np.random.default_rng(seed)
+    changed = np.repeat(np.arange(len(SIZES)), pairs_per_factor)
+    first = rng.integers(0, SIZES, (len(changed), len(SIZES)))
+    second = first.copy()
+    rows, sizes = np.arange(len(changed)), SIZES[changed]
+    second[rows, changed] = (first[rows, changed] + rng.integers(1, sizes)) % sizes
+    train, test = (rng.integers(0, SIZES, (n, len(SIZES))) for n in (n_train, n_test))
+    return Design(train, test, first, second), changed
+
+
+@pytest.fixture(scope="module")
+def design():
+    return draw_design(4_000, 1_000, 2_000)
+
+
+@pytest.fixture(scope="module")
+def panels(design):
+    factors, changed = design
+    codes = reference_codes(factors, latent_dim=10, rng=np.random.default_rng(1))
+    return {
+        name: disentanglement_panel(c, factors, changed, factor_names=NAMES, options=OPTIONS)
+        for name, c in codes.items()
+    }
+
+
+def test_perfect_code_reaches_the_ceiling(panels):
+    scores = panels["perfect"].scores
+    assert scores["active_dims"] == 3
+    assert scores["mig"] == pytest.approx(1, abs=0.005)
+    for part in ("disentanglement", "completeness", "informativeness"):
+        assert scores[f"dci_{part}"] == pytest.approx(1, abs=0.01)
+    s = 1 - 1 / (SIZES - 1)
+    expected = s * (1 - (1 - s) / 3)
+    assert [scores[f"omes[{name}]"] for name in NAMES] == pytest.approx(expected, abs=0.06)
+    assert scores["omes"] == pytest.approx(expected.mean(), abs=0.03)
+
+
+def test_rotated_code_keeps_information_but_no_order(panels):
+    rotated, perfect = panels["rotated"].scores, panels["perfect"].scores
+    assert rotated["dci_informativeness"] > 0.85
+    # Not OMES: with factors of few values a rotation can pass the perfect code (test_omes).
+    for score in ("mig", "dci_disentanglement", "dci_completeness"):
+        assert rotated[score] < 0.75 * perfect[score]
+
+
+def test_noise_falls_to_the_floor(panels):
+    scores = panels["noise"].scores
+    assert scores["active_dims"] == 10
+    assert scores["mig"] < 0.005
+    assert scores["dci_disentanglement"] < 0.05
+    assert scores["dci_completeness"] < 0.05
+    assert scores["dci_informativeness"] == pytest.approx((1 / SIZES).mean(), abs=0.03)
+    assert scores["omes"] == pytest.approx((1 / 3 + 1 / 10) / 2, abs=0.01)
+
+
+def test_scores_are_the_metrics_themselves(design, panels):
+    factors, changed = design
+    codes = rotated_code(factors, np.random.default_rng(5))
+    panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, options=OPTIONS)
+    mig = fovscope.metrics.mig_score(codes.train, factors.train)
+    omes = fovscope.metrics.omes_score(codes.first, codes.second, changed, active=np.ones(3))
+    dci = fovscope.metrics.dci_scores(
+        codes.train, factors.train, codes.test, factors.test, rounds=20
+    )
+    assert panel.scores["mig"] == mig
+    assert panel.scores["omes"] == omes.score
+    assert panel.scores["dci_completeness"] == dci.completeness
+    assert np.mean([panel.scores[f"mig[{name}]"] for name in NAMES]) == pytest.approx(mig)
+
+
+def test_inactive_dimensions_change_no_score(design, panels):
+    factors, changed = design
+    rng = np.random.default_rng(2)
+
+    def with_dead(codes):
+        dead = np.stack([0.04 * rng.standard_normal(len(codes)), np.full(len(codes), 0.1)], axis=1)
+        return np.hstack([dead[:, :1], codes, dead[:, 1:]])
+
+    codes = perfect_code(factors).map(with_dead)
+    panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, options=OPTIONS)
+    assert panel.active.tolist() == [False, True, True, True, False]
+    assert panel.scores == pytest.approx(panels["perfect"].scores)
+    for matrix in (panel.mi_over_h, panel.association, panel.importance):
+        assert matrix.shape == (5, 3)
+        assert np.isnan(matrix[[0, 4]]).all()
+        assert np.isfinite(matrix[1:4]).all()
+
+
+def test_dead_code_scores_zero(design):
+    factors, changed = design
+    codes = factors.map(lambda table: np.full((len(table), 4), 0.1))
+    panel = disentanglement_panel(
+        codes, factors, changed, factor_names=NAMES, options=Metrics(active_sd=0)
+    )
+    assert panel.scores["active_dims"] == 0
+    for score in ("mig", "omes", "dci_disentanglement", "dci_completeness"):
+        assert panel.scores[score] == 0
+
+
+def test_active_is_judged_on_train_and_test_together():
+    train, test = np.zeros((100, 1)), np.ones((100, 1))  # SD 0 apart, .5 together
+    assert active_dimensions(Design(train, test), 0.4).tolist() == [True]
+    assert active_dimensions(Design(train, test), 0.6).tolist() == [False]
+
+
+def test_without_pairs_there_is_no_omes(design):
+    factors, _ = design
+    codes = Design(perfect_code(factors).train, perfect_code(factors).test)
+    panel = disentanglement_panel(codes, factors, factor_names=NAMES, options=OPTIONS)
+    assert panel.association is None
+    assert not [name for name in panel.scores if name.startswith("omes")]
+
+
+def test_options_arrive(design):
+    factors, changed = design
+    codes = rotated_code(factors, np.random.default_rng(5))
+
+    def omes(**options):
+        options = Metrics(dci_rounds=1, **options)
+        panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, options=options)
+        return panel.scores["omes"], panel.scores["mig"]
+
+    base = omes()
+    assert omes(omes_alpha=0.9)[0] != base[0]
+    assert omes(omes_pooling="max")[0] != base[0]
+    assert omes(mig_bins=5)[1] != base[1]
+
+
+def test_dci_options_arrive(design):
+    factors, _ = design
+    factors = Design(factors.train[:500], factors.test[:500])
+    codes = rotated_code(factors, np.random.default_rng(5))
+
+    def informativeness(**options):
+        options = Metrics(**options)
+        panel = disentanglement_panel(codes, factors, factor_names=NAMES, options=options)
+        return panel.scores["dci_informativeness"]
+
+    assert informativeness(dci_rounds=1, dci_depth=1) < informativeness(dci_rounds=1, dci_depth=4)
+    assert informativeness(dci_rounds=1, dci_depth=1) < informativeness(dci_rounds=9, dci_depth=1)
+
+
+def test_contradictions_are_named(design):
+    factors, changed = design
+    codes = perfect_code(factors)
+    with pytest.raises(ValueError, match="go together"):
+        disentanglement_panel(codes, factors, factor_names=NAMES, options=OPTIONS)
+    with pytest.raises(ValueError, match="2 names for 3 factors"):
+        disentanglement_panel(codes, factors, changed, factor_names=NAMES[:2], options=OPTIONS)
+    with pytest.raises(ValueError, match="each of the 3 factors"):
+        disentanglement_panel(codes, factors, changed % 2, factor_names=NAMES, options=OPTIONS)
+
+
+def test_perfect_code_is_one_map_for_all_tables(design):
+    factors, _ = design
+    named = factors.map(lambda table: np.array(list("abcdef"))[table])
+    codes, renamed = perfect_code(factors), perfect_code(named)
+    assert codes.train.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-9)
+    assert codes.train.std(axis=0) == pytest.approx([1, 1, 1])
+    assert (codes.second == renamed.second).all()
+    for k in range(3):  # a value has one code, whichever table it is in
+        value = factors.test[0, k]
+        expected = codes.test[0, k]
+        assert codes.first[factors.first[:, k] == value, k] == pytest.approx(expected)
+
+
+def test_perfect_code_knows_values_that_some_tables_lack(design):
+    factors, _ = design
+    without = Design(factors.train, factors.test[factors.test[:, 0] > 0])
+    assert len(np.unique(perfect_code(without).train[:, 0])) == SIZES[0]
+
+
+def test_rotation_is_shared_and_keeps_lengths(design):
+    factors, _ = design
+    perfect, rotated = perfect_code(factors), rotated_code(factors, np.random.default_rng(3))
+    for table in ("train", "test", "first", "second"):
+        before, after = getattr(perfect, table), getattr(rotated, table)
+        assert np.linalg.norm(after, axis=1) == pytest.approx(np.linalg.norm(before, axis=1))
+    unchanged = np.linalg.lstsq(perfect.first, rotated.first, rcond=None)[0]
+    assert perfect.second @ unchanged == pytest.approx(rotated.second)
+    assert not np.allclose(perfect.test, rotated.test)
+
+
+def test_noise_is_drawn_for_each_member(design):
+    noise = noise_code(design[0], 4, np.random.default_rng(0))
+    assert noise.first.shape == (6_000, 4)
+    assert abs(np.corrcoef(noise.first[:, 0], noise.second[:, 0])[0, 1]) < 0.05
+
+
+def test_discretised_levels_are_equally_filled_and_in_order():
+    values = np.random.default_rng(0).lognormal(size=1_003)
+    level = discretise(values, 10)
+    assert set(level) == set(range(10))
+    assert np.bincount(level).max() - np.bincount(level).min() <= 1
+    assert (np.diff(level[np.argsort(values)]) >= 0).all()
+    assert (discretise(np.exp(values), 10) == level).all()
+
+
+def test_few_values_and_names_are_kept():
+    assert discretise([3.5, 1.0, 3.5, 2.0], 3).tolist() == [2, 0, 2, 1]
+    names = np.array(["rod", "coccus", "spiral", "rod"])
+    assert discretise(names, 2).tolist() == [1, 0, 2, 1]
+
+
+def test_ties_stay_together():
+    values = np.r_[np.zeros(80), np.arange(1, 21)]
+    level = discretise(values, 10)
+    assert len(set(level[:80])) == 1
+    assert set(level) == set(range(level.max() + 1))
+
+
+def test_missing_factor_value_is_named():
+    with pytest.raises(ValueError, match="row 1 is not finite"):
+        discretise([0.0, np.nan, 2.0], 2)

@@ -1,0 +1,183 @@
+"""Probes: separable classes, chance, no leak, names that do not matter; scores and baselines."""
+
+import logging
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs
+from sklearn.metrics import balanced_accuracy_score
+
+from fovscope.config import Probes
+from fovscope.probes import (
+    classification_scores,
+    majority_class,
+    pca_codes,
+    predict_with_probes,
+    run_probes,
+)
+
+OPTIONS = Probes(gbt_rounds=20, mlp_hidden=(32,), mlp_learning_rate=1e-2, mlp_max_epochs=500)
+
+
+def blobs(spread, seed=0):
+    codes, labels = make_blobs(
+        [60, 120, 180], n_features=5, cluster_std=spread, center_box=(-5, 5), random_state=seed
+    )
+    test = np.arange(len(codes)) % 3 == 0
+    return codes[~test], labels[~test], codes[test], labels[test]
+
+
+def test_separable_classes_are_told_apart():
+    train, labels, test, test_labels = blobs(0.05)
+    scores = run_probes(train, labels, test, test_labels, options=OPTIONS, seed=0)
+    assert set(scores) == {"gbt", "mlp"}
+    for of_probe in scores.values():
+        assert of_probe == {"balanced_accuracy": 1, "accuracy": 1, "macro_f1": 1}
+
+
+def test_shuffled_labels_are_chance():
+    train, labels, test, test_labels = blobs(0.05)
+    rng = np.random.default_rng(0)
+    scores = run_probes(train, rng.permutation(labels), test, test_labels, options=OPTIONS, seed=0)
+    for of_probe in scores.values():
+        assert of_probe["balanced_accuracy"] == pytest.approx(1 / 3, abs=0.2)
+
+
+def test_same_seed_same_numbers_and_the_seed_reaches_the_mlp():
+    data = blobs(4)
+    once, twice = (predict_with_probes(*data[:3], options=OPTIONS, seed=1) for _ in range(2))
+    other = predict_with_probes(*data[:3], options=OPTIONS, seed=2)
+    for probe in once:
+        assert (once[probe] == twice[probe]).all()
+    assert (once["mlp"] != other["mlp"]).any()
+
+
+def test_names_of_classes_change_nothing():
+    train, labels, test, test_labels = blobs(4)
+    names = np.array(["Euplotes", "Arcella", "Volvox"])
+    expected = run_probes(train, labels, test, test_labels, options=OPTIONS, seed=0)
+    shifted = run_probes(train, labels + 7, test, test_labels + 7, options=OPTIONS, seed=0)
+    assert shifted == expected
+    ordered = np.sort(names)
+    named = run_probes(train, ordered[labels], test, ordered[test_labels], options=OPTIONS, seed=0)
+    assert named == expected
+    # In another order the classes swap output units: the same task from other initial weights.
+    unordered = run_probes(train, names[labels], test, names[test_labels], options=OPTIONS, seed=0)
+    assert unordered["gbt"] == pytest.approx(expected["gbt"], abs=0.03)
+    assert unordered["mlp"] == pytest.approx(expected["mlp"], abs=0.08)
+
+
+def test_labels_come_back_as_they_came_in():
+    train, labels, test, test_labels = blobs(0.05)
+    names = np.array(["Volvox", "Arcella", "Euplotes"], dtype=object)
+    predicted = predict_with_probes(train, names[labels], test, options=OPTIONS, seed=0)
+    assert (predicted["gbt"] == names[test_labels]).all()
+    assert (predicted["mlp"] == names[test_labels]).all()
+
+
+def test_test_rows_do_not_reach_the_fit():
+    train, labels, test, _ = blobs(4)
+    alone = predict_with_probes(train, labels, test[:1], options=OPTIONS, seed=0)
+    crowded = predict_with_probes(
+        train, labels, np.vstack([test[:1], 1e3 * test]), options=OPTIONS, seed=0
+    )
+    for probe in alone:
+        assert alone[probe][0] == crowded[probe][0]
+
+
+def test_units_of_the_codes_do_not_matter():
+    train, labels, test, _ = blobs(4)
+    expected = predict_with_probes(train, labels, test, options=OPTIONS, seed=0)
+    shifted = predict_with_probes(train / 64, labels, test / 64, options=OPTIONS, seed=0)
+    for probe in expected:
+        assert np.mean(shifted[probe] == expected[probe]) > 0.99
+
+
+def test_constants_of_the_study_arrive(monkeypatch):
+    from fovscope.probes.classifiers import fit_gbt, fit_mlp
+
+    train, labels, *_ = blobs(0.05)
+    trees = fit_gbt(train, labels, options=Probes(), seed=5).get_params()
+    expected = {"n_estimators": 100, "max_depth": 4, "learning_rate": 0.1, "tree_method": "hist"}
+    assert {name: trees[name] for name in expected} == expected
+    options = Probes(mlp_max_epochs=1)
+    mlp = fit_mlp(train, labels, options=options, seed=5)[-1].get_params()
+    expected = {"hidden_layer_sizes": (256, 256), "learning_rate_init": 1e-4, "alpha": 1e-7}
+    assert {name: mlp[name] for name in expected} == expected
+
+
+def test_mlp_that_does_not_converge_is_logged(caplog):
+    train, labels, test, _ = blobs(4)
+    with caplog.at_level(logging.WARNING):
+        predict_with_probes(train, labels, test, options=OPTIONS, seed=0)
+    assert not caplog.records
+    short = OPTIONS.model_copy(update={"mlp_max_epochs": 3})
+    with caplog.at_level(logging.WARNING):
+        predict_with_probes(train, labels, test, options=short, seed=0)
+    assert "did not converge in 3 epochs" in caplog.text
+
+
+def test_bad_input_is_named():
+    train, labels, test, _ = blobs(0.05)
+    with pytest.raises(ValueError, match="all rows are '1'"):
+        predict_with_probes(train, np.ones_like(labels), test, options=OPTIONS, seed=0)
+    with pytest.raises(ValueError, match="do not belong to"):
+        predict_with_probes(train, labels[1:], test, options=OPTIONS, seed=0)
+    train[3, 2] = np.inf
+    with pytest.raises(ValueError, match="dimension 2 is not finite"):
+        predict_with_probes(train, labels, test, options=OPTIONS, seed=0)
+
+
+def test_scores_of_a_known_table():
+    true = ["a"] * 6 + ["b"] * 4
+    predicted = ["a"] * 3 + ["b"] * 3 + ["b"] * 4
+    scores = classification_scores(true, predicted)
+    assert scores["balanced_accuracy"] == pytest.approx((3 / 6 + 4 / 4) / 2)
+    assert scores["accuracy"] == pytest.approx(7 / 10)
+    assert scores["macro_f1"] == pytest.approx((2 * 3 / 9 + 2 * 4 / 11) / 2)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
+def test_class_absent_from_the_test_rows_is_left_out_as_scikit_learn_does():
+    true, predicted = [0, 0, 1, 1], [0, 2, 1, 1]
+    scores = classification_scores(true, predicted)
+    assert scores["balanced_accuracy"] == balanced_accuracy_score(true, predicted) == 0.75
+    assert majority_class([2, 2, 0, 1], true)["balanced_accuracy"] == 0
+
+
+@pytest.mark.parametrize("n_classes", [2, 4, 12])
+def test_majority_class_has_chance_balanced_accuracy(n_classes):
+    names = np.array([f"moa-{c:02d}" for c in range(n_classes)])
+    labels = np.repeat(names, np.arange(n_classes) + 1)
+    scores = majority_class(labels, labels)
+    assert scores["balanced_accuracy"] == 1 / n_classes
+    assert scores["accuracy"] == pytest.approx(n_classes / len(labels))
+
+
+def test_pca_knows_the_training_rows_only():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((60, 20)) @ rng.standard_normal((20, 20))
+    train, test = features[:40], features[40:]
+    codes, test_codes = pca_codes(train, test, 5, seed=0)
+    again, disturbed = pca_codes(train, np.vstack([test, 1e3 * test]), 5, seed=0)
+    assert (again == codes).all()
+    assert disturbed[:20] == pytest.approx(test_codes)
+    assert codes.mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-9)
+    assert abs(test_codes.mean(axis=0)).max() > 0.01
+
+
+def test_pca_is_of_standardised_features():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((50, 8))
+    units = 10.0 ** np.arange(-4, 4)
+    codes, _ = pca_codes(features, features, 3, seed=0)
+    rescaled, _ = pca_codes(features * units + 5, features, 3, seed=0)
+    assert rescaled == pytest.approx(codes)
+    z = (features - features.mean(axis=0)) / features.std(axis=0)
+    expected = np.linalg.svd(z)[1][:3] ** 2 / 50
+    assert codes.var(axis=0) == pytest.approx(expected)
+
+
+def test_pca_with_too_many_components_is_named():
+    with pytest.raises(ValueError, match="10 components cannot be had"):
+        pca_codes(np.eye(8), np.eye(8), 10, seed=0)
