@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from fovscope.config import Source
 from fovscope.data.design import (
     FACTORS,

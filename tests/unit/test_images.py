@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from PIL import Image
+
 from fovscope.data.images import (
     DataError,
     FolderImages,
@@ -17,7 +19,6 @@ from fovscope.data.images import (
     read_mask,
     square_canvas,
 )
-from PIL import Image
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 7), dtype=np.uint8)

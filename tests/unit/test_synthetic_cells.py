@@ -1,6 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import gaussian_filter
+from skimage.color import rgb2hsv
+from skimage.measure import label, regionprops
+
 from fovscope.data.synthetic_cells import (
     CLASSES,
     FACTORS,
@@ -12,9 +16,6 @@ from fovscope.data.synthetic_cells import (
     make_cell,
     render_cell,
 )
-from scipy.ndimage import gaussian_filter
-from skimage.color import rgb2hsv
-from skimage.measure import label, regionprops
 
 TYPICAL = {
     "Size": 2600.0,

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from PIL import Image
+
 from fovscope.config import Target
 from fovscope.data.images import DataError, FolderImages
 from fovscope.data.targets import build_manifest, manifest_from_table
-from PIL import Image
 
 SHARED = Path(__file__).parents[3] / "shared/data"
 

@@ -3,14 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage.color import rgb2lab
+from skimage.measure import points_in_poly
+
 from fovscope.config import Source
 from fovscope.data.design import FACTORS, factors_to_index, sample_design
 from fovscope.data.sprites import PublishedSprites, heart_outline, sprite
 from fovscope.data.texture_dsprites import PALETTE, TextureDSprites, render
 from fovscope.data.textures import BRODATZ, generated_textures, load_brodatz
-from PIL import Image
-from skimage.color import rgb2lab
-from skimage.measure import points_in_poly
 
 HEART = Path(__file__).parents[3] / "shared/data/dsprites_heart_outline.npy"
 SQUARE, ELLIPSE, HEART_SHAPE = 0, 1, 2

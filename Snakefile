@@ -1,0 +1,36 @@
+"""fovscope: disentangled representations of microscopy images, from folders to tables.
+
+Run the demo with `make demo`, your own study with
+`snakemake --profile slurm --configfile config/mine.yaml` (add -n to see the plan).
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27.1")
+
+# A config given on the command line replaces the demo instead of being merged into it:
+# a study lists exactly the targets that its file lists.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/collect.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        PATHS.config,
+        rules.tabulate_accuracy.output,
+        rules.tabulate_disentanglement.output,

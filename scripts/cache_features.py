@@ -1,0 +1,31 @@
+"""Cache the features of one data set and backbone."""
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from fovscope.config import Backbone, Features, Source, Target
+from fovscope.data.sources import open_images
+from fovscope.devices import resolve_device
+from fovscope.features.extract import cache_features
+from fovscope.job import logged
+from fovscope.provenance import read_json
+
+with logged(snakemake):
+    kind = Source if snakemake.params.is_source else Target
+    data = kind.model_validate(dict(snakemake.params.data))
+    info = read_json(snakemake.input.info)
+    device = resolve_device()
+    torch.set_num_threads(snakemake.threads)
+    cache_features(
+        Path(snakemake.output[0]),
+        partial(open_images, pd.read_parquet(snakemake.input.table), info, data),
+        backbone=Backbone.model_validate(dict(snakemake.params.backbone)),
+        options=Features.model_validate(dict(snakemake.params.features)),
+        data_digest=info["digest"],
+        device=device,
+        # Without a GPU the network itself wants the cores.
+        workers=snakemake.threads if device.type == "cuda" else 1,
+    )

@@ -1,0 +1,36 @@
+"""Score what needs no model on one target: full features, their PCA, a constant."""
+
+import pandas as pd
+
+from fovscope.config import Probes
+from fovscope.evaluation import probe_baselines
+from fovscope.features.store import read_store
+from fovscope.job import logged
+from fovscope.provenance import read_json
+from fovscope.tables.records import score_table, write_table
+
+with logged(snakemake):
+    features = read_json(snakemake.input.features)
+    scored = probe_baselines(
+        pd.read_parquet(snakemake.input.manifest),
+        read_store(snakemake.input.features),
+        latent_dim=snakemake.params.latent_dim,
+        options=Probes.model_validate(dict(snakemake.params.probes)),
+        threads=snakemake.threads,
+    )
+    tables = [
+        score_table(
+            scores,
+            kind="accuracy",
+            tuned_on="",
+            **snakemake.wildcards,
+            stage="baseline",
+            representation=representation,
+            probe=probe,
+            weights_digest=features["weights_digest"],
+            data_digest=features["data_digest"],
+        )
+        for representation, by_probe in scored.items()
+        for probe, scores in by_probe.items()
+    ]
+    write_table(snakemake.output[0], pd.concat(tables, ignore_index=True))

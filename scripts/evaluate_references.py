@@ -1,0 +1,30 @@
+"""Score codes of known quality on the factors of one data set: floor and ceiling."""
+
+import pandas as pd
+
+from fovscope.config import Metrics
+from fovscope.evaluation import score_references
+from fovscope.job import logged
+from fovscope.tables.records import score_table, write_table
+
+with logged(snakemake):
+    scored = score_references(
+        pd.read_parquet(snakemake.input.table),
+        is_source=snakemake.params.is_source,
+        latent_dim=snakemake.params.latent_dim,
+        options=Metrics.model_validate(dict(snakemake.params.metrics)),
+        threads=snakemake.threads,
+    )
+    tables = [
+        score_table(
+            scores,
+            kind="disentanglement",
+            dataset=snakemake.wildcards.dataset,
+            tuned_on="",
+            backbone="",
+            stage="reference",
+            representation=code,
+        )
+        for code, scores in scored.items()
+    ]
+    write_table(snakemake.output[0], pd.concat(tables, ignore_index=True))

@@ -1,0 +1,28 @@
+"""Score the disentanglement of one source model."""
+
+import pandas as pd
+
+from fovscope.config import Metrics
+from fovscope.evaluation import score_source
+from fovscope.job import logged
+from fovscope.provenance import read_json
+from fovscope.tables.records import latent_means, score_table, write_table
+
+with logged(snakemake):
+    design = pd.read_parquet(snakemake.input.design).query("role != 'train_pair'")
+    codes = latent_means(pd.read_parquet(snakemake.input.latents), design)
+    options = Metrics.model_validate(dict(snakemake.params.metrics))
+    scores = score_source(design, codes, options=options, threads=snakemake.threads)
+    write_table(
+        snakemake.output[0],
+        score_table(
+            scores,
+            kind="disentanglement",
+            dataset=snakemake.params.source,
+            tuned_on="",
+            **snakemake.wildcards,
+            stage="source",
+            representation="latents",
+            **read_json(snakemake.input.model)["provenance"],
+        ),
+    )

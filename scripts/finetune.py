@@ -1,0 +1,42 @@
+"""Fine-tune one source model on a target; encode target and source before and after."""
+
+import pandas as pd
+import torch
+
+from fovscope.config import Finetuning
+from fovscope.devices import resolve_device
+from fovscope.features.store import read_store
+from fovscope.job import logged
+from fovscope.models.feature_vae import encode
+from fovscope.models.storage import load_model
+from fovscope.tables.records import latents_table, write_table
+from fovscope.training.finetune import finetune
+from fovscope.training.record import save_trained
+
+with logged(snakemake):
+    torch.set_num_threads(snakemake.threads)
+    device = resolve_device()
+    manifest = pd.read_parquet(snakemake.input.manifest)
+    design = pd.read_parquet(snakemake.input.design)
+    evaluation = (design["role"] != "train_pair").to_numpy()
+    features = read_store(snakemake.input.features)
+    source_features = read_store(snakemake.input.source_features)[evaluation]
+    model = load_model(snakemake.input.model, device=device)
+    tuned = finetune(
+        model,
+        features[(manifest["split"] == "train").to_numpy()],
+        options=Finetuning.model_validate(dict(snakemake.params.finetuning)),
+        beta=float(snakemake.wildcards.beta),
+        seed=int(snakemake.wildcards.seed),
+        device=device,
+    )
+    latents = {
+        "transferred": (manifest, model, features),
+        "finetuned": (manifest, tuned.model, features),
+        "source": (design[evaluation], tuned.model, source_features),
+    }
+    save_trained(snakemake.output.model, snakemake.output.info, tuned, snakemake.input.features)
+    for name, (images, encoder, rows) in latents.items():
+        write_table(
+            snakemake.output[name], latents_table(images["image_id"], *encode(encoder, rows))
+        )

@@ -1,0 +1,1 @@
+"""Aggregation of scores to tables, and their views."""

@@ -1,0 +1,61 @@
+"""Accuracy of the probes: mean ± SD in percentage points over models (method, section 6)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from fovscope.tables.render import mean_sd, widen
+
+_ROW = ["target", "input", "stage", "representation"]
+_STAGES = ("transferred", "finetuned", "baseline")
+_PROBES = {"gbt": "GBT", "mlp": "MLP"}
+_SCORES = ("balanced_accuracy", "accuracy", "macro_f1")
+
+
+def accuracy_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame:
+    """Return the long table of all probes.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Score rows of kind ``accuracy`` of all models and baselines.
+    variant : str
+        Of the study; a column of the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each target × input × stage × representation × probe × score: mean and
+        SD in percentage points over models (all β and seeds), and their number n.
+    """
+    shown = scores[scores["score"].isin(_SCORES)].rename(
+        columns={"dataset": "target", "backbone": "input"}
+    )
+    provenance = ["fovscope", "weights_digest", "data_digest"]
+    groups = shown.groupby([*_ROW, "probe", "score", *provenance], sort=False)["value"]
+    long = groups.agg(mean="mean", sd="std", n="count").reset_index()
+    long[["mean", "sd"]] *= 100
+    long["variant"] = variant
+    ranks = {stage: rank for rank, stage in enumerate(_STAGES)}
+    return long.sort_values(
+        ["target", "input", "stage"],
+        key=lambda c: c.map(ranks) if c.name == "stage" else c,
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def accuracy_view(long: pd.DataFrame) -> pd.DataFrame:
+    """Return the table that a person reads: balanced accuracy, a column a probe."""
+    shown = long[long["score"] == "balanced_accuracy"].copy()
+    shown["cell"] = [
+        mean_sd(m, s, digits=1) for m, s in zip(shown["mean"], shown["sd"], strict=True)
+    ]
+    wide = widen(shown, [*_ROW, "n"], "probe")
+    return wide[[*_ROW, *_PROBES, "n"]].rename(columns=_PROBES)
+
+
+CAPTION = (
+    "Balanced accuracy in %, mean ± SD in points over n models (all β and seeds). "
+    "Variant: {variant}."
+)

@@ -1,0 +1,78 @@
+"""The views of a long table: CSV, Markdown, LaTeX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from fovscope.provenance import replacing
+from fovscope.tables.records import write_table
+
+
+def mean_sd(mean: float, sd: float, *, digits: int) -> str:
+    """Return ``mean ± SD``; the SD is left out where there was one model only."""
+    if pd.isna(mean):
+        return "–"
+    return f"{mean:.{digits}f}" if pd.isna(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def widen(cells: pd.DataFrame, row: list[str], column: str) -> pd.DataFrame:
+    """Turn a table of cells into lines, in the order in which the lines first appear.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        Columns `row`, `column` and ``cell``.
+    row : list of str
+        What makes a line; they stay columns.
+    column : str
+        Whose values become columns.
+    """
+    lines = pd.MultiIndex.from_frame(cells[row].drop_duplicates())
+    # pandas' pivot sorts its lines.
+    return cells.pivot(index=row, columns=column, values="cell").loc[lines].reset_index()
+
+
+def write_views(
+    long: pd.DataFrame, view: pd.DataFrame, caption: str, paths: dict[str, str]
+) -> None:
+    """Write a table in all its formats.
+
+    Parameters
+    ----------
+    long : pandas.DataFrame
+        The table itself, one row a number.
+    view : pandas.DataFrame
+        What a person reads: one row a line, cells as text.
+    caption : str
+        One sentence above the Markdown and LaTeX tables.
+    paths : dict of str to str
+        File by format: ``parquet, csv, md, tex``.
+    """
+    write_table(paths["parquet"], long)
+    texts = {
+        "csv": view.to_csv(index=False),
+        "md": f"{caption}\n\n{view.to_markdown(index=False, disable_numparse=True)}\n",
+        "tex": _latex(view, caption),
+    }
+    for kind, text in texts.items():
+        with replacing(paths[kind]) as temporary:
+            Path(temporary).write_text(text, encoding="utf-8")
+
+
+def _latex(view: pd.DataFrame, caption: str) -> str:
+    style = view.rename(columns=_escaped).map(_escaped).style.hide(axis="index")
+    return style.to_latex(caption=_escaped(caption), hrules=True, column_format="l" * view.shape[1])
+
+
+def _escaped(text: object) -> str:
+    return "".join(_LATEX.get(character, character) for character in str(text))
+
+
+_LATEX = {character: "\\" + character for character in "&%$#_{}"} | {
+    "±": r"$\pm$",
+    "β": r"$\beta$",
+    "Φ": r"$\Phi$",
+    "–": "--",
+}

@@ -1,0 +1,34 @@
+"""Train one source model and encode the source's evaluation rows with it."""
+
+import pandas as pd
+import torch
+
+from fovscope.config import Model, SourceTraining
+from fovscope.devices import resolve_device
+from fovscope.features.store import read_store
+from fovscope.job import logged
+from fovscope.models.feature_vae import encode
+from fovscope.tables.records import latents_table, write_table
+from fovscope.training.record import save_trained
+from fovscope.training.source import train_source
+
+with logged(snakemake):
+    torch.set_num_threads(snakemake.threads)
+    design = pd.read_parquet(snakemake.input.design)
+    pairs = (design["role"] == "train_pair").to_numpy()
+    features = read_store(snakemake.input.features)
+    trained = train_source(
+        features[pairs][::2],  # the members of a pair are adjacent rows
+        features[pairs][1::2],
+        design.loc[pairs, "changed_factor"].to_numpy()[::2],
+        model_options=Model.model_validate(dict(snakemake.params.model)),
+        options=SourceTraining.model_validate(dict(snakemake.params.training)),
+        beta=float(snakemake.wildcards.beta),
+        seed=int(snakemake.wildcards.seed),
+        device=resolve_device(),
+    )
+    latents = latents_table(
+        design.loc[~pairs, "image_id"], *encode(trained.model, features[~pairs])
+    )
+    save_trained(snakemake.output.model, snakemake.output.info, trained, snakemake.input.features)
+    write_table(snakemake.output.latents, latents)

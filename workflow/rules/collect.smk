@@ -1,0 +1,43 @@
+"""Named targets: `snakemake features`, `snakemake models`, …"""
+
+
+localrules:
+    data,
+    features,
+    models,
+    scores,
+    accuracy,
+    disentanglement,
+
+
+rule data:
+    input:
+        PATHS.design,
+        collect(PATHS.manifest, dataset=TARGETS),
+
+
+rule features:
+    input:
+        collect(PATHS.features, dataset=[SOURCE, *TARGETS], backbone=BACKBONES),
+
+
+rule models:
+    input:
+        of_all_models(PATHS.source_model),
+        of_all_models(PATHS.tuned_model, dataset=TARGETS),
+
+
+rule scores:
+    input:
+        rules.tabulate_accuracy.input,
+        rules.tabulate_disentanglement.input,
+
+
+rule accuracy:
+    input:
+        rules.tabulate_accuracy.output,
+
+
+rule disentanglement:
+    input:
+        rules.tabulate_disentanglement.output,

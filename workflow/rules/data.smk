@@ -1,0 +1,64 @@
+"""Folders, tables and generators → manifests with digests and splits; the source's design."""
+
+
+rule save_config:
+    output:
+        PATHS.config,
+    log:
+        PATHS.log("save_config"),
+    benchmark:
+        PATHS.benchmark("save_config")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        study=STUDY,
+    message:
+        "Save the resolved configuration"
+    script:
+        "../../scripts/save_config.py"
+
+
+rule prepare_target:
+    output:
+        table=PATHS.manifest,
+        info=PATHS.data_info,
+    log:
+        PATHS.log("prepare_target", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("prepare_target", "{dataset}")
+    wildcard_constraints:
+        dataset="|".join(TARGETS),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        target=lookup(within=STUDY, dpath="targets/{dataset}"),
+    message:
+        "List, check and split the images of {wildcards.dataset}"
+    script:
+        "../../scripts/prepare_target.py"
+
+
+rule design_source:
+    output:
+        table=PATHS.design,
+        info=PATHS.design_info,
+    log:
+        PATHS.log("design_source"),
+    benchmark:
+        PATHS.benchmark("design_source")
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        source=STUDY["source"],
+    message:
+        "Draw the factor design of the source"
+    script:
+        "../../scripts/design_source.py"

@@ -1,0 +1,117 @@
+"""Latents → probe scores on targets, disentanglement scores where factors are known.
+
+Baselines and reference codes do not depend on a model, so they are jobs of their own and
+run once for each data set.
+"""
+
+
+rule evaluate_source:
+    input:
+        design=PATHS.design,
+        latents=PATHS.source_latents,
+        model=PATHS.source_model_info,
+    output:
+        PATHS.source_scores,
+    log:
+        PATHS.log("evaluate_source", MODEL),
+    benchmark:
+        PATHS.benchmark("evaluate_source", MODEL)
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        metrics=STUDY["metrics"],
+        source=SOURCE,
+    message:
+        "Score the source model {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"
+    script:
+        "../../scripts/evaluate_source.py"
+
+
+rule evaluate:
+    input:
+        design=PATHS.design,
+        manifest=PATHS.manifest,
+        transferred=PATHS.transferred_latents,
+        finetuned=PATHS.tuned_latents,
+        source=PATHS.tuned_source_latents,
+        model=PATHS.tuned_model_info,
+    output:
+        PATHS.scores,
+    log:
+        PATHS.log("evaluate", f"{MODEL}_{{dataset}}"),
+    benchmark:
+        PATHS.benchmark("evaluate", f"{MODEL}_{{dataset}}")
+    wildcard_constraints:
+        dataset="|".join(TARGETS),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        probes=STUDY["probes"],
+        metrics=STUDY["metrics"],
+        named=study.source_training.supervision == "labels",
+        knows_factors=lambda wildcards: wildcards.dataset in WITH_FACTORS,
+        source=SOURCE,
+    message:
+        "Score {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"
+    script:
+        "../../scripts/evaluate.py"
+
+
+rule evaluate_baselines:
+    input:
+        manifest=PATHS.manifest,
+        features=PATHS.features,
+    output:
+        PATHS.baseline_scores,
+    log:
+        PATHS.log("evaluate_baselines", "{dataset}_{backbone}"),
+    benchmark:
+        PATHS.benchmark("evaluate_baselines", "{dataset}_{backbone}")
+    wildcard_constraints:
+        dataset="|".join(TARGETS),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        probes=STUDY["probes"],
+        latent_dim=study.model.latent_dim,
+    message:
+        "Score the baselines of {wildcards.dataset} with {wildcards.backbone}"
+    script:
+        "../../scripts/evaluate_baselines.py"
+
+
+rule evaluate_references:
+    input:
+        unpack(data_of),
+    output:
+        PATHS.reference_scores,
+    log:
+        PATHS.log("evaluate_references", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("evaluate_references", "{dataset}")
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        is_source=lambda wildcards: wildcards.dataset == SOURCE,
+        metrics=STUDY["metrics"],
+        latent_dim=study.model.latent_dim,
+    message:
+        "Score perfect, rotated and noise codes on the factors of {wildcards.dataset}"
+    script:
+        "../../scripts/evaluate_references.py"
