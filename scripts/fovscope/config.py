@@ -253,8 +253,8 @@ class SourceTraining(Section):
     def _reaches_beta(self) -> SourceTraining:
         if self.warmup_steps > self.steps:
             raise ValueError(
-                f"warmup_steps ({self.warmup_steps}) exceeds steps ({self.steps}), so β would never "
-                "be reached; shorten the warm-up"
+                f"warmup_steps ({self.warmup_steps}) exceeds steps ({self.steps}), so β would "
+                "never be reached; shorten the warm-up"
             )
         return self
 
