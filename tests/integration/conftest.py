@@ -1,0 +1,68 @@
+"""A study in a folder of its own, driven through the command line as a user does."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TINY = yaml.safe_load((ROOT / "tests/integration/tiny.yaml").read_text())
+
+
+@dataclass
+class Run:
+    """What a user saw: exit code and everything printed."""
+
+    code: int
+    text: str
+
+    @property
+    def jobs(self):
+        """Number of jobs of each rule in the plan."""
+        stats = self.text.partition("Job stats:")[2].partition("total")[0]
+        return Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", stats, re.M)})
+
+
+@dataclass
+class Study:
+    """A working folder with a config file."""
+
+    folder: Path
+    config: dict
+
+    def run(self, *arguments, env=None, snakefile=ROOT / "Snakefile"):
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config))
+        # --configfile takes all words that follow, so that an option must come after it.
+        command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml"]
+        command += ["--snakefile", snakefile, "--profile", ROOT / "profiles/local", "--cores", "2"]
+        command += arguments
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | (env or {}),
+        )
+        return Run(done.returncode, done.stdout)
+
+
+@pytest.fixture
+def new_study(tmp_path):
+    """Return a study with the tiny config and the given top-level changes."""
+    return lambda **changes: Study(tmp_path, TINY | changes)
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory):
+    """The tiny study, run to the end once."""
+    study = Study(tmp_path_factory.mktemp("tiny"), TINY)
+    run = study.run()
+    assert run.code == 0, run.text
+    return study

@@ -1,0 +1,225 @@
+"""From a config to the tables, as a user runs it and reads it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, TINY, Run
+from PIL import Image
+from safetensors import safe_open
+
+from fovscope.config import load_study
+from fovscope.features.store import verify_store
+
+pytestmark = pytest.mark.slow
+
+
+def test_tables_have_a_row_for_everything_that_the_config_asks_for(tiny_study):
+    long = pd.read_parquet(tiny_study.folder / "results/tables/accuracy.parquet")
+    assert set(long["representation"]) == {
+        *("latents", "named latents", "full Φ", "PCA-10 of Φ", "constant (majority class)")
+    }
+    assert set(long["stage"]) == {"transferred", "finetuned", "baseline"}
+    assert set(long["score"]) == {"balanced_accuracy", "accuracy", "macro_f1"}
+    assert (long.loc[long["stage"] != "baseline", "n"] == 2).all()  # one β, two seeds
+    assert long["mean"].between(0, 100).all()
+    keys = ["target", "input", "stage", "representation", "probe", "score"]
+    assert not long.duplicated(keys).any()
+    # Balanced accuracy of a constant is exactly one in four classes.
+    constant = long[long["representation"].str.startswith("constant")]
+    assert (constant.loc[constant["score"] == "balanced_accuracy", "mean"] == 25).all()
+    assert long["weights_digest"].str.fullmatch("[0-9a-f]{64}").all()
+
+
+def test_a_table_cell_is_the_mean_over_models_in_points(tiny_study):
+    results = tiny_study.folder / "results"
+    values = []
+    for seed in (0, 1):
+        scores = pd.read_parquet(results / f"scores/lite0/beta1/seed{seed}/synthetic_cells.parquet")
+        (value,) = scores.query(
+            "stage == 'finetuned' and representation == 'latents' and probe == 'mlp' "
+            "and score == 'balanced_accuracy'"
+        )["value"]
+        values.append(100 * value)
+    cell = f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+    (line,) = (
+        line
+        for line in (results / "tables/accuracy.md").read_text().splitlines()
+        if "finetuned" in line and "| latents" in line
+    )
+    assert cell in line
+    for kind in ("csv", "tex"):
+        text = (results / f"tables/accuracy.{kind}").read_text()
+        assert cell.replace("±", "±" if kind == "csv" else r"$\pm$") in text
+
+
+def test_disentanglement_lies_beside_its_floor_and_ceiling(tiny_study):
+    long = pd.read_parquet(tiny_study.folder / "results/tables/disentanglement.parquet")
+    panel = {"mig", "dci_disentanglement", "dci_completeness", "dci_informativeness", "omes"}
+    source = long[(long["measured_on"] == "texture_dsprites") & long["score"].isin(panel)]
+    assert set(source["stage"]) >= {"source", "finetuned", "code: perfect", "code: noise"}
+    assert (source["floor"] < source["ceiling"]).all()
+    perfect = source[source["stage"] == "code: perfect"]
+    np.testing.assert_allclose(perfect["normalised"], 1)
+    # The generated target has factors, but no pairs that differ in one of them.
+    cells = long[long["measured_on"] == "synthetic_cells"]
+    assert panel - set(cells["score"]) == {"omes"}
+
+
+def test_files_tell_what_they_are(tiny_study):
+    results = tiny_study.folder / "results"
+    saved = yaml.safe_load((results / "config.yaml").read_text())
+    assert load_study(saved) == load_study(TINY)
+    manifest = json.loads((results / "features/synthetic_cells/lite0/manifest.json").read_text())
+    data = json.loads((results / "data/synthetic_cells/manifest.json").read_text())
+    assert manifest["data_digest"] == data["digest"]
+    assert manifest["shape"] == [120, 1280]
+    assert verify_store(results / "features/synthetic_cells/lite0/manifest.json") == []
+    info = json.loads((results / "models/lite0/beta1/seed0/source.json").read_text())
+    assert info["versions"].keys() >= {"fovscope", "torch"}
+    assert info["curve"][-1]["step"] == TINY["source_training"]["steps"]
+    with safe_open(results / "models/lite0/beta1/seed0/source.safetensors", "np") as model:
+        assert sum(np.prod(model.get_slice(k).get_shape()) for k in model.keys()) > 0  # noqa: SIM118
+    latents = pd.read_parquet(
+        results / "latents/lite0/beta1/seed0/finetuned/synthetic_cells.parquet"
+    )
+    assert list(latents.columns[:2]) == ["image_id", "z0"]
+    assert len(latents) == 120
+
+
+def test_a_second_run_has_nothing_to_do(tiny_study):
+    assert "Nothing to be done" in tiny_study.run().text
+
+
+def test_the_same_config_gives_the_same_numbers(tiny_study, new_study):
+    """In another folder, on one core, a model and its scores are the same bit for bit."""
+    again = new_study()
+    model = "models/lite0/beta1/seed1/synthetic_cells.safetensors"
+    scores = "scores/lite0/beta1/seed1/synthetic_cells.parquet"
+    run = again.run(f"results/{scores}", "--cores", "1")
+    assert run.code == 0, run.text
+    first, second = (study.folder / "results" for study in (tiny_study, again))
+    assert (first / model).read_bytes() == (second / model).read_bytes()
+    pd.testing.assert_frame_equal(pd.read_parquet(first / scores), pd.read_parquet(second / scores))
+
+
+def test_the_plan_of_the_demo_from_a_clean_clone_without_networks(tmp_path, new_study):
+    """A dry run must work where torch is not installed, e.g. on a login node."""
+    for module in ("torch", "timm"):
+        (tmp_path / f"{module}.py").write_text("raise ImportError('not here')")
+    study = new_study()
+    run = study.run("-n", env={"PYTHONPATH": str(tmp_path)})
+    assert run.code == 0, run.text
+    assert run.jobs["train_source"] == 2
+    assert study.run("-n", snakefile=ROOT / "workflow/Snakefile").jobs == run.jobs
+
+
+def test_rule_graph_needs_no_other_program(new_study):
+    run = new_study().run("--rulegraph", "mermaid-js")
+    assert run.code == 0
+    for rule in ("cache_features", "train_source", "finetune", "evaluate", "tabulate_accuracy"):
+        assert rule in run.text
+
+
+@pytest.mark.parametrize("target", ["data", "features", "models", "scores", "accuracy"])
+def test_named_targets_plan_their_stage(new_study, target):
+    run = new_study().run("-n", target)
+    assert run.code == 0, run.text
+    assert run.jobs[target] == 1
+
+
+def test_adding_a_seed_plans_only_its_jobs(tiny_study):
+    tiny_study.config = TINY | {"seeds": [0, 1, 2]}
+    jobs = tiny_study.run("-n").jobs
+    tiny_study.config = TINY
+    assert jobs == {
+        "save_config": 1,
+        "train_source": 1,
+        "evaluate_source": 1,
+        "finetune": 1,
+        "evaluate": 1,
+        "tabulate_accuracy": 1,
+        "tabulate_disentanglement": 1,
+        "all": 1,
+    }
+
+
+def test_the_slurm_profile_plans_without_a_cluster():
+    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n", "--forceall"]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Run(0, done.stdout + done.stderr).jobs["train_source"] == 6
+
+
+def test_the_slurm_profile_sends_every_gpu_rule_to_the_gpu_partition():
+    profile = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    on_gpu = {block.partition(":")[0] for block in rules.split("\nrule ")[1:] if "gpu=1," in block}
+    assert on_gpu == {"cache_features", "train_source", "finetune"}
+    assert on_gpu == {
+        rule
+        for rule, resources in profile["set-resources"].items()
+        if resources["slurm_partition"] != profile["default-resources"]["slurm_partition"]
+    }
+
+
+# What a user sees after a mistake ---------------------------------------------------------
+
+
+def draw(path, value=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(value).integers(0, 255, (20, 20), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+def class_folders(folder, per_class=10):
+    for label in ("a", "b"):
+        for n in range(per_class):
+            draw(folder / label / f"{n}.png", value=hash((label, n)) % 2**32)
+    return {"mine": {"folder": str(folder)}}
+
+
+def test_an_unknown_key_is_refused_before_anything_runs(new_study):
+    run = new_study(modell={}).run("-n")
+    assert run.code != 0
+    assert "unknown key 'modell'; did you mean 'model'?" in run.text
+    assert "Traceback" not in run.text
+
+
+def test_bad_images_are_all_named(new_study, tmp_path):
+    targets = class_folders(tmp_path / "images")
+    (tmp_path / "images/a/1.png").write_bytes(b"no image")
+    (tmp_path / "images/b/2.png").write_bytes((tmp_path / "images/b/3.png").read_bytes()[:60])
+    run = new_study(targets=targets).run("data")
+    assert run.code != 0
+    assert "a/1.png" in run.text
+    assert "b/2.png" in run.text
+    assert "Traceback" not in run.text
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda folder: {"mine": {"folder": f"{folder}/imagse"}}, "did you mean 'images'?"),
+        (lambda folder: class_folders(folder / "few", per_class=2), "classes cannot be split"),
+    ],
+    ids=["missing folder", "too few images"],
+)
+def test_a_folder_that_cannot_be_used_says_why(new_study, tmp_path, prepare, message):
+    class_folders(tmp_path / "images")
+    run = new_study(targets=prepare(tmp_path)).run("data")
+    assert run.code != 0
+    assert message in run.text
+    assert "Traceback" not in run.text
+
+
+def test_weights_with_another_digest_are_refused(new_study):
+    lite0 = TINY["backbones"]["lite0"] | {"sha256": "0" * 64}
+    run = new_study(backbones={"lite0": lite0}).run("features")
+    assert run.code != 0
+    assert "but the configuration asks for 000000" in run.text
+    assert "Traceback" not in run.text
