@@ -27,5 +27,5 @@ with logged(snakemake):
         data_digest=info["digest"],
         device=device,
         # Without a GPU the network itself wants the cores.
-        workers=snakemake.threads if device.type == "cuda" else 1,
+        workers=snakemake.threads if device.type == "cuda" else 0,
     )

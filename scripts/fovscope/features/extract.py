@@ -28,7 +28,7 @@ from fovscope.features.store import Layout, write_store
 _LOG = logging.getLogger(__name__)
 
 
-class _Tensors(Dataset):
+class ImageTensors(Dataset):
     """An image source as a map-style data set of tensors."""
 
     def __init__(self, images: ImageSource) -> None:
@@ -91,7 +91,7 @@ def cache_features(
     def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
         batches = _batches(ranges, options.batch_size)
         loader = DataLoader(
-            _Tensors(images),
+            ImageTensors(images),
             batch_sampler=batches,
             num_workers=workers if batches else 0,
             pin_memory=device.type == "cuda",

@@ -61,7 +61,12 @@ def disentanglement_view(long: pd.DataFrame) -> pd.DataFrame:
         for mean, sd, score in zip(shown["mean"], shown["sd"], shown["score"], strict=True)
     ]
     wide = widen(shown, [*_ROW, "n"], "score").reindex(columns=[*_ROW, *_COLUMNS, "n"])
-    return wide.fillna("–").rename(columns=_COLUMNS).rename(columns=lambda c: c.replace("_", " "))
+    return (
+        wide.astype(object)
+        .fillna("–")
+        .rename(columns=_COLUMNS)
+        .rename(columns=lambda c: c.replace("_", " "))
+    )
 
 
 def _aggregate(scores: pd.DataFrame) -> pd.DataFrame:

@@ -29,9 +29,8 @@ def widen(cells: pd.DataFrame, row: list[str], column: str) -> pd.DataFrame:
     column : str
         Whose values become columns.
     """
-    lines = pd.MultiIndex.from_frame(cells[row].drop_duplicates())
-    # pandas' pivot sorts its lines.
-    return cells.pivot(index=row, columns=column, values="cell").loc[lines].reset_index()
+    wide = cells.pivot(index=row, columns=column, values="cell").reset_index()
+    return cells[row].drop_duplicates().merge(wide, on=row)  # pandas' pivot sorts its lines
 
 
 def write_views(
