@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from fovscope.config import Backbone, Features
+from fovscope.data.images import DataError
 from fovscope.data.sources import ImageSource
 from fovscope.devices import resolve_precision
 from fovscope.features.backbones import FeatureExtractor, load_extractor
@@ -38,7 +39,29 @@ class _Tensors(Dataset):
         return len(self.images)
 
     def __getitem__(self, row: int) -> Tensor:
-        return torch.from_numpy(self.images[row])
+        try:
+            return torch.from_numpy(self.images[row])
+        except OSError as error:
+            raise DataError(
+                f"image {row} cannot be read any more: {error}; put it back, then run the "
+                "workflow again; finished shards are kept"
+            ) from error
+
+
+def _read(loader: DataLoader) -> Iterator[Tensor]:
+    """Yield the batches of a loader; say in words what went wrong in its processes."""
+    try:
+        yield from loader
+    except DataError as error:  # a worker's message comes wrapped in its traceback
+        raise DataError(str(error).rpartition(f"{DataError.__name__}: ")[2].strip()) from None
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise DataError(
+            f"a process that reads images was killed ({error}), most often because memory ran "
+            "out: give the job more mem_mb or fewer threads, then run the workflow again; "
+            "finished shards are kept"
+        ) from error
 
 
 def cache_features(
@@ -50,6 +73,7 @@ def cache_features(
     data_digest: str,
     device: torch.device,
     workers: int,
+    key: str = "",
 ) -> None:
     """Write the features of all images and the manifest that vouches for them.
 
@@ -68,6 +92,8 @@ def cache_features(
         Where the network runs.
     workers : int
         Processes that read images; 0 reads in this process. Does not change the result.
+    key : str
+        Digest of what else the features depend on; see `write_store`.
 
     Raises
     ------
@@ -75,6 +101,10 @@ def cache_features(
         If the weights are missing or not those of the model.
     StoreError
         If features are not finite.
+    DataError
+        If an image cannot be read any more, or a process that reads images was killed.
+    LockError
+        If another process is writing the store.
     """
     extractor, identity = load_extractor(backbone, options)
     extractor.to(device)
@@ -97,7 +127,7 @@ def cache_features(
             pin_memory=device.type == "cuda",
         )
         total = sum(stop - start for start, stop in ranges)
-        features = extract(extractor, loader, device=device, precision=precision)
+        features = extract(extractor, _read(loader), device=device, precision=precision)
         return _by_range(_watched(features, total), ranges)
 
     write_store(
@@ -110,6 +140,7 @@ def cache_features(
             "batch_size": options.batch_size,
         },
         compute,
+        key=key,
     )
 
 
