@@ -124,6 +124,8 @@ def cache_features(
             _Tensors(images),
             batch_sampler=batches,
             num_workers=workers if batches else 0,
+            # Children of this process, which end when they see that it is gone.
+            multiprocessing_context="fork" if workers and batches else None,
             pin_memory=device.type == "cuda",
         )
         total = sum(stop - start for start, stop in ranges)
