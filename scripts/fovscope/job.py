@@ -91,6 +91,7 @@ def job_key(job: Any) -> str:  # noqa: ANN401
 
 def _log_to_file(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="w")
+    path.write_text("")
+    handler = logging.FileHandler(path)  # appends: two processes do not overwrite each other
     handler.setFormatter(logging.getLogger().handlers[0].formatter)
     logging.getLogger().addHandler(handler)

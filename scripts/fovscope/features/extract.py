@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +49,14 @@ class _Tensors(Dataset):
             ) from error
 
 
-def _read(loader: DataLoader) -> Iterator[Tensor]:
-    """Yield the batches of a loader; say in words what went wrong in its processes."""
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say in words what went wrong in the processes that read images."""
     try:
-        yield from loader
+        yield
     except DataError as error:  # a worker's message comes wrapped in its traceback
         raise DataError(str(error).rpartition(f"{DataError.__name__}: ")[2].strip()) from None
-    except RuntimeError as error:
+    except RuntimeError as error:  # raised by a signal handler, wherever this process is
         if not str(error).startswith("DataLoader worker"):
             raise
         raise DataError(
@@ -129,21 +131,22 @@ def cache_features(
             pin_memory=device.type == "cuda",
         )
         total = sum(stop - start for start, stop in ranges)
-        features = extract(extractor, _read(loader), device=device, precision=precision)
+        features = extract(extractor, loader, device=device, precision=precision)
         return _by_range(_watched(features, total), ranges)
 
-    write_store(
-        manifest_path,
-        layout,
-        identity
-        | {
-            "data_digest": data_digest,
-            "precision": str(precision).removeprefix("torch."),
-            "batch_size": options.batch_size,
-        },
-        compute,
-        key=key,
-    )
+    with _in_words():
+        write_store(
+            manifest_path,
+            layout,
+            identity
+            | {
+                "data_digest": data_digest,
+                "precision": str(precision).removeprefix("torch."),
+                "batch_size": options.batch_size,
+            },
+            compute,
+            key=key,
+        )
 
 
 @torch.inference_mode()
