@@ -32,7 +32,7 @@ from fovscope.training.source import train_source
 CPU = torch.device("cpu")
 IMAGES, SIZE = 320, 64
 OPTIONS = Features(batch_size=8, shard_rows=16, precision="float32")
-STEPS, EPOCHS = 1200, 120
+STEPS, EPOCHS = 800, 80
 MODEL = Model(latent_dim=5, width=16, likelihood_sd=0.3, likelihood_units="scaled")
 NOBODY = 65534
 

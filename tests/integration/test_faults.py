@@ -83,11 +83,10 @@ def wait_for(condition, seconds=30):
         time.sleep(0.005)
 
 
-def children(process):
-    return [
-        int(pid)
-        for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    ]
+def children(pid):
+    """Return the processes that any thread of a process started."""
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for file in files for child in file.read_text().split()]
 
 
 def log_of(folder):
@@ -252,7 +251,7 @@ def test_store_killed_before_each_change_on_the_disk(tmp_path, run, before, repo
 
 
 def test_training_killed_before_each_change_on_the_disk(tmp_path, run, manifest, report):
-    options = {"manifest": manifest, "steps": 4, "every": 0}
+    options = {"manifest": manifest, "steps": 3, "every": 0}
     assert run(train, tmp_path / "whole", **options) == 0
     whole, folder, kills = snapshot(tmp_path / "whole"), tmp_path / "cut", 0
     for _ in killed_before_each_change(run, train, folder, lambda: None, **options):
@@ -395,7 +394,7 @@ def test_a_killed_worker_is_named_and_a_rerun_completes(tmp_path, start, run, we
     folder = tmp_path / "store"
     process = start(extract, folder, weights=weights, workers=2)
     wait_for(lambda: notes_of(folder).count() > 3 * SHARD)
-    os.kill(children(process)[0], signal.SIGKILL)
+    os.kill(children(process.pid)[0], signal.SIGKILL)
     process.join(20)
     assert process.exitcode == 1
     assert "a process that reads images was killed" in log_of(folder)
@@ -408,7 +407,7 @@ def test_workers_do_not_survive_their_parent(tmp_path, start, weights):
     folder = tmp_path / "store"
     process = start(extract, folder, weights=weights, workers=2)
     wait_for(lambda: notes_of(folder).count() > 3 * SHARD)
-    workers = children(process)
+    workers = children(process.pid)
     assert len(workers) == 2
     kill(process)
     wait_for(lambda: not any(Path(f"/proc/{pid}/fd").exists() and _runs(pid) for pid in workers))
@@ -614,7 +613,7 @@ def script_of(process, rule, line):
     )
     below = [process.pid]
     for pid in below:
-        below += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        below += children(pid)
     scripts = [pid for pid in below if b".snakemake/scripts" in _command(pid)]
     return min(pid for pid in scripts if b"bash" not in _command(pid).split(b"\0")[0])
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
-"""Sent by schedulers before the time limit, by `kill` and by Ctrl-C."""
+"""Sent by schedulers at or before the time limit, by `kill` and by Ctrl-C."""
 _KEEP = 2
 _KEY = "fovscope.checkpoint"
 
