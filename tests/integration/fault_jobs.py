@@ -97,12 +97,12 @@ def extract(folder, *, weights, workers=0, pause=0.002, images=None):
 
 
 def fill(folder, *, identity="a"):
-    """Write a store of four shards."""
-    rows = np.random.default_rng(0).standard_normal((40, 3), dtype=np.float32)
+    """Write a store of two shards."""
+    rows = np.random.default_rng(0).standard_normal((20, 3), dtype=np.float32)
     with _job(folder):
         write_store(
             folder / "manifest.json",
-            Layout(40, 3, "float32", 10),
+            Layout(20, 3, "float32", 10),
             {"identity": identity},
             lambda ranges: (rows[start:stop] for start, stop in ranges),
         )

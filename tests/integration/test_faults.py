@@ -251,7 +251,7 @@ def test_store_killed_before_each_change_on_the_disk(tmp_path, run, before, repo
 
 
 def test_training_killed_before_each_change_on_the_disk(tmp_path, run, manifest, report):
-    options = {"manifest": manifest, "steps": 3, "every": 0}
+    options = {"manifest": manifest, "steps": 2, "every": 0}
     assert run(train, tmp_path / "whole", **options) == 0
     whole, folder, kills = snapshot(tmp_path / "whole"), tmp_path / "cut", 0
     for _ in killed_before_each_change(run, train, folder, lambda: None, **options):
