@@ -10,7 +10,7 @@ from fovscope.config import Backbone, Features, Source, Target
 from fovscope.data.sources import open_images
 from fovscope.devices import resolve_device
 from fovscope.features.extract import cache_features
-from fovscope.job import logged
+from fovscope.job import job_key, logged
 from fovscope.provenance import read_json
 
 with logged(snakemake):
@@ -28,4 +28,5 @@ with logged(snakemake):
         device=device,
         # Without a GPU the network itself wants the cores.
         workers=snakemake.threads if device.type == "cuda" else 0,
+        key=job_key(snakemake),
     )

@@ -6,14 +6,22 @@ import torch
 from fovscope.config import Finetuning
 from fovscope.devices import resolve_device
 from fovscope.features.store import read_store
-from fovscope.job import logged
+from fovscope.job import job_key, logged
 from fovscope.models.feature_vae import encode
 from fovscope.models.storage import load_model
 from fovscope.tables.records import latents_table, write_table
 from fovscope.training.finetune import finetune
-from fovscope.training.record import save_trained
+from fovscope.training.record import save_trained, training
 
-with logged(snakemake):
+with (
+    logged(snakemake),
+    training(
+        snakemake.output.model,
+        snakemake.output,
+        key=job_key(snakemake),
+        minutes=snakemake.resources.checkpoint_minutes,
+    ) as checkpoints,
+):
     torch.set_num_threads(snakemake.threads)
     device = resolve_device()
     manifest = pd.read_parquet(snakemake.input.manifest)
@@ -29,6 +37,7 @@ with logged(snakemake):
         beta=float(snakemake.wildcards.beta),
         seed=int(snakemake.wildcards.seed),
         device=device,
+        checkpoints=checkpoints,
     )
     latents = {
         "transferred": (manifest, model, features),

@@ -6,13 +6,21 @@ import torch
 from fovscope.config import Model, SourceTraining
 from fovscope.devices import resolve_device
 from fovscope.features.store import read_store
-from fovscope.job import logged
+from fovscope.job import job_key, logged
 from fovscope.models.feature_vae import encode
 from fovscope.tables.records import latents_table, write_table
-from fovscope.training.record import save_trained
+from fovscope.training.record import save_trained, training
 from fovscope.training.source import train_source
 
-with logged(snakemake):
+with (
+    logged(snakemake),
+    training(
+        snakemake.output.model,
+        snakemake.output,
+        key=job_key(snakemake),
+        minutes=snakemake.resources.checkpoint_minutes,
+    ) as checkpoints,
+):
     torch.set_num_threads(snakemake.threads)
     design = pd.read_parquet(snakemake.input.design)
     pairs = (design["role"] == "train_pair").to_numpy()
@@ -26,6 +34,7 @@ with logged(snakemake):
         beta=float(snakemake.wildcards.beta),
         seed=int(snakemake.wildcards.seed),
         device=resolve_device(),
+        checkpoints=checkpoints,
     )
     latents = latents_table(
         design.loc[~pairs, "image_id"], *encode(trained.model, features[~pairs])

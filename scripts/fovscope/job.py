@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Iterator
@@ -10,35 +11,87 @@ from pathlib import Path
 from typing import Any
 
 from fovscope import FovscopeError
+from fovscope.provenance import digest_file, digest_json, versions
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "your quota is used up; free some space",
+    errno.EROFS: "the file system is read-only; have it made writable",
+    errno.EACCES: "permission is missing; set the permissions of the file and its folder",
+    errno.EPERM: "permission is missing; set the permissions of the file and its folder",
+    errno.ENOENT: "a file or folder has gone; put it back",
+    errno.EIO: "the disk or the network to it fails; have it looked at",
+    errno.ESTALE: "the network file system lost the file; wait until it is back",
+}
+"""What a user can do about an error of the file system."""
 
 
 @contextmanager
 def logged(job: Any) -> Iterator[None]:  # noqa: ANN401
     """Send log records of a Snakemake job to its log file and to the terminal.
 
-    A mistake of the user (`FovscopeError`) ends the job with its message alone; anything
-    else with its traceback, in the log file too.
+    A mistake of the user (`FovscopeError`) and an error of the file system that a user can
+    cure end the job with a message alone; anything else with its traceback, in the log file
+    too.
 
     Parameters
     ----------
     job : snakemake.script.Snakemake
         The object that Snakemake puts into a script.
     """
-    path = Path(job.log[0])
-    path.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
         datefmt="%H:%M:%S",
-        handlers=[logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)],
+        handlers=[logging.StreamHandler(sys.stderr)],
         force=True,
     )
     logging.captureWarnings(True)
     try:
+        _log_to_file(Path(job.log[0]))
         yield
     except FovscopeError as error:
         logging.error("%s", error)
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            logging.exception("the job stopped")
+        else:
+            logging.error(
+                "%s: %s, then run the workflow again; what is finished is kept",
+                *(error, _REMEDIES[error.errno]),
+            )
+        raise SystemExit(1) from None
     except Exception:
         logging.exception("the job stopped")
         raise SystemExit(1) from None
+
+
+def job_key(job: Any) -> str:  # noqa: ANN401
+    """Return the digest of all that a job's result depends on.
+
+    Unfinished work is continued only under the same key: content of the input files,
+    parameters (of which one stands for the code), wildcards and versions of the libraries.
+    Threads, resources and time stamps are not part of it.
+
+    Parameters
+    ----------
+    job : snakemake.script.Snakemake
+        The object that Snakemake puts into a script.
+    """
+    return digest_json(
+        {
+            "inputs": [digest_file(path) for path in job.input],
+            "params": dict(job.params),
+            "wildcards": dict(job.wildcards),
+            "versions": versions(),
+        }
+    )
+
+
+def _log_to_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    handler = logging.FileHandler(path)  # appends: two processes do not overwrite each other
+    handler.setFormatter(logging.getLogger().handlers[0].formatter)
+    logging.getLogger().addHandler(handler)

@@ -6,6 +6,7 @@ the same folder, flushed to the disk, and renamed. A digest is SHA-256 in hexade
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -60,7 +61,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; results are shared
         temporary.replace(path)
     finally:
@@ -78,8 +79,16 @@ def read_json(path: str | os.PathLike) -> Any:  # noqa: ANN401
     return json.loads(Path(path).read_text("utf-8"))
 
 
-def _flush(path: Path) -> None:
-    with path.open("rb+") as stream:
+def remove_leftovers(path: str | os.PathLike) -> None:
+    """Delete what killed writers of `path` left; nobody else may be writing it."""
+    path = Path(path)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}{path.suffix}"):
+        leftover.unlink()
+
+
+def flush(path: str | os.PathLike) -> None:
+    """Return when a file's content is on the disk."""
+    with Path(path).open("rb+") as stream:
         os.fsync(stream.fileno())
 
 

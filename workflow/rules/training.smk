@@ -24,6 +24,7 @@ rule train_source:
         gpu=1,
         mem_mb=6000,
         runtime=240,
+        checkpoint_minutes=5,
     params:
         model=STUDY["model"],
         training=STUDY["source_training"],
@@ -59,6 +60,7 @@ rule finetune:
         gpu=1,
         mem_mb=6000,
         runtime=120,
+        checkpoint_minutes=5,
     params:
         finetuning=STUDY["finetuning"],
     message:

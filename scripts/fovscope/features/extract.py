@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from fovscope.config import Backbone, Features
+from fovscope.data.images import DataError
 from fovscope.data.sources import ImageSource
 from fovscope.devices import resolve_precision
 from fovscope.features.backbones import FeatureExtractor, load_extractor
@@ -38,7 +40,30 @@ class ImageTensors(Dataset):
         return len(self.images)
 
     def __getitem__(self, row: int) -> Tensor:
-        return torch.from_numpy(self.images[row])
+        try:
+            return torch.from_numpy(self.images[row])
+        except OSError as error:
+            raise DataError(
+                f"image {row} cannot be read any more: {error}; put it back, then run the "
+                "workflow again; finished shards are kept"
+            ) from error
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say in words what went wrong in the processes that read images."""
+    try:
+        yield
+    except DataError as error:  # a worker's message comes wrapped in its traceback
+        raise DataError(str(error).rpartition(f"{DataError.__name__}: ")[2].strip()) from None
+    except RuntimeError as error:  # raised by a signal handler, wherever this process is
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise DataError(
+            f"a process that reads images was killed ({error}), most often because memory ran "
+            "out: give the job more mem_mb or fewer threads, then run the workflow again; "
+            "finished shards are kept"
+        ) from error
 
 
 def cache_features(
@@ -50,6 +75,7 @@ def cache_features(
     data_digest: str,
     device: torch.device,
     workers: int,
+    key: str = "",
 ) -> None:
     """Write the features of all images and the manifest that vouches for them.
 
@@ -68,6 +94,8 @@ def cache_features(
         Where the network runs.
     workers : int
         Processes that read images; 0 reads in this process. Does not change the result.
+    key : str
+        Digest of what else the features depend on; see `write_store`.
 
     Raises
     ------
@@ -75,6 +103,10 @@ def cache_features(
         If the weights are missing or not those of the model.
     StoreError
         If features are not finite.
+    DataError
+        If an image cannot be read any more, or a process that reads images was killed.
+    LockError
+        If another process is writing the store.
     """
     extractor, identity = load_extractor(backbone, options)
     extractor.to(device)
@@ -94,23 +126,27 @@ def cache_features(
             ImageTensors(images),
             batch_sampler=batches,
             num_workers=workers if batches else 0,
+            # Children of this process, which end when they see that it is gone.
+            multiprocessing_context="fork" if workers and batches else None,
             pin_memory=device.type == "cuda",
         )
         total = sum(stop - start for start, stop in ranges)
         features = extract(extractor, loader, device=device, precision=precision)
         return _by_range(_watched(features, total), ranges)
 
-    write_store(
-        manifest_path,
-        layout,
-        identity
-        | {
-            "data_digest": data_digest,
-            "precision": str(precision).removeprefix("torch."),
-            "batch_size": options.batch_size,
-        },
-        compute,
-    )
+    with _in_words():
+        write_store(
+            manifest_path,
+            layout,
+            identity
+            | {
+                "data_digest": data_digest,
+                "precision": str(precision).removeprefix("torch."),
+                "batch_size": options.batch_size,
+            },
+            compute,
+            key=key,
+        )
 
 
 @torch.inference_mode()

@@ -1,9 +1,10 @@
 """The feature cache: a Zarr v3 array and the manifest that vouches for it.
 
 ``features.zarr`` holds one (N, D) array whose shards are files of `shard_rows` rows. Beside
-it, ``parts/`` keeps one small record per finished shard, written after its shard: what has a
-record is whole, what has none is computed again. The manifest is written last and carries
-the digest of every shard; a store without a manifest is never read.
+it, ``parts/`` keeps one small record per finished shard with its digest, written after its
+shard: a shard that agrees with its record is kept, any other is computed again. The records
+outlive the run, so that a damaged store costs its damaged shards. The manifest is written last
+and carries the digest of every file; a store without a manifest is never read.
 
 Another program reads the cache with ``zarr.open_array("features.zarr")`` and the manifest
 with any JSON reader; row i belongs to row i of the data set's manifest.
@@ -11,6 +12,7 @@ with any JSON reader; row i belongs to row i of the data set's manifest.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,10 +24,21 @@ import zarr
 from numpy.typing import NDArray
 
 from fovscope import FovscopeError
-from fovscope.provenance import digest_file, digest_json, read_json, write_json
+from fovscope.locks import writing
+from fovscope.provenance import (
+    digest_file,
+    digest_json,
+    flush,
+    read_json,
+    remove_leftovers,
+    write_json,
+)
 
-_FORMAT = 1
+logger = logging.getLogger(__name__)
+
+_FORMAT = 2
 _PAYLOAD = "features.zarr"
+_ARRAY = f"{_PAYLOAD}/zarr.json"
 
 
 class StoreError(FovscopeError):
@@ -66,11 +79,14 @@ def write_store(
     layout: Layout,
     identity: Mapping[str, Any],
     compute: Callable[[list[tuple[int, int]]], Iterable[NDArray]],
+    *,
+    key: str = "",
 ) -> None:
     """Fill the store beside `manifest_path` shard by shard, then write the manifest.
 
-    Shards that an earlier, interrupted call finished for the same `identity` and `layout`
-    are kept; the finished store is the same as that of an undisturbed run.
+    Shards that an earlier call finished for the same `identity`, `layout` and `key` are kept,
+    if they are as they were written; the finished store is the same as that of an undisturbed
+    run. Only one process writes a store at a time.
 
     Parameters
     ----------
@@ -79,43 +95,51 @@ def write_store(
     layout : Layout
         Shape, type and sharding.
     identity : mapping
-        All that the content depends on (model, weights, transform, data digest), JSON-like.
+        What a reader should know of the content (model, weights, transform, data digest),
+        JSON-like; goes into the manifest.
     compute : callable
         ``compute(ranges)`` yields, for each (start, stop) of a list, the features of these
         rows, (stop - start, D).
+    key : str
+        Digest of anything else that the content depends on, such as code and versions.
 
     Raises
     ------
     StoreError
         If a computed feature is not finite; the rows are named.
+    LockError
+        If another process is writing the store.
     """
     folder = Path(manifest_path).parent
-    key = digest_json([_FORMAT, dict(identity), vars(layout)])
+    key = digest_json([_FORMAT, dict(identity), vars(layout), key])
     parts = folder / "parts"
-    array = _open_for(folder / _PAYLOAD, parts, layout, key)
-    pending = [n for n in range(layout.shards) if not _is_whole(folder, _record(parts, n))]
-    ranges = [layout.bounds(shard) for shard in pending]
-    for shard, (start, stop), rows in zip(pending, ranges, compute(ranges), strict=True):
-        _require_finite(rows, start)
-        payload = _shard_file(shard)
-        # Zarr would read a shard that a kill left half-written before it writes it.
-        (folder / payload).unlink(missing_ok=True)
-        array[start:stop] = rows
-        write_json(_record(parts, shard), {"file": payload, **_fingerprint(folder / payload)})
-    records = [read_json(_record(parts, shard)) for shard in range(layout.shards)]
-    write_json(
-        manifest_path,
-        {
-            "format": _FORMAT,
-            "payload": _PAYLOAD,
-            "shape": [layout.rows, layout.columns],
-            "dtype": layout.dtype,
-            "shard_rows": layout.shard_rows,
-            "shards": records,
-            **identity,
-        },
-    )
-    shutil.rmtree(parts)
+    with writing(manifest_path):
+        _remove_leftovers(Path(manifest_path), parts)
+        array = _open_for(folder / _PAYLOAD, parts, layout, key)
+        pending = [n for n in range(layout.shards) if not _is_whole(folder, _record(parts, n))]
+        logger.info("%d of %d shards to compute", len(pending), layout.shards)
+        ranges = [layout.bounds(shard) for shard in pending]
+        for shard, (start, stop), rows in zip(pending, ranges, compute(ranges), strict=True):
+            _require_finite(rows, start)
+            payload = _shard_file(shard)
+            # Zarr would read a damaged shard before it writes it.
+            (folder / payload).unlink(missing_ok=True)
+            array[start:stop] = rows
+            flush(folder / payload)
+            write_json(_record(parts, shard), _fingerprint(folder, payload))
+        write_json(
+            manifest_path,
+            {
+                "format": _FORMAT,
+                "payload": _PAYLOAD,
+                "shape": [layout.rows, layout.columns],
+                "dtype": layout.dtype,
+                "shard_rows": layout.shard_rows,
+                "array": _fingerprint(folder, _ARRAY),
+                "shards": [read_json(_record(parts, shard)) for shard in range(layout.shards)],
+                **identity,
+            },
+        )
 
 
 def read_store(manifest_path: str | Path, start: int = 0, stop: int | None = None) -> NDArray:
@@ -152,14 +176,22 @@ def verify_store(manifest_path: str | Path) -> list[str]:
     return list(_problems(Path(manifest_path).parent, read_json(manifest_path), full=True))
 
 
+def _remove_leftovers(manifest_path: Path, parts: Path) -> None:
+    """Delete the temporary files of killed writers: ours, and those of Zarr."""
+    remove_leftovers(manifest_path)
+    for leftover in (*parts.glob(".*"), *(manifest_path.parent / _PAYLOAD).rglob("*.partial")):
+        leftover.unlink()
+
+
 def _open_for(payload: Path, parts: Path, layout: Layout, key: str) -> zarr.Array:
-    """Open the payload of an interrupted run with the same key, or start afresh."""
+    """Open the payload of an earlier run with the same key, or start afresh."""
     marker = parts / "key.json"
-    if marker.exists() and read_json(marker) == key and payload.exists():
-        return zarr.open_array(payload, mode="r+")
-    for stale in (parts, payload):
-        if stale.exists():
-            shutil.rmtree(stale)
+    if _read_if_whole(marker) != key:
+        for stale in (parts, payload):  # in this order: without its marker nothing is kept
+            if stale.exists():
+                shutil.rmtree(stale)
+    # The array's description is small, and surely whole when it is written again.
+    (payload / "zarr.json").unlink(missing_ok=True)
     array = zarr.create_array(
         payload,
         shape=(layout.rows, layout.columns),
@@ -187,27 +219,36 @@ def _shard_file(shard: int) -> str:
     return f"{_PAYLOAD}/c/{shard}/0"
 
 
-def _fingerprint(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": digest_file(path)}
+def _fingerprint(folder: Path, file: str) -> dict[str, Any]:
+    path = folder / file
+    return {"file": file, "bytes": path.stat().st_size, "sha256": digest_file(path)}
 
 
 def _is_whole(folder: Path, record: Path) -> bool:
-    if not record.exists():
+    """Whether a shard is as its record says."""
+    known = _read_if_whole(record)
+    if known is None or not (folder / known["file"]).exists():
         return False
-    known = read_json(record)
-    payload = folder / known["file"]
-    return payload.exists() and _fingerprint(payload) == {k: known[k] for k in ("bytes", "sha256")}
+    return known == _fingerprint(folder, known["file"])
+
+
+def _read_if_whole(path: Path) -> Any:  # noqa: ANN401
+    """Read a JSON file; one that is damaged counts as none."""
+    try:
+        return read_json(path)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _problems(folder: Path, manifest: Mapping[str, Any], *, full: bool) -> Iterator[str]:
-    for shard in manifest["shards"]:
-        path = folder / shard["file"]
+    for known in (manifest["array"], *manifest["shards"]):
+        path = folder / known["file"]
         if not path.exists():
-            yield f"{shard['file']} is missing"
-        elif path.stat().st_size != shard["bytes"]:
-            yield f"{shard['file']} has {path.stat().st_size} bytes, not {shard['bytes']}"
-        elif full and digest_file(path) != shard["sha256"]:
-            yield f"{shard['file']} has other content than when it was written"
+            yield f"{known['file']} is missing"
+        elif path.stat().st_size != known["bytes"]:
+            yield f"{known['file']} has {path.stat().st_size} bytes, not {known['bytes']}"
+        elif full and digest_file(path) != known["sha256"]:
+            yield f"{known['file']} has other content than when it was written"
 
 
 def _require_finite(rows: NDArray, start: int) -> None:

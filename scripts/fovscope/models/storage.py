@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from fovscope.config import Model
 from fovscope.models.feature_vae import FeatureVAE
@@ -42,7 +42,9 @@ def save_model(path: Path, model: FeatureVAE) -> dict[str, Any]:
         "feature_dim": model.feature_dim,
         "options": model.options.model_dump(mode="json"),
     }
-    save_file(model.state_dict(), path, metadata={_KEY: json.dumps(architecture, sort_keys=True)})
+    metadata = {_KEY: json.dumps(architecture, sort_keys=True)}
+    # Not `save_file`: its errors do not tell a full disk from a mistake.
+    Path(path).write_bytes(save(model.state_dict(), metadata))
     return architecture | {"parameters": sum(weight.numel() for weight in model.parameters())}
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fovscope.config import Finetuning
 from fovscope.models.feature_vae import FeatureVAE, check_features, loss_terms
+from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import (
     EpochSampler,
     TrainedModel,
@@ -31,6 +32,7 @@ def finetune(
     beta: float,
     seed: int,
     device: torch.device,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
     """Continue a source model on a target, without labels.
 
@@ -48,6 +50,8 @@ def finetune(
         Of order and noise.
     device : torch.device
         Where to train.
+    checkpoints : Checkpoints, optional
+        Where to go on from, and where to save now and then.
 
     Returns
     -------
@@ -80,4 +84,5 @@ def finetune(
         beta_at=lambda step: beta,
         precision=options.precision,
         log_every=sampler.steps_per_epoch,
+        checkpoints=checkpoints,
     )

@@ -1,8 +1,8 @@
 """The training loop, one for source training and fine-tuning.
 
 All state is in a `TrainingState`, and everything random is a function of (seed, step): the
-batch of a step and its noise do not depend on what ran before. A run that continues from
-(model, optimizer, step) therefore gives the numbers of an undisturbed one.
+batch of a step and its noise do not depend on what ran before. A run that continues from a
+saved state (`fovscope.training.checkpoint`) therefore gives the numbers of an undisturbed one.
 
 Nothing inside a step waits for the device: losses are summed there and fetched every
 `log_every` steps.
@@ -14,6 +14,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,7 @@ from tqdm import tqdm
 
 from fovscope import FovscopeError
 from fovscope.models.feature_vae import FeatureVAE
+from fovscope.training.checkpoint import Checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -76,13 +78,21 @@ class EpochSampler:
 
 @dataclass
 class TrainingState:
-    """All that changes during training; a checkpoint is this, without the sampler's cache."""
+    """All that changes during training; a checkpoint is this, without the sampler's cache.
+
+    `sums` are the losses of the last `summed` steps, which have no point of the curve yet.
+    """
 
     model: FeatureVAE
     optimizer: torch.optim.Optimizer
     sampler: EpochSampler
     step: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
+    sums: Tensor = field(init=False)
+    summed: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.sums = torch.zeros(len(_LOSSES), device=next(self.model.parameters()).device)
 
 
 @dataclass(frozen=True)
@@ -105,8 +115,9 @@ def train(
     precision: str,
     log_every: int,
     clip_norm: float | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
-    """Take the model from `state.step` to `steps`.
+    """Take the model from `state.step`, or from its newest checkpoint, to `steps`.
 
     Parameters
     ----------
@@ -124,6 +135,8 @@ def train(
         Steps between two points of the curve; only there the loss is looked at.
     clip_norm : float, optional
         Largest gradient norm.
+    checkpoints : Checkpoints, optional
+        Where to go on from, and where to save now and then.
 
     Returns
     -------
@@ -138,35 +151,44 @@ def train(
     weights = list(state.model.parameters())
     device = weights[0].device
     noise = torch.Generator(device)
-    sums, summed = torch.zeros(3, device=device), 0
+    if checkpoints is not None:
+        checkpoints.restore(state)
 
-    for _ in tqdm(range(state.step, steps), desc="steps", disable=not sys.stderr.isatty()):
-        rows = state.sampler(state.step)
-        noise.manual_seed(_stream_seed(state.sampler.seed, _NOISE, state.step))
-        beta = beta_at(state.step)
+    with checkpoints.watching() if checkpoints is not None else nullcontext():
+        for _ in tqdm(range(state.step, steps), desc="steps", disable=not sys.stderr.isatty()):
+            rows = state.sampler(state.step)
+            noise.manual_seed(_stream_seed(state.sampler.seed, _NOISE, state.step))
+            beta = beta_at(state.step)
 
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            reconstruction, kl = loss_terms(rows, noise)
-        loss = reconstruction + beta * kl
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                reconstruction, kl = loss_terms(rows, noise)
+            loss = reconstruction + beta * kl
 
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(weights, clip_norm, foreach=True)
-        state.optimizer.step()
+            state.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(weights, clip_norm, foreach=True)
+            state.optimizer.step()
 
-        state.step += 1
-        sums += torch.stack([loss, reconstruction, kl]).detach()
-        summed += 1
-        if state.step % log_every == 0 or state.step == steps:
-            losses = dict(zip(_LOSSES, (sums / summed).tolist(), strict=True))
-            _check_finite(losses, state, beta)
-            state.curve.append({"step": state.step} | losses)
-            if not sys.stderr.isatty():
-                logger.info("step %d of %d: %s", state.step, steps, _shown(losses))
-            sums.zero_()
-            summed = 0
+            state.step += 1
+            state.sums += torch.stack([loss, reconstruction, kl]).detach()
+            state.summed += 1
+            if state.step % log_every == 0 or state.step == steps:
+                _add_point(state, steps, beta)
+            if checkpoints is not None:
+                checkpoints.after_step(state)
     return TrainedModel(state.model, state.curve)
+
+
+def _add_point(state: TrainingState, steps: int, beta: float) -> None:
+    """Fetch the summed losses: a point of the curve, and a line of the log."""
+    losses = dict(zip(_LOSSES, (state.sums / state.summed).tolist(), strict=True))
+    _check_finite(losses, state, beta)
+    state.curve.append({"step": state.step} | losses)
+    if not sys.stderr.isatty():
+        logger.info("step %d of %d: %s", state.step, steps, _shown(losses))
+    state.sums.zero_()
+    state.summed = 0
 
 
 def _check_finite(losses: dict[str, float], state: TrainingState, beta: float) -> None:

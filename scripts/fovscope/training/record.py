@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from fovscope.locks import writing
 from fovscope.models.storage import save_model
-from fovscope.provenance import read_json, replacing, versions, write_json
+from fovscope.provenance import read_json, remove_leftovers, replacing, versions, write_json
+from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import TrainedModel
+
+
+@contextmanager
+def training(
+    model_path: str | Path, outputs: Iterable[str | Path], *, key: str, minutes: float
+) -> Iterator[Checkpoints]:
+    """Train a model and write all its files in here: one process, resumable.
+
+    Parameters
+    ----------
+    model_path : path
+        The safetensors file; the checkpoints lie beside it until all is written.
+    outputs : iterable of path
+        All files that are written in here.
+    key, minutes
+        As in `Checkpoints`.
+
+    Yields
+    ------
+    Checkpoints
+        For the training.
+
+    Raises
+    ------
+    LockError
+        If another process is training this model.
+    """
+    model_path = Path(model_path)
+    with writing(model_path):
+        for output in outputs:
+            remove_leftovers(output)
+        folder = model_path.with_name(f".{model_path.stem}.checkpoints")
+        checkpoints = Checkpoints(folder, key=key, minutes=minutes)
+        yield checkpoints
+        checkpoints.remove()
 
 
 def save_trained(

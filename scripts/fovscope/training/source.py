@@ -18,6 +18,7 @@ from fovscope.models.feature_vae import FeatureVAE, loss_terms
 from fovscope.models.gaussian import Posterior
 from fovscope.models.pairs import SUPERVISION, average_shared
 from fovscope.models.scaling import fit_scaling
+from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import (
     EpochSampler,
     LossTerms,
@@ -39,6 +40,7 @@ def train_source(
     beta: float,
     seed: int,
     device: torch.device,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
     """Train a feature VAE on pairs.
 
@@ -58,6 +60,8 @@ def train_source(
         Of initial weights, order and noise.
     device : torch.device
         Where to train.
+    checkpoints : Checkpoints, optional
+        Where to go on from, and where to save now and then.
 
     Returns
     -------
@@ -89,6 +93,7 @@ def train_source(
         precision=options.precision,
         log_every=max(100, options.steps // 200),
         clip_norm=options.clip_norm,
+        checkpoints=checkpoints,
     )
 
 
