@@ -135,8 +135,8 @@ class Target(Section):
     factors: tuple[str, ...] = _option(
         (), "Columns of the table with known factors of variation, to measure disentanglement on."
     )
-    licence: str = _option("", "Terms of use of the images, kept in the manifest.")
-    citation: str = _option("", "How to cite the images, kept in the manifest.")
+    licence: str = _option("", "Terms of use of the images, kept in the saved configuration.")
+    citation: str = _option("", "How to cite the images, kept in the saved configuration.")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Target:
