@@ -1,8 +1,13 @@
-"""What every script of the workflow does around its work: logging and honest ends."""
+"""What every script of the workflow does around its work: logging, honest ends, digests.
+
+When a job has ended well, the digests of its outputs are noted in ``digests/`` of the study,
+in the format of ``sha256sum``; `fovscope verify` compares them with what is there.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from fovscope import FovscopeError
+from fovscope.layout import digest_list
+from fovscope.provenance import digest_file, replacing
 
 
 @contextmanager
@@ -34,11 +41,21 @@ def logged(job: Any) -> Iterator[None]:  # noqa: ANN401
         force=True,
     )
     logging.captureWarnings(True)
+    root, digests = digest_list(path)
+    digests.unlink(missing_ok=True)
     try:
         yield
+        if job.output:
+            _note_digests(job.output, root, digests)
     except FovscopeError as error:
         logging.error("%s", error)
         raise SystemExit(1) from None
     except Exception:
         logging.exception("the job stopped")
         raise SystemExit(1) from None
+
+
+def _note_digests(files: list[str], root: Path, path: Path) -> None:
+    lines = [f"{digest_file(file)}  {os.path.relpath(file, root)}\n" for file in files]
+    with replacing(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")

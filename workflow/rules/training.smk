@@ -25,6 +25,7 @@ rule train_source:
         mem_mb=6000,
         runtime=240,
     params:
+        code=code_of("train_source"),
         model=STUDY["model"],
         training=STUDY["source_training"],
     message:
@@ -60,6 +61,7 @@ rule finetune:
         mem_mb=6000,
         runtime=120,
     params:
+        code=code_of("finetune"),
         finetuning=STUDY["finetuning"],
     message:
         "Fine-tune on {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"
