@@ -408,6 +408,11 @@ def _sections(model: type[Section]) -> Iterator[tuple[str, type[Section], bool]]
             yield name, nested, by_name
 
 
+def section_fields() -> dict[str, frozenset[str]]:
+    """Return the names of the options of each section of a study."""
+    return {name: frozenset(section.model_fields) for name, section, _ in _sections(Study)}
+
+
 def _with_paper_values(model: type[Section], raw: Mapping[str, Any]) -> dict[str, Any]:
     """Fill what `raw` leaves open with the published values."""
     filled = dict(raw)

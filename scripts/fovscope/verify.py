@@ -48,14 +48,12 @@ def verify_study(root: Path) -> list[str]:
     noted = {root / name: digest for path in lists for digest, name in _entries(path)}
     expected = {path: digest for path, digest in noted.items() if path.exists()}
     damaged = _mismatches(expected)
-    problems = [f"{path}: not what its job wrote; delete it and run again" for path in damaged]
+    problems = [f"{path}: not what its job wrote; {_cure(path)}" for path in damaged]
     # What is damaged itself cannot vouch for anything.
     sound = expected.keys() - set(damaged)
     stores = sorted(path for path in sound if path.match("features/*/*/manifest.json"))
     for store in stores:
-        problems += [
-            f"{store.parent}: {p}; delete {store} and run again" for p in verify_store(store)
-        ]
+        problems += [f"{store.parent}: {p}; {_cure(store)}" for p in verify_store(store)]
     tables = sorted(path for path in sound if path.match("data/*/manifest.parquet"))
     for table in tables:
         problems += _changed_images(table)
@@ -64,6 +62,10 @@ def verify_study(root: Path) -> list[str]:
         *(len(expected), len(stores), len(tables), len(problems)),
     )
     return problems
+
+
+def _cure(path: Path) -> str:
+    return f"delete {path} and ask Snakemake for that file"
 
 
 def _entries(path: Path) -> Iterator[list[str]]:
@@ -79,7 +81,7 @@ def _changed_images(table: Path) -> list[str]:
         there = images.dropna(subset=[name, digest])
         expected |= {root / path: d for path, d in zip(there[name], there[digest], strict=True)}
     return [
-        f"{path}: not the file that {table} lists; restore it, or delete {table} and run again"
+        f"{path}: not the file that {table} lists; restore it, or {_cure(table)}"
         for path in _mismatches(expected)
     ]
 

@@ -59,7 +59,7 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
         if not table.is_file():
             raise DataError(f"table {table} does not exist")
         digests = file_digests(table.parent, _listed(table), cache)
-        return {"table_sha256": digest_file(table), **_summary(digests)}
+        return {"table_sha256": digest_file(table), **summary(digests)}
     folder = Path(target["folder"])
     require_folder(folder, "folder")
     names = set(image_files(folder))
@@ -68,7 +68,7 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
         require_folder(masks, "folder of masks")
         inside = relative(masks, folder)
         names.update(os.path.normpath(f"{inside}/{name}") for name in image_files(masks))
-    return _summary(file_digests(folder, names, cache))
+    return summary(file_digests(folder, names, cache))
 
 
 def path_content(path: str, cache: Path) -> dict[str, Any]:
@@ -81,10 +81,10 @@ def path_content(path: str, cache: Path) -> dict[str, Any]:
     """
     place = Path(path)
     if place.is_dir():
-        return _summary(file_digests(place, image_files(place), cache))
+        return summary(file_digests(place, image_files(place), cache))
     if not place.is_file():
         raise DataError(f"{path} does not exist")
-    return _summary(file_digests(place.parent, [place.name], cache))
+    return summary(file_digests(place.parent, [place.name], cache))
 
 
 def file_digests(root: Path, names: Iterable[str], cache: Path) -> dict[str, str]:
@@ -124,7 +124,8 @@ def known_digests(cache: Path) -> dict[str, str]:
     return {name: digest for name, (_, digest) in _read(cache).items()}
 
 
-def _summary(digests: Mapping[str, str]) -> dict[str, Any]:
+def summary(digests: Mapping[str, str]) -> dict[str, Any]:
+    """Return the number of files and one digest of names and contents."""
     lines = "\n".join(f"{digest} {name}" for name, digest in digests.items())
     return {"files": len(digests), "sha256": digest_bytes(lines.encode("utf-8", "surrogateescape"))}
 
