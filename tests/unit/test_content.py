@@ -35,9 +35,9 @@ def read(monkeypatch):
     return files
 
 
-def of(folder, cache=None, **options):
-    target = {"folder": str(folder), "table": None, "masks": None} | options
-    return target_content(target, cache or folder.parent / "cache.json")
+def of(place, cache=None, **options):
+    target = {"folder": str(place), "table": None, "masks": None} | options
+    return target_content(target, cache or place.parent / "cache.json")
 
 
 def test_unchanged_files_are_read_once(folder, read):

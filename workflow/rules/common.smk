@@ -77,6 +77,51 @@ def source_files(wildcards):
     }
 
 
+def target_options(wildcards):
+    """What of a target's config its manifest depends on."""
+    unused = {"licence", "citation"}
+    if wildcards.dataset not in GENERATED:
+        unused |= {"images", "seed"}
+    options = STUDY["targets"][wildcards.dataset]
+    return {key: value for key, value in options.items() if key not in unused}
+
+
+def target_files(wildcards):
+    """What the images and masks of a target hold, and its table."""
+    name = wildcards.dataset
+    return files_digest(f"targets/{name}", target_content, STUDY["targets"][name])
+
+
+def features_code(wildcards):
+    """The code of one kind of images: a source is rendered, a target is read from files."""
+    other = "images" if wildcards.dataset == SOURCE else "texture_dsprites"
+    return code_of("cache_features", without=[f"fovscope.data.{other}"])
+
+
+def rendering_options(wildcards):
+    """The config by which the source is rendered; a target's manifest says all of it."""
+    return STUDY["source"] if wildcards.dataset == SOURCE else None
+
+
+def features_files(wildcards):
+    """What the local files hold that features depend on, beside the images of a target."""
+    files = source_files(wildcards) if wildcards.dataset == SOURCE else {}
+    weights = STUDY["backbones"][wildcards.backbone]["weights"]
+    if weights and not weights.startswith("pip:"):
+        what = f"backbones/{wildcards.backbone}"
+        files["weights"] = files_digest(what, path_content, weights)
+    return files
+
+
+def scope_of(wildcards):
+    """What is to be scored of a model that was tuned on a target."""
+    return {
+        "named": study.source_training.supervision == "labels",
+        "knows_factors": wildcards.dataset in WITH_FACTORS,
+        "source": SOURCE,
+    }
+
+
 def of_all_models(template, **wildcards):
     """All (backbone, β, seed) of a template."""
     return collect(template, backbone=BACKBONES, beta=BETAS, seed=SEEDS, **wildcards)

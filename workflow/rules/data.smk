@@ -20,21 +20,6 @@ rule save_config:
         "../../scripts/save_config.py"
 
 
-def target_options(wildcards):
-    """What of a target's config its manifest depends on."""
-    unused = {"licence", "citation"}
-    if wildcards.dataset not in GENERATED:
-        unused |= {"images", "seed"}
-    options = STUDY["targets"][wildcards.dataset]
-    return {key: value for key, value in options.items() if key not in unused}
-
-
-def target_files(wildcards):
-    """What the images and masks of a target hold, and its table."""
-    name = wildcards.dataset
-    return files_digest(f"targets/{name}", target_content, STUDY["targets"][name])
-
-
 rule prepare_target:
     output:
         table=PATHS.manifest,

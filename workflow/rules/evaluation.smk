@@ -5,15 +5,6 @@ run once for each data set.
 """
 
 
-def scope_of(wildcards):
-    """What is to be scored of a model that was tuned on a target."""
-    return {
-        "named": study.source_training.supervision == "labels",
-        "knows_factors": wildcards.dataset in WITH_FACTORS,
-        "source": SOURCE,
-    }
-
-
 rule evaluate_source:
     input:
         design=PATHS.design,

@@ -5,27 +5,6 @@ declared outputs when a job starts again, and the finished shards must outlive t
 """
 
 
-def features_code(wildcards):
-    """The code of one kind of images: a source is rendered, a target is read from files."""
-    other = "images" if wildcards.dataset == SOURCE else "texture_dsprites"
-    return code_of("cache_features", without=[f"fovscope.data.{other}"])
-
-
-def rendering_options(wildcards):
-    """The config by which the source is rendered; a target's manifest says all of it."""
-    return STUDY["source"] if wildcards.dataset == SOURCE else None
-
-
-def features_files(wildcards):
-    """What the local files hold that features depend on, beside the images of a target."""
-    files = source_files(wildcards) if wildcards.dataset == SOURCE else {}
-    weights = STUDY["backbones"][wildcards.backbone]["weights"]
-    if weights and not weights.startswith("pip:"):
-        what = f"backbones/{wildcards.backbone}"
-        files["weights"] = files_digest(what, path_content, weights)
-    return files
-
-
 rule cache_features:
     input:
         unpack(data_of),
