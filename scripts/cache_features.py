@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from fovscope.config import Backbone, Features, Source, Target
+from fovscope.config import Backbone, Features, Source
 from fovscope.data.sources import open_images
 from fovscope.devices import resolve_device
 from fovscope.features.extract import cache_features
@@ -14,17 +14,17 @@ from fovscope.job import job_key, logged
 from fovscope.provenance import read_json
 
 with logged(snakemake):
-    kind = Source if snakemake.params.is_source else Target
-    data = kind.model_validate(dict(snakemake.params.data))
+    options = snakemake.params.source
+    source = Source.model_validate(dict(options)) if options else None
     info = read_json(snakemake.input.info)
     device = resolve_device()
     torch.set_num_threads(snakemake.threads)
     cache_features(
         Path(snakemake.output[0]),
-        partial(open_images, pd.read_parquet(snakemake.input.table), info, data),
+        partial(open_images, pd.read_parquet(snakemake.input.table), info, source),
         backbone=Backbone.model_validate(dict(snakemake.params.backbone)),
         options=Features.model_validate(dict(snakemake.params.features)),
-        data_digest=info["digest"],
+        data_digest=info["images_digest"],
         device=device,
         # Without a GPU the network itself wants the cores.
         workers=snakemake.threads if device.type == "cuda" else 0,

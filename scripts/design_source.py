@@ -1,7 +1,7 @@
 """Draw the factor design of the source and describe it."""
 
 from fovscope.config import Source
-from fovscope.data.prepare import prepare_source
+from fovscope.data.prepare_source import prepare_source
 from fovscope.job import logged
 from fovscope.provenance import write_json
 from fovscope.tables.records import write_table

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from fovscope.config import Metrics, Probes
-from fovscope.evaluation import probe_latents, score_source, score_target
+from fovscope.evaluation.accuracy import probe_latents
+from fovscope.evaluation.disentanglement import score_source, score_target
 from fovscope.job import logged
 from fovscope.provenance import read_json
 from fovscope.tables.records import latent_means, score_table, write_table
@@ -23,7 +24,7 @@ with logged(snakemake):
         scored = probe_latents(
             manifest,
             codes,
-            named=snakemake.params.named,
+            named=snakemake.params.scope["named"],
             active_sd=metrics.active_sd,
             options=probes,
             seed=int(wildcards.seed),
@@ -32,13 +33,13 @@ with logged(snakemake):
         for representation, by_probe in scored.items():
             where = identity | {"kind": "accuracy", "representation": representation}
             tables += [score_table(v, **where, probe=name) for name, v in by_probe.items()]
-        if snakemake.params.knows_factors:
+        if snakemake.params.scope["knows_factors"]:
             scores = score_target(manifest, codes, options=metrics, threads=threads)
             where = identity | {"kind": "disentanglement", "representation": "latents"}
             tables.append(score_table(scores, **where))
     codes = latent_means(pd.read_parquet(snakemake.input.source), design)
     scores = score_source(design, codes, options=metrics, threads=threads)
     where = identity | {"kind": "disentanglement", "representation": "latents"}
-    where |= {"dataset": snakemake.params.source}  # of the model that the loop ended with
+    where |= {"dataset": snakemake.params.scope["source"]}  # of the model that the loop ended with
     tables.append(score_table(scores, **where))
     write_table(snakemake.output[0], pd.concat(tables, ignore_index=True))

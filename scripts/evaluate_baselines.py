@@ -3,7 +3,7 @@
 import pandas as pd
 
 from fovscope.config import Probes
-from fovscope.evaluation import probe_baselines
+from fovscope.evaluation.accuracy import probe_baselines
 from fovscope.features.store import read_store
 from fovscope.job import logged
 from fovscope.provenance import read_json

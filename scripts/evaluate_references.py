@@ -3,7 +3,7 @@
 import pandas as pd
 
 from fovscope.config import Metrics
-from fovscope.evaluation import score_references
+from fovscope.evaluation.disentanglement import score_references
 from fovscope.job import logged
 from fovscope.tables.records import score_table, write_table
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from fovscope.config import Metrics
-from fovscope.evaluation import score_source
+from fovscope.evaluation.disentanglement import score_source
 from fovscope.job import logged
 from fovscope.provenance import read_json
 from fovscope.tables.records import latent_means, score_table, write_table

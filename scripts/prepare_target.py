@@ -1,18 +1,13 @@
-"""List, check and split the images of a target; generate them first where asked."""
-
-from pathlib import Path
+"""List, check and split the images of a target."""
 
 from fovscope.config import Target
-from fovscope.data.prepare import prepare_target
+from fovscope.data.targets import build_manifest
 from fovscope.job import logged
 from fovscope.provenance import write_json
 from fovscope.tables.records import write_table
 
 with logged(snakemake):
-    manifest = prepare_target(
-        Target.model_validate(dict(snakemake.params.target)),
-        Path(snakemake.output.table).parent,
-        workers=snakemake.threads,
-    )
+    target = Target.model_validate(dict(snakemake.params.target))
+    manifest = build_manifest(target, workers=snakemake.threads)
     write_table(snakemake.output.table, manifest.table)
     write_json(snakemake.output.info, manifest.info)

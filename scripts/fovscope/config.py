@@ -135,8 +135,8 @@ class Target(Section):
     factors: tuple[str, ...] = _option(
         (), "Columns of the table with known factors of variation, to measure disentanglement on."
     )
-    licence: str = _option("", "Terms of use of the images, kept in the manifest.")
-    citation: str = _option("", "How to cite the images, kept in the manifest.")
+    licence: str = _option("", "Terms of use of the images, kept in the saved configuration.")
+    citation: str = _option("", "How to cite the images, kept in the saved configuration.")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Target:
@@ -406,6 +406,11 @@ def _sections(model: type[Section]) -> Iterator[tuple[str, type[Section], bool]]
             nested = get_args(nested)[0]
         if isinstance(nested, type) and issubclass(nested, Section):
             yield name, nested, by_name
+
+
+def section_fields() -> dict[str, frozenset[str]]:
+    """Return the names of the options of each section of a study."""
+    return {name: frozenset(section.model_fields) for name, section, _ in _sections(Study)}
 
 
 def _with_paper_values(model: type[Section], raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,14 @@
-"""What every script of the workflow does around its work: logging and honest ends."""
+"""What every script of the workflow does around its work: logging, honest ends, digests.
+
+When a job has ended well, the digests of its outputs are noted in ``digests/`` of the study,
+in the format of ``sha256sum``; `fovscope verify` compares them with what is there.
+"""
 
 from __future__ import annotations
 
 import errno
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from fovscope import FovscopeError
-from fovscope.provenance import digest_file, digest_json, versions
+from fovscope.layout import digest_list
+from fovscope.provenance import digest_file, digest_json, replacing, versions
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -47,9 +53,14 @@ def logged(job: Any) -> Iterator[None]:  # noqa: ANN401
         force=True,
     )
     logging.captureWarnings(True)
+    log = Path(job.log[0])
+    root, digests = digest_list(log)
     try:
-        _log_to_file(Path(job.log[0]))
+        _log_to_file(log)
+        digests.unlink(missing_ok=True)
         yield
+        if job.output:
+            _note_digests(job.output, root, digests)
     except FovscopeError as error:
         logging.error("%s", error)
         raise SystemExit(1) from None
@@ -95,3 +106,9 @@ def _log_to_file(path: Path) -> None:
     handler = logging.FileHandler(path)  # appends: two processes do not overwrite each other
     handler.setFormatter(logging.getLogger().handlers[0].formatter)
     logging.getLogger().addHandler(handler)
+
+
+def _note_digests(files: list[str], root: Path, path: Path) -> None:
+    lines = [f"{digest_file(file)}  {os.path.relpath(file, root)}\n" for file in files]
+    with replacing(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")

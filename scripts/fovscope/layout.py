@@ -6,6 +6,8 @@ each of its outputs whole or not at all.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 STAGES = ("source", "transferred", "finetuned")
 """As trained; source encoder on the target; encoder after unsupervised fine-tuning there."""
 
@@ -51,6 +53,10 @@ class Paths:
         self.baseline_scores = f"{root}/scores/{{backbone}}/baselines/{{dataset}}.parquet"
         self.reference_scores = f"{root}/scores/references/{{dataset}}.parquet"
 
+    def content(self, what: str) -> str:
+        """Return the file that keeps the digests of images or weights; never an output."""
+        return f"{self.root}/.fovscope/content/{what}.json"
+
     def table(self, name: str) -> dict[str, str]:
         """Return the files of a table by format."""
         return {
@@ -64,3 +70,10 @@ class Paths:
     def benchmark(self, rule: str, job: str = "job") -> str:
         """Return the file where Snakemake notes time and memory of a rule's job."""
         return f"{self.root}/benchmarks/{rule}/{job}.tsv"
+
+
+def digest_list(log: str | Path) -> tuple[Path, Path]:
+    """Return the folder of the study, and where the digests of a job's outputs are noted."""
+    rule, job = Path(log).parent, Path(log).stem
+    root = rule.parents[1]
+    return root, root / "digests" / rule.name / f"{job}.sha256"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fovscope.data.images import DataError
+from fovscope.data.listing import DataError
 from fovscope.data.splits import stratified_splits
 
 FRACTIONS = {"test_fraction": 0.2, "val_fraction": 0.2, "seed": 42}

@@ -12,7 +12,8 @@ import tifffile
 from PIL import Image
 
 from fovscope.config import Target
-from fovscope.data.images import DataError, FolderImages
+from fovscope.data.images import FolderImages
+from fovscope.data.listing import DataError
 from fovscope.data.targets import build_manifest, manifest_from_table
 
 SHARED = Path(__file__).parents[3] / "shared/data"
@@ -69,7 +70,7 @@ def complaint(options, **kwargs):
 def test_class_folders(tmp_path):
     class_folders(tmp_path / "cells", n=10)
     save(tmp_path / "cells/round/deeper/x.png", 999)
-    options = Target(folder="cells", licence="CC0", citation="A. B.", background=9)
+    options = Target(folder="cells", background=9)
     manifest = build_manifest(options, root=tmp_path, workers=2)
     table = manifest.table
     assert list(table["image_id"]) == sorted(table["image_id"])
@@ -78,8 +79,6 @@ def test_class_folders(tmp_path):
     assert (row["label"], row["width"], row["height"]) == ("round", 8, 6)
     assert manifest.info["classes"] == ["long", "round"]
     assert manifest.info["counts"]["long"] == {"test": 2, "train": 6, "val": 2}
-    assert manifest.info["licence"] == "CC0"
-    assert manifest.info["citation"] == "A. B."
     assert manifest.info["preprocessing"] == {"background": 9, "white_level": None, "mask": False}
     assert Path(manifest.info["root"]) == (tmp_path / "cells").resolve()
     assert table[["group", "mask_path", "mask_sha256"]].isna().all(axis=None)
@@ -223,9 +222,6 @@ def test_digest_follows_the_content_and_not_the_place(tmp_path):
     copied = build_manifest(options, root=tmp_path / "elsewhere", workers=2)
     assert copied.info["digest"] == first.info["digest"]
     pd.testing.assert_frame_equal(copied.table, first.table)
-
-    terms = Target(folder="cells", licence="other")
-    assert build_manifest(terms, root=tmp_path).info["digest"] == first.info["digest"]
 
 
 def test_digest_changes_with_a_pixel_a_label_a_split_a_mask_and_the_preprocessing(tmp_path):

@@ -1,12 +1,22 @@
-"""Config to typed study, wildcard constraints, the lists that rules expand over."""
+"""Config to typed study, wildcard constraints, the lists that rules expand over.
 
+A job runs again when a value of its `params` changed. So each rule with a script has `code`
+there, the digests of the modules that it imports, and of the config exactly what it uses.
+Snakemake keeps the values without their names: two values of a rule that could be mistaken
+for each other go into one mapping.
+"""
+
+import json
 import sys
 from pathlib import Path
 
 SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from fovscope.code_digest import CodeDigests
 from fovscope.config import ConfigError, load_study
+from fovscope.data.content import path_content, target_content
+from fovscope.data.listing import DataError
 from fovscope.layout import Paths
 
 try:
@@ -16,13 +26,17 @@ except ConfigError as error:
 
 SOURCE = study.source.name
 TARGETS = sorted(study.targets)
+GENERATED = [name for name in TARGETS if study.targets[name].generator]
+PROVIDED = [name for name in TARGETS if name not in GENERATED]
 WITH_FACTORS = [SOURCE, *(name for name in TARGETS if study.targets[name].knows_factors)]
 BACKBONES = sorted(study.backbones)
 BETAS = [f"{beta:g}" for beta in study.betas]
 SEEDS = list(study.seeds)
 # Plain values: rules pass parts of it as params, so that a job depends on these parts only.
-STUDY = study.model_dump(mode="json")
+# Sorted, because the order in which options are declared is no reason to compute again.
+STUDY = json.loads(json.dumps(study.model_dump(mode="json"), sort_keys=True))
 PATHS = Paths(study.results, SOURCE)
+code_of = CodeDigests(SCRIPTS).of
 MODEL = "{backbone}_beta{beta}_seed{seed}"
 
 
@@ -33,6 +47,11 @@ wildcard_constraints:
     seed=r"[0-9]+",
 
 
+def one_of(names):
+    """A regular expression; with no names one that matches nothing (an empty one is ignored)."""
+    return "|".join(names) or "(?!)"
+
+
 def data_of(wildcards):
     """The image table of a data set and its facts: a design for the source."""
     if wildcards.dataset == SOURCE:
@@ -40,9 +59,67 @@ def data_of(wildcards):
     return {"table": PATHS.manifest, "info": PATHS.data_info}
 
 
-def options_of(wildcards):
-    """The config of a data set, source or target."""
-    return STUDY["source"] if wildcards.dataset == SOURCE else STUDY["targets"][wildcards.dataset]
+def files_digest(what, function, *arguments):
+    """Digest files that the config names; the digests of unchanged ones are looked up."""
+    try:
+        return function(*arguments, Path(PATHS.content(what)))
+    except DataError as error:
+        raise WorkflowError(str(error))
+
+
+def source_files(wildcards):
+    """What the sprites and textures of the source hold, where the config names files."""
+    named = {kind: STUDY["source"][kind] for kind in ("sprites", "textures")}
+    return {
+        kind: files_digest(f"source/{kind}", path_content, path)
+        for kind, path in named.items()
+        if path
+    }
+
+
+def target_options(wildcards):
+    """What of a target's config its manifest depends on."""
+    unused = {"licence", "citation"}
+    if wildcards.dataset not in GENERATED:
+        unused |= {"images", "seed"}
+    options = STUDY["targets"][wildcards.dataset]
+    return {key: value for key, value in options.items() if key not in unused}
+
+
+def target_files(wildcards):
+    """What the images and masks of a target hold, and its table."""
+    name = wildcards.dataset
+    return files_digest(f"targets/{name}", target_content, STUDY["targets"][name])
+
+
+def features_code(wildcards):
+    """The code of one kind of images: a source is rendered, a target is read from files."""
+    other = "images" if wildcards.dataset == SOURCE else "texture_dsprites"
+    return code_of("cache_features", without=[f"fovscope.data.{other}"])
+
+
+def rendering_options(wildcards):
+    """The config by which the source is rendered; a target's manifest says all of it."""
+    return STUDY["source"] if wildcards.dataset == SOURCE else None
+
+
+def features_files(wildcards):
+    """What the local files hold that features depend on, beside the images of a target."""
+    files = source_files(wildcards) if wildcards.dataset == SOURCE else {}
+    weights = STUDY["backbones"][wildcards.backbone]["weights"]
+    if weights and not weights.startswith("pip:"):
+        what = f"backbones/{wildcards.backbone}"
+        files["weights"] = files_digest(what, path_content, weights)
+    return files
+
+
+def scope_of(wildcards):
+    """What is to be scored of a model that was tuned on a target."""
+    return {
+        "named": study.source_training.supervision == "labels",
+        "knows_factors": wildcards.dataset in WITH_FACTORS,
+        "source": SOURCE,
+    }
 
 
 def of_all_models(template, **wildcards):

@@ -12,7 +12,8 @@ rule save_config:
     conda:
         "../../envs/cpu.yaml"
     params:
-        study=STUDY,
+        code=code_of("save_config"),
+        study=study.model_dump(mode="json"),
     message:
         "Save the resolved configuration"
     script:
@@ -28,7 +29,7 @@ rule prepare_target:
     benchmark:
         PATHS.benchmark("prepare_target", "{dataset}")
     wildcard_constraints:
-        dataset="|".join(TARGETS),
+        dataset=one_of(PROVIDED),
     conda:
         "../../envs/cpu.yaml"
     threads: 2
@@ -36,11 +37,38 @@ rule prepare_target:
         mem_mb=2000,
         runtime=60,
     params:
-        target=lookup(within=STUDY, dpath="targets/{dataset}"),
+        code=code_of("prepare_target"),
+        target=target_options,
+        files=target_files,
     message:
         "List, check and split the images of {wildcards.dataset}"
     script:
         "../../scripts/prepare_target.py"
+
+
+rule generate_target:
+    output:
+        table=PATHS.manifest,
+        info=PATHS.data_info,
+    log:
+        PATHS.log("generate_target", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("generate_target", "{dataset}")
+    wildcard_constraints:
+        dataset=one_of(GENERATED),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code_of("generate_target"),
+        target=target_options,
+    message:
+        "Generate, check and split the images of {wildcards.dataset}"
+    script:
+        "../../scripts/generate_target.py"
 
 
 rule design_source:
@@ -57,7 +85,9 @@ rule design_source:
         mem_mb=2000,
         runtime=30,
     params:
+        code=code_of("design_source"),
         source=STUDY["source"],
+        files=source_files,
     message:
         "Draw the factor design of the source"
     script:

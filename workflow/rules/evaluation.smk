@@ -23,6 +23,7 @@ rule evaluate_source:
         mem_mb=2000,
         runtime=60,
     params:
+        code=code_of("evaluate_source"),
         metrics=STUDY["metrics"],
         source=SOURCE,
     message:
@@ -54,11 +55,10 @@ rule evaluate:
         mem_mb=2000,
         runtime=120,
     params:
+        code=code_of("evaluate"),
         probes=STUDY["probes"],
         metrics=STUDY["metrics"],
-        named=study.source_training.supervision == "labels",
-        knows_factors=lambda wildcards: wildcards.dataset in WITH_FACTORS,
-        source=SOURCE,
+        scope=scope_of,
     message:
         "Score {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"
     script:
@@ -84,6 +84,7 @@ rule evaluate_baselines:
         mem_mb=4000,
         runtime=120,
     params:
+        code=code_of("evaluate_baselines"),
         probes=STUDY["probes"],
         latent_dim=study.model.latent_dim,
     message:
@@ -108,6 +109,7 @@ rule evaluate_references:
         mem_mb=2000,
         runtime=60,
     params:
+        code=code_of("evaluate_references"),
         is_source=lambda wildcards: wildcards.dataset == SOURCE,
         metrics=STUDY["metrics"],
         latent_dim=study.model.latent_dim,

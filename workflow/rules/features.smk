@@ -22,9 +22,10 @@ rule cache_features:
         mem_mb=6000,
         runtime=240,
     params:
-        data=options_of,
-        is_source=lambda wildcards: wildcards.dataset == SOURCE,
+        code=features_code,
+        source=rendering_options,
         backbone=lookup(within=STUDY, dpath="backbones/{backbone}"),
+        files=features_files,
         features=STUDY["features"],
     message:
         "Cache {wildcards.backbone} features of {wildcards.dataset}"

@@ -17,6 +17,7 @@ rule tabulate_accuracy:
         mem_mb=2000,
         runtime=20,
     params:
+        code=code_of("tabulate_accuracy"),
         variant=study.variant,
     message:
         "Tabulate the accuracy of all probes"
@@ -41,6 +42,7 @@ rule tabulate_disentanglement:
         mem_mb=2000,
         runtime=20,
     params:
+        code=code_of("tabulate_disentanglement"),
         variant=study.variant,
     message:
         "Tabulate disentanglement with floor and ceiling"

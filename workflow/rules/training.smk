@@ -26,6 +26,7 @@ rule train_source:
         runtime=240,
         checkpoint_minutes=5,
     params:
+        code=code_of("train_source"),
         model=STUDY["model"],
         training=STUDY["source_training"],
     message:
@@ -62,6 +63,7 @@ rule finetune:
         runtime=120,
         checkpoint_minutes=5,
     params:
+        code=code_of("finetune"),
         finetuning=STUDY["finetuning"],
     message:
         "Fine-tune on {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"

@@ -21,9 +21,7 @@ import pandas as pd
 import tifffile
 from PIL import ExifTags, Image
 
-from fovscope import FovscopeError
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+from fovscope.data.listing import DataError
 
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
 
@@ -31,10 +29,6 @@ _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
 """Pillow keeps the first of two bytes; read with the other byte order, it keeps the second."""
-
-
-class DataError(FovscopeError):
-    """Images or tables that cannot be used; the message says which, why and what to do."""
 
 
 # One file ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from fovscope.config import Source, Target
+from fovscope.config import Source
 from fovscope.data.images import FolderImages
 from fovscope.data.texture_dsprites import TextureDSprites
 
@@ -49,7 +49,7 @@ class _Resized:
 def open_images(
     table: pd.DataFrame,
     info: Mapping[str, Any],
-    options: Source | Target,
+    source: Source | None,
     *,
     size: int,
     interpolation: str,
@@ -62,8 +62,8 @@ def open_images(
         The design of a source or the manifest of a target.
     info : mapping
         The facts beside it.
-    options : Source or Target
-        Its configuration.
+    source : Source, optional
+        The configuration of a source; None for a target, whose facts say all.
     size : int
         Side of the images in pixels.
     interpolation : str
@@ -74,8 +74,8 @@ def open_images(
     ImageSource
         Of uint8 images (size, size, 3).
     """
-    if isinstance(options, Source):
-        return _Resized(TextureDSprites(table, options), size, interpolation)
+    if source is not None:
+        return _Resized(TextureDSprites(table, source), size, interpolation)
     return FolderImages.from_manifest(
         table, Path(info["root"]), info["preprocessing"], size=size, interpolation=interpolation
     )

@@ -10,14 +10,12 @@ with the columns `path`, `label` and optionally `mask`, `split`, `group` and fac
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import logging
-import os
 import re
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,7 +27,14 @@ import pandas as pd
 from tqdm import tqdm
 
 from fovscope.config import Target
-from fovscope.data.images import IMAGE_SUFFIXES, DataError, decode, size_mismatch, to_8bit
+from fovscope.data.images import decode, size_mismatch, to_8bit
+from fovscope.data.listing import (
+    IMAGE_SUFFIXES,
+    DataError,
+    image_files,
+    relative,
+    require_folder,
+)
 from fovscope.data.splits import SPLITS, stratified_splits
 from fovscope.registry import unknown_name
 
@@ -38,7 +43,6 @@ logger = logging.getLogger(__name__)
 _LISTED = 20
 """How many cases of one problem an error message lists."""
 
-_NOT_DATA = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _TABLE_TEXT = ("path", "label", "mask", "split", "group")
 
 Problems = defaultdict[str, list[str]]
@@ -56,9 +60,9 @@ class Manifest:
         forward slashes), `label`, `split`, `group` and `mask_path` (missing where there is none),
         `sha256` and `mask_sha256` (of the files), `width` and `height` in pixels, and `factor_*`.
     info : dict
-        `digest`, `root`, `classes`, `counts` (class → split → images), `preprocessing`
-        (`background`, `white_level`, `mask`), `licence`, `citation`; ready for JSON. The root is
-        not part of the digest.
+        `digest`, `images_digest`, `root`, `classes`, `counts` (class → split → images),
+        `preprocessing` (`background`, `white_level`, `mask`); ready for JSON. Labels and splits
+        are part of `digest` only, the root of neither.
     """
 
     table: pd.DataFrame
@@ -145,61 +149,26 @@ def manifest_from_table(
         empty = rows[name].isna() | (rows[name].astype(str) == "")
         for path in rows["path"][empty].astype(str):
             problems[f"rows of the table have no '{name}'"].append(path)
-    rows["path"] = [_relative(root / path, root) for path in rows["path"].fillna("").astype(str)]
+    rows["path"] = [relative(root / path, root) for path in rows["path"].fillna("").astype(str)]
     if "mask" in rows:
         masks = rows["mask"].fillna("").astype(str)
-        rows["mask"] = [_relative(root / mask, root) if mask else None for mask in masks]
+        rows["mask"] = [relative(root / mask, root) if mask else None for mask in masks]
     return _assemble(rows, root, options, problems, workers)
 
 
 # Listing ------------------------------------------------------------------------------------
 
 
-def _relative(path: Path, root: Path) -> str:
-    """Return `path` from `root`, also where it lies beside it, with forward slashes."""
-    return Path(os.path.relpath(path, root)).as_posix()
-
-
-def _require_folder(folder: Path, what: str) -> None:
-    if folder.is_dir():
-        return
-    message = f"{what} {folder} does not exist"
-    if folder.parent.is_dir():
-        siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()]
-        near = difflib.get_close_matches(folder.name, siblings, n=1)
-        message += f"; did you mean '{near[0]}'?" if near else ""
-    raise DataError(message)
-
-
-def _image_files(folder: Path) -> list[Path]:
-    """Return the image files below `folder`, relative to it and sorted; log what is left out."""
-    images, ignored = [], Counter()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not _is_clutter(name)]
-        for name in names:
-            file = Path(parent, name).relative_to(folder)
-            if _is_clutter(name):
-                ignored["hidden"] += 1
-            elif file.suffix.lower() in IMAGE_SUFFIXES:
-                images.append(file)
-            else:
-                ignored[file.suffix or "no suffix"] += 1
-    if ignored:
-        kinds = ", ".join(f"{kind}: {count}" for kind, count in sorted(ignored.items()))
-        logger.info("%s: ignored %d files (%s)", folder, ignored.total(), kinds)
-    return sorted(images, key=Path.as_posix)
-
-
-def _is_clutter(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _NOT_DATA
+def _image_paths(folder: Path) -> list[Path]:
+    return [Path(name) for name in image_files(folder)]
 
 
 def _list_folder(folder: Path, masks: Path | None, problems: Problems) -> pd.DataFrame:
     """Return the rows of a folder of class folders, or of split folders of class folders."""
-    _require_folder(folder, "folder")
-    images = _image_files(folder)
+    require_folder(folder, "folder")
+    images = _image_paths(folder)
     if masks is not None:
-        _require_folder(masks, "folder of masks")
+        require_folder(masks, "folder of masks")
         # Masks may lie in the folder itself, where they are neither images nor a class.
         images = [image for image in images if not (folder / image).is_relative_to(masks)]
     if not images:
@@ -242,12 +211,12 @@ def _masks_of(
     images: list[Path], folder: Path, masks: Path, problems: Problems
 ) -> Iterator[str | None]:
     by_name: dict[Path, list[Path]] = defaultdict(list)
-    for mask in _image_files(masks):
+    for mask in _image_paths(masks):
         by_name[mask.with_suffix("")].append(mask)
     for image in images:
         found = by_name[image.with_suffix("")]
         if len(found) == 1:
-            yield _relative(masks / found[0], folder)
+            yield relative(masks / found[0], folder)
             continue
         if found:
             names = " and ".join(mask.name for mask in found)
@@ -474,18 +443,17 @@ def _info(table: pd.DataFrame, root: Path, options: Target) -> dict[str, Any]:
     }
     counts = pd.crosstab(table["label"], table["split"])
     return {
-        "digest": _digest(table, preprocessing),
+        "digest": _digest(table, ["label", "split"], preprocessing),
+        "images_digest": _digest(table, [], preprocessing),
         "root": root.resolve().as_posix(),
         "classes": sorted(counts.index),
         "counts": {label: row.to_dict() for label, row in counts.iterrows()},
         "preprocessing": preprocessing,
-        "licence": options.licence,
-        "citation": options.citation,
     }
 
 
-def _digest(table: pd.DataFrame, preprocessing: dict[str, Any]) -> str:
-    columns = ["image_id", "label", "split", "sha256", "mask_sha256"]
+def _digest(table: pd.DataFrame, more: list[str], preprocessing: dict[str, Any]) -> str:
+    columns = ["image_id", *more, "sha256", "mask_sha256"]
     content = table[columns].astype(object).where(table[columns].notna(), None)
     described = {"images": sorted(content.to_numpy().tolist()), "preprocessing": preprocessing}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()

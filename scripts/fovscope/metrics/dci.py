@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from xgboost import XGBClassifier
 
-from fovscope.metrics.arrays import factor_table, finite_codes
+from fovscope.arrays import factor_table, finite_codes
 
 FloatArray = NDArray[np.float64]
 

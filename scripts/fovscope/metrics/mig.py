@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fovscope.metrics.arrays import factor_table, finite_codes
+from fovscope.arrays import factor_table, finite_codes
 
 FloatArray = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fovscope.metrics.arrays import finite_codes
+from fovscope.arrays import finite_codes
 
 FloatArray = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fovscope.arrays import finite_codes
 from fovscope.config import Metrics
-from fovscope.metrics.arrays import finite_codes
 from fovscope.metrics.dci import dci_scores
 from fovscope.metrics.mig import factor_entropies, gaps, mutual_information
 from fovscope.metrics.omes import omes_score

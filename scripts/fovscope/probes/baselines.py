@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fovscope.metrics.arrays import finite_codes
+from fovscope.arrays import finite_codes
 from fovscope.probes.scores import classification_scores
 
 

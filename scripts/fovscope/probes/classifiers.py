@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
+from fovscope.arrays import finite_codes
 from fovscope.config import Probes
-from fovscope.metrics.arrays import finite_codes
 from fovscope.probes.scores import classification_scores
 
 logger = logging.getLogger(__name__)

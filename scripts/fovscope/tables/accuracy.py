@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fovscope.tables.render import mean_sd, widen
+from fovscope.tables.render import STATISTICS, mean_sd, widen
 
 _ROW = ["target", "input", "stage", "representation"]
 _STAGES = ("transferred", "finetuned", "baseline")
@@ -31,9 +31,10 @@ def accuracy_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     shown = scores[scores["score"].isin(_SCORES)].rename(
         columns={"dataset": "target", "backbone": "input"}
     )
-    provenance = ["fovscope", "weights_digest", "data_digest"]
-    groups = shown.groupby([*_ROW, "probe", "score", *provenance], sort=False)["value"]
-    long = groups.agg(mean="mean", sd="std", n="count").reset_index()
+    groups = shown.groupby(
+        [*_ROW, "probe", "score", "weights_digest", "data_digest"], sort=False, as_index=False
+    )
+    long = groups.agg(**STATISTICS)
     long[["mean", "sd"]] *= 100
     long["variant"] = variant
     ranks = {stage: rank for rank, stage in enumerate(_STAGES)}

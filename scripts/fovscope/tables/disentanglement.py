@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fovscope.tables.render import mean_sd, widen
+from fovscope.tables.render import STATISTICS, mean_sd, widen
 
 _ROW = ["measured_on", "tuned_on", "input", "stage"]
 _COLUMNS = {
@@ -70,8 +70,8 @@ def disentanglement_view(long: pd.DataFrame) -> pd.DataFrame:
 
 
 def _aggregate(scores: pd.DataFrame) -> pd.DataFrame:
-    groups = scores.groupby([*_ROW, "score", "fovscope"], sort=False, dropna=False)["value"]
-    long = groups.agg(mean="mean", sd="std", n="count").reset_index()
+    groups = scores.groupby([*_ROW, "score"], sort=False, dropna=False, as_index=False)
+    long = groups.agg(**STATISTICS)
     ranks = {stage: rank for rank, stage in enumerate(_STAGES)}
     return long.sort_values(
         ["measured_on", "stage", "tuned_on", "input"],

@@ -9,6 +9,15 @@ import pandas as pd
 from fovscope.provenance import replacing
 from fovscope.tables.records import write_table
 
+STATISTICS = {
+    "mean": ("value", "mean"),
+    "sd": ("value", "std"),
+    "n": ("value", "count"),
+    # A release reruns nothing by itself, so the models of one line may come from several.
+    "fovscope": ("fovscope", lambda versions: ", ".join(sorted(set(versions)))),
+}
+"""What a line of a long table says of the models that it sums up."""
+
 
 def mean_sd(mean: float, sd: float, *, digits: int) -> str:
     """Return ``mean ± SD``; the SD is left out where there was one model only."""

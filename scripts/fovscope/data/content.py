@@ -1,0 +1,168 @@
+"""What the files of a data set hold, as digests, at the price of a directory scan.
+
+Snakemake decides by time stamps; fovscope by content. Every file is hashed once and its
+digest kept, with the size and the time stamp that the file then had, in one small file a
+data set; as long as both are the same the file is not read again. A file that changed and
+kept both is found by ``fovscope verify``, which reads everything.
+
+Whatever several processes do at once, each replaces the whole file of digests; the worst
+that can be lost is the hashing of the other one.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from fovscope.data.listing import DataError, image_files, relative, require_folder
+from fovscope.provenance import digest_bytes, digest_file, replacing
+
+_JUST_NOW = 2_000_000_000
+"""ns; a file this young could change again without another time stamp, so it is not trusted."""
+
+_WORKERS = 8
+"""Threads that hash: on a network file system they wait more than they work."""
+
+logger = logging.getLogger(__name__)
+
+
+def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
+    """Return what a folder or table of images holds, as a value that changes with it.
+
+    Parameters
+    ----------
+    target : mapping
+        The configuration of a target, as plain values.
+    cache : Path
+        Where the digests of its files are kept.
+
+    Returns
+    -------
+    dict
+        ``files``, the number of images and masks, and ``sha256`` of all; of a table also
+        ``table_sha256``.
+
+    Raises
+    ------
+    DataError
+        If the folder or table does not exist.
+    """
+    if target["table"]:
+        table = Path(target["table"])
+        if not table.is_file():
+            raise DataError(f"table {table} does not exist")
+        digests = file_digests(table.parent, _listed(table), cache)
+        return {"table_sha256": digest_file(table), **summary(digests)}
+    folder = Path(target["folder"])
+    require_folder(folder, "folder")
+    names = set(image_files(folder))
+    if target["masks"]:
+        masks = Path(target["masks"])
+        require_folder(masks, "folder of masks")
+        inside = relative(masks, folder)
+        names.update(os.path.normpath(f"{inside}/{name}") for name in image_files(masks))
+    return summary(file_digests(folder, names, cache))
+
+
+def path_content(path: str, cache: Path) -> dict[str, Any]:
+    """Return what a file, or the image files of a folder, hold.
+
+    Raises
+    ------
+    DataError
+        If there is nothing at `path`.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return summary(file_digests(place, image_files(place), cache))
+    if not place.is_file():
+        raise DataError(f"{path} does not exist")
+    return summary(file_digests(place.parent, [place.name], cache))
+
+
+def file_digests(root: Path, names: Iterable[str], cache: Path) -> dict[str, str]:
+    """Return the SHA-256 of files; only new and touched ones are read.
+
+    Parameters
+    ----------
+    root : Path
+        What the names are relative to.
+    names : iterable of str
+        The files. What cannot be read has its error in place of a digest: the job that
+        needs it will say so.
+    cache : Path
+        JSON of an earlier call: name → size, time stamp in ns, digest.
+
+    Returns
+    -------
+    dict
+        Name → digest, sorted by name.
+    """
+    known = _read(cache)
+    young = time.time_ns() - _JUST_NOW
+    stamps = {name: _stamp(f"{root}/{name}") for name in sorted(names)}
+    new = [n for n, stamp in stamps.items() if not stamp or stamp != known.get(n, [None])[0]]
+    current = {name: known.get(name) for name in stamps}
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for name, digest in zip(new, pool.map(_digest, [f"{root}/{n}" for n in new]), strict=True):
+            stamp = stamps[name]
+            current[name] = [stamp if stamp and stamp[1] < young else None, digest]
+    if current != known:
+        _write(cache, current)
+    return {name: digest for name, (_, digest) in current.items()}
+
+
+def known_digests(cache: Path) -> dict[str, str]:
+    """Return name → digest as the last call of `file_digests` found them."""
+    return {name: digest for name, (_, digest) in _read(cache).items()}
+
+
+def summary(digests: Mapping[str, str]) -> dict[str, Any]:
+    """Return the number of files and one digest of names and contents."""
+    lines = "\n".join(f"{digest} {name}" for name, digest in digests.items())
+    return {"files": len(digests), "sha256": digest_bytes(lines.encode("utf-8", "surrogateescape"))}
+
+
+def _listed(table: Path) -> set[str]:
+    """Return the files that a table names, from its folder; its mistakes are found by its job."""
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+        cells = [row.get(column) for row in csv.DictReader(stream) for column in ("path", "mask")]
+    return {relative(table.parent / cell, table.parent) for cell in cells if cell}
+
+
+def _stamp(path: str) -> list[int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _digest(path: str) -> str:
+    try:
+        return digest_file(path)
+    except OSError as error:
+        return str(error.strerror)
+
+
+def _read(cache: Path) -> dict[str, list]:
+    try:
+        return json.loads(cache.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):  # none yet, or damaged: everything is hashed again
+        return {}
+
+
+def _write(cache: Path, entries: Mapping[str, list]) -> None:
+    try:
+        with replacing(cache) as temporary:
+            temporary.write_text(json.dumps(entries, separators=(",", ":")), encoding="utf-8")
+    except OSError as error:
+        # A dry run in somebody else's study still answers; it only hashes again next time.
+        logger.warning("cannot keep digests of images in %s: %s", cache, error.strerror)

@@ -1,0 +1,1 @@
+"""Scores of codes on the images of a data set."""

@@ -1,0 +1,80 @@
+"""From codes and image tables to accuracy: which rows and columns go into which probe."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fovscope.config import Probes
+from fovscope.probes import majority_class, pca_codes, run_probes
+
+NAMED_DIMS = 5
+"""Texture to Orientation; positions are nuisance, because targets are centred."""
+
+
+def probe_latents(
+    manifest: pd.DataFrame,
+    codes: NDArray,
+    *,
+    named: bool,
+    active_sd: float,
+    options: Probes,
+    seed: int,
+    threads: int,
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return representation → probe → score of latents (N, d) of a target.
+
+    The representations are the active dimensions and, for models whose dimensions are
+    bound to factors, the five named ones.
+    """
+    active = codes.std(axis=0) >= active_sd
+    chosen = {"latents": codes[:, active] if active.any() else codes}
+    if named:
+        chosen["named latents"] = codes[:, :NAMED_DIMS]
+    return {
+        name: _probe(manifest, values, options=options, seed=seed, threads=threads)
+        for name, values in chosen.items()
+    }
+
+
+def probe_baselines(
+    manifest: pd.DataFrame, features: NDArray, *, latent_dim: int, options: Probes, threads: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return representation → probe → score of what needs no model: Φ, its PCA, a constant."""
+    train, test = _fit_rows(manifest), _test_rows(manifest)
+    reduced = np.empty((len(features), latent_dim), np.float32)
+    reduced[train], reduced[test] = pca_codes(features[train], features[test], latent_dim, seed=0)
+    labels = manifest["label"].to_numpy()
+    majority = majority_class(labels[train], labels[test])
+    return {
+        "full Φ": _probe(manifest, features, options=options, seed=0, threads=threads),
+        f"PCA-{latent_dim} of Φ": _probe(
+            manifest, reduced, options=options, seed=0, threads=threads
+        ),
+        # Any probe on a constant predicts the largest class.
+        "constant (majority class)": {"gbt": majority, "mlp": majority},
+    }
+
+
+def _probe(
+    manifest: pd.DataFrame, values: NDArray, *, options: Probes, seed: int, threads: int
+) -> dict[str, dict[str, float]]:
+    train, test, labels = _fit_rows(manifest), _test_rows(manifest), manifest["label"].to_numpy()
+    return run_probes(
+        values[train],
+        labels[train],
+        values[test],
+        labels[test],
+        options=options,
+        seed=seed,
+        threads=threads,
+    )
+
+
+def _fit_rows(manifest: pd.DataFrame) -> NDArray[np.bool_]:
+    return (manifest["split"] == "train").to_numpy()
+
+
+def _test_rows(manifest: pd.DataFrame) -> NDArray[np.bool_]:
+    return (manifest["split"] == "test").to_numpy()

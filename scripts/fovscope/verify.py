@@ -1,0 +1,102 @@
+"""Find what is no longer what the jobs wrote, and images that are no longer what they read.
+
+Everything is read and hashed: the outputs of each job against the digests that the job noted,
+the shards of each feature store against its manifest, images and masks against the manifest
+of their data set. An output that is absent is no mismatch: Snakemake makes it again when it
+is needed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+
+from fovscope import FovscopeError
+from fovscope.features.store import verify_store
+from fovscope.provenance import digest_file, read_json
+
+_WORKERS = 4
+
+logger = logging.getLogger(__name__)
+
+
+def verify_study(root: Path) -> list[str]:
+    """Rehash everything of a study.
+
+    Parameters
+    ----------
+    root : Path
+        Its results folder.
+
+    Returns
+    -------
+    list of str
+        What does not match, a line each, and what to do; empty when all is well.
+
+    Raises
+    ------
+    FovscopeError
+        If there is no study.
+    """
+    lists = sorted(root.glob("digests/**/*.sha256"))
+    if not lists:
+        raise FovscopeError(f"{root} holds no study: there are no digests of outputs in it")
+    noted = {root / name: digest for path in lists for digest, name in _entries(path)}
+    expected = {path: digest for path, digest in noted.items() if path.exists()}
+    damaged = _mismatches(expected)
+    problems = [f"{path}: not what its job wrote; {_cure(path)}" for path in damaged]
+    # What is damaged itself cannot vouch for anything.
+    sound = expected.keys() - set(damaged)
+    stores = sorted(path for path in sound if path.match("features/*/*/manifest.json"))
+    for store in stores:
+        problems += [f"{store.parent}: {p}; {_cure(store)}" for p in verify_store(store)]
+    tables = sorted(path for path in sound if path.match("data/*/manifest.parquet"))
+    for table in tables:
+        problems += _changed_images(table)
+    logger.info(
+        "%d files, %d feature stores and the images of %d targets compared, %d do not match",
+        *(len(expected), len(stores), len(tables), len(problems)),
+    )
+    return problems
+
+
+def _cure(path: Path) -> str:
+    return f"delete {path} and ask Snakemake for that file"
+
+
+def _entries(path: Path) -> Iterator[list[str]]:
+    for line in path.read_text("utf-8").splitlines():
+        yield line.split("  ", maxsplit=1)
+
+
+def _changed_images(table: Path) -> list[str]:
+    images = pd.read_parquet(table)
+    root = Path(read_json(table.with_suffix(".json"))["root"])
+    expected = {}
+    for name, digest in (("path", "sha256"), ("mask_path", "mask_sha256")):
+        there = images.dropna(subset=[name, digest])
+        expected |= {root / path: d for path, d in zip(there[name], there[digest], strict=True)}
+    return [
+        f"{path}: not the file that {table} lists; restore it, or {_cure(table)}"
+        for path in _mismatches(expected)
+    ]
+
+
+def _mismatches(expected: dict[Path, str]) -> list[Path]:
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        found = pool.map(_digest, expected)
+        return [
+            path for path, digest in zip(expected, found, strict=True) if digest != expected[path]
+        ]
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return digest_file(path)
+    except OSError as error:
+        logger.warning("%s: %s", path, error.strerror)
+        return None

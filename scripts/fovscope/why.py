@@ -1,0 +1,152 @@
+"""Why jobs will run, in words: a dry run of Snakemake, with its reasons read aloud.
+
+Snakemake prints the values of the parameters that changed, before and now, without their
+names. Here they are compared key by key: the digests of modules, of images, and the config.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fovscope import FovscopeError
+from fovscope.config import section_fields
+from fovscope.data.content import known_digests, summary
+
+_JOB = re.compile(r"^Job \d+: (.*)\nReason: (.*)$", re.MULTILINE)
+_PARAMS = re.compile(r"Params have changed since last execution: [^:]*: before: (.*) now: (.*) ")
+_NOTHING = "<nothing exclusive>"
+
+
+def why(targets: Sequence[str], options: Sequence[str], results: Path) -> str:
+    """Return what will run and why, a paragraph a job.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        Files or named targets; none for the whole study.
+    options : sequence of str
+        For Snakemake: ``--configfile``, ``--profile`` and so on.
+    results : Path
+        Results folder of the study.
+
+    Raises
+    ------
+    FovscopeError
+        If Snakemake cannot plan; the message is its own.
+    """
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nocolor", "--cores", "1"]
+    run = subprocess.run(
+        [*command, *options, "--", *targets], capture_output=True, text=True, check=False
+    )
+    text = run.stdout + run.stderr
+    if run.returncode:
+        raise FovscopeError(text)
+    jobs = _JOB.findall(text)
+    if not jobs:
+        return "Nothing will run: everything is there and up to date."
+    return "\n".join(
+        "\n".join([message, *(f"    {reason}" for reason in explained(reasons, results))])
+        for message, reasons in jobs
+    )
+
+
+def explained(reasons: str, results: Path) -> Iterator[str]:
+    """Yield the reasons that Snakemake gives for one job, in words."""
+    for part in _PARAMS.sub("", reasons).split("; "):
+        if part.strip():
+            yield part.strip()[0].lower() + part.strip()[1:]
+    for before, now in _PARAMS.findall(reasons):
+        yield from _changes(_values(before), _values(now), results)
+
+
+def _values(text: str) -> list[Any]:
+    return [] if text == _NOTHING else list(ast.literal_eval(f"[{text}]"))
+
+
+def _changes(before: list[Any], now: list[Any], results: Path) -> Iterator[str]:
+    before = list(before)
+    for value in now:
+        old = max(before, key=lambda other: _likeness(other, value), default=None)
+        if old is not None and type(old) is type(value):
+            before.remove(old)
+        yield from _difference("", old, value, results)
+    for value in before:
+        yield f"no longer used: {_shown(value)}"
+
+
+def _likeness(one: object, other: object) -> float:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return len(one.keys() & other.keys()) / max(1, len(one.keys() | other.keys()))
+    return 0.5 * (type(one) is type(other))
+
+
+def _difference(name: str, old: object, new: object, results: Path) -> Iterator[str]:
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        yield f"config changed: {name} {_shown(old)} -> {_shown(new)}".replace(":  ", ": ")
+    elif "sha256" in new:
+        yield from _content_changes(name, old, new, results)
+    elif all(key.endswith(".py") for key in new):
+        for file in sorted(old.keys() | new.keys()):
+            if file not in old:
+                yield f"code added: {file}"
+            elif file not in new:
+                yield f"code no longer used: {file}"
+            elif old[file] != new[file]:
+                yield f"code changed: {file}"
+    else:
+        section = name or _section(new)
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                where = f"{section}.{key}" if section else key
+                yield from _difference(where, old.get(key), new.get(key), results)
+
+
+def _section(values: Mapping[str, Any]) -> str:
+    """Return the name of the section of the config that has most of these keys."""
+    likeness = {
+        name: _likeness(dict(values), dict.fromkeys(fields))
+        for name, fields in section_fields().items()
+    }
+    best = max(likeness, key=likeness.__getitem__)
+    return best if likeness[best] > 0.5 else ""
+
+
+def _content_changes(name: str, old: dict, new: dict, results: Path) -> Iterator[str]:
+    if old.get("table_sha256") != new.get("table_sha256"):
+        yield "table changed"
+    if old.get("sha256") == new["sha256"]:
+        return
+    counts = _image_changes(new["sha256"], results)
+    words = ", ".join(f"{number} {change}" for change, number in sorted(counts.items()))
+    yield f"content of {name or 'images'} changed" + (f": {words}" if words else "")
+
+
+def _image_changes(digest: str, results: Path) -> Counter[str]:
+    """Count the images and masks that differ from the manifest of the target with this digest."""
+    for cache in sorted(results.glob(".fovscope/content/targets/*.json")):
+        now = known_digests(cache)
+        table = results / "data" / cache.stem / "manifest.parquet"
+        if summary(now)["sha256"] == digest and table.exists():
+            images = pd.read_parquet(table)
+            before = dict(zip(images["path"], images["sha256"], strict=True))
+            before |= dict(zip(images["mask_path"], images["mask_sha256"], strict=True))
+            before = {name: value for name, value in before.items() if isinstance(name, str)}
+            return Counter(
+                "added" if name not in before else "removed" if name not in now else "changed"
+                for name in before.keys() | now.keys()
+                if before.get(name) != now.get(name)
+            )
+    return Counter()
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)

@@ -1,0 +1,12 @@
+"""Compare everything that the study wrote with the digests of then."""
+
+from pathlib import Path
+
+from fovscope import FovscopeError
+from fovscope.job import logged
+from fovscope.verify import verify_study
+
+with logged(snakemake):
+    problems = verify_study(Path(snakemake.params.results))
+    if problems:
+        raise FovscopeError("\n".join([f"{len(problems)} do not match:", *problems]))

@@ -1,0 +1,137 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from fovscope.data import content
+from fovscope.data.content import file_digests, target_content
+from fovscope.data.listing import DataError
+
+OLD = 1_000_000_000
+
+
+def save(path, text, seconds=OLD):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (seconds, seconds))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a/1.png", "a/2.png", "b/3.png"):
+        save(tmp_path / "images" / name, name)
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The files that are read, as they are read."""
+    files = []
+    digest = content._digest
+    monkeypatch.setattr(
+        content, "_digest", lambda path: files.append(Path(path).name) or digest(path)
+    )
+    return files
+
+
+def of(place, cache=None, **options):
+    target = {"folder": str(place), "table": None, "masks": None} | options
+    return target_content(target, cache or place.parent / "cache.json")
+
+
+def test_unchanged_files_are_read_once(folder, read):
+    first = of(folder)
+    assert sorted(read) == ["1.png", "2.png", "3.png"]
+    read.clear()
+    assert of(folder) == first
+    assert read == []
+
+
+def test_touched_files_are_read_again_and_are_the_same(folder, read):
+    first = of(folder)
+    read.clear()
+    os.utime(folder / "a/1.png", (OLD + 1, OLD + 1))
+    assert of(folder) == first
+    assert read == ["1.png"]
+
+
+def test_a_file_that_is_younger_than_two_seconds_is_not_trusted(folder, read):
+    save(folder / "a/1.png", "one", time.time())
+    of(folder)
+    read.clear()
+    of(folder)
+    assert read == ["1.png"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda f: save(f / "a/1.png", "a/x.png", OLD + 1),
+        lambda f: save(f / "a/new.png", "new"),
+        lambda f: (f / "a/1.png").unlink(),
+        lambda f: (f / "a/1.png").rename(f / "b/1.png"),
+    ],
+    ids=["changed", "added", "removed", "moved"],
+)
+def test_content_counts(folder, edit):
+    first = of(folder)
+    edit(folder)
+    assert of(folder) != first
+
+
+def test_what_is_no_image_does_not_count(folder):
+    first = of(folder)
+    save(folder / "a/readme.txt", "hello")
+    save(folder / "a/.hidden.png", "hello")
+    assert of(folder) == first
+
+
+def test_another_place_with_the_same_content_is_the_same(folder):
+    first = of(folder)
+    folder.rename(folder.parent / "moved")
+    assert of(folder.parent / "moved", folder.parent / "other.json") == first
+
+
+def test_masks_count_and_a_damaged_cache_is_made_anew(folder):
+    save(folder.parent / "masks/a/1.png", "mask")
+    masks = str(folder.parent / "masks")
+    first = of(folder, masks=masks)
+    (folder.parent / "cache.json").write_text("{")
+    assert of(folder, masks=masks) == first
+    save(folder.parent / "masks/a/1.png", "other", OLD + 1)
+    assert of(folder, masks=masks) != first
+
+
+def test_of_a_table_its_text_and_the_files_that_it_lists_count(folder):
+    table = folder / "table.csv"
+    save(table, "path,label\na/1.png,x\na/2.png,y\n")
+
+    def now():
+        return of(folder, folder=None, table=str(table))
+
+    first = now()
+    save(folder / "b/3.png", "not listed", OLD + 1)
+    assert now() == first
+    save(folder / "a/1.png", "changed", OLD + 1)
+    second = now()
+    assert (second["sha256"] != first["sha256"], second["table_sha256"]) == (
+        True,
+        first["table_sha256"],
+    )
+    save(table, "path,label\na/1.png,y\na/2.png,y\n")
+    assert now()["sha256"] == second["sha256"]
+    assert now() != second
+
+
+def test_a_listed_file_that_vanishes_is_noticed_even_if_it_was_young(folder):
+    save(folder / "a/1.png", "young", time.time())
+    cache = folder.parent / "cache.json"
+    first = file_digests(folder, ["a/1.png"], cache)
+    (folder / "a/1.png").unlink()
+    assert file_digests(folder, ["a/1.png"], cache) != first
+
+
+def test_a_missing_folder_is_named_with_its_neighbour(folder):
+    with pytest.raises(DataError, match="did you mean 'images'"):
+        of(folder.parent / "image")
