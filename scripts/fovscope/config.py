@@ -279,7 +279,7 @@ class Probes(Section):
     mlp_hidden: tuple[int, ...] = _option((256, 256), "Hidden layers of the MLP.", min_length=1)
     mlp_learning_rate: float = _option(1e-4, "Adam learning rate of the MLP.", gt=0)
     mlp_alpha: float = _option(1e-7, "L2 penalty of the MLP.", ge=0)
-    mlp_max_epochs: int = _option(2_000, "Bound on the epochs; training ends at convergence.", ge=1)
+    mlp_max_epochs: int = _option(5_000, "Bound on the epochs; training ends at convergence.", ge=1)
 
 
 class Metrics(Section):
