@@ -4,9 +4,6 @@ CORES ?= all
 BIN := .venv/bin
 READY := .venv/.ready
 
-# Threads that wait must not spin: a busy neighbour would double the time of a two-thread job.
-export OMP_WAIT_POLICY ?= PASSIVE
-
 .PHONY: setup demo test lint generated
 
 setup: $(READY)

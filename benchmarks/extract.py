@@ -22,7 +22,7 @@ from fovscope.config import Backbone, Features, Source, Target
 from fovscope.data.design import sample_design
 from fovscope.data.sources import ImageSource, open_images
 from fovscope.data.targets import build_manifest
-from fovscope.devices import resolve_device, resolve_precision
+from fovscope.devices import resolve_device, resolve_precision, use_cores
 from fovscope.features.backbones import FeatureExtractor, load_extractor
 from fovscope.features.extract import ImageTensors, extract
 
@@ -38,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batches", type=int, default=32, help="batches a turn")
     parser.add_argument("--turns", type=int, default=5, help="turns of each loop")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--precision", default="auto")
     return parser.parse_args()
 
@@ -50,7 +50,7 @@ def images_of(arguments: argparse.Namespace, extractor: FeatureExtractor) -> Ima
     if arguments.folder:
         target = Target(folder=arguments.folder)
         manifest = build_manifest(target)
-        return open_images(manifest.table, manifest.info, target, **shape)
+        return open_images(manifest.table, manifest.info, None, **shape)
     return open_images(sample_design(Source()), {}, Source(), **shape)
 
 
@@ -75,7 +75,7 @@ def _finish(device: torch.device) -> None:
 def main() -> None:
     """Time both in turns and print the ratio."""
     arguments = parse_arguments()
-    torch.set_num_threads(arguments.threads)
+    use_cores(arguments.threads)
     device = resolve_device()
     precision = resolve_precision(arguments.precision, device)
     backbone = Backbone(model=arguments.model, weights=arguments.weights, size=arguments.size)

@@ -4,11 +4,10 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from fovscope.config import Backbone, Features, Source
 from fovscope.data.sources import open_images
-from fovscope.devices import resolve_device
+from fovscope.devices import resolve_device, use_cores
 from fovscope.features.extract import cache_features
 from fovscope.job import job_key, logged
 from fovscope.provenance import read_json
@@ -18,7 +17,7 @@ with logged(snakemake):
     source = Source.model_validate(dict(options)) if options else None
     info = read_json(snakemake.input.info)
     device = resolve_device()
-    torch.set_num_threads(snakemake.threads)
+    use_cores(snakemake.threads)
     cache_features(
         Path(snakemake.output[0]),
         partial(open_images, pd.read_parquet(snakemake.input.table), info, source),

@@ -1,10 +1,9 @@
 """Fine-tune one source model on a target; encode target and source before and after."""
 
 import pandas as pd
-import torch
 
 from fovscope.config import Finetuning
-from fovscope.devices import resolve_device
+from fovscope.devices import resolve_device, use_cores
 from fovscope.features.store import read_store
 from fovscope.job import job_key, logged
 from fovscope.models.feature_vae import encode
@@ -22,7 +21,7 @@ with (
         minutes=snakemake.resources.checkpoint_minutes,
     ) as checkpoints,
 ):
-    torch.set_num_threads(snakemake.threads)
+    use_cores(snakemake.threads)
     device = resolve_device()
     manifest = pd.read_parquet(snakemake.input.manifest)
     design = pd.read_parquet(snakemake.input.design)

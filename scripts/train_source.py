@@ -1,10 +1,9 @@
 """Train one source model and encode the source's evaluation rows with it."""
 
 import pandas as pd
-import torch
 
 from fovscope.config import Model, SourceTraining
-from fovscope.devices import resolve_device
+from fovscope.devices import resolve_device, use_cores
 from fovscope.features.store import read_store
 from fovscope.job import job_key, logged
 from fovscope.models.feature_vae import encode
@@ -21,7 +20,7 @@ with (
         minutes=snakemake.resources.checkpoint_minutes,
     ) as checkpoints,
 ):
-    torch.set_num_threads(snakemake.threads)
+    use_cores(snakemake.threads)
     design = pd.read_parquet(snakemake.input.design)
     pairs = (design["role"] == "train_pair").to_numpy()
     features = read_store(snakemake.input.features)

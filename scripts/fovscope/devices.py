@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import torch
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEEP = 2**30
+"""Bytes; glibc hands larger blocks, and more free memory than this, back to the kernel."""
+
+
+def use_cores(threads: int) -> None:
+    """Compute with so many threads, and keep freed memory for the next batch.
+
+    By default glibc returns the memory of large tensors to the kernel, which clears it page by
+    page when the next batch asks for it: a quarter of the time of a forward pass on a CPU.
+    """
+    torch.set_num_threads(threads)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # absent outside of glibc
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _KEEP)
+        mallopt(_M_TRIM_THRESHOLD, _KEEP)
 
 
 def resolve_device(name: str = "auto") -> torch.device:
