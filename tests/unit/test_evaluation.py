@@ -6,13 +6,8 @@ import pytest
 
 from fovscope.config import Metrics, Probes, Source
 from fovscope.data.design import FACTORS, sample_design
-from fovscope.evaluation import (
-    probe_baselines,
-    probe_latents,
-    score_references,
-    score_source,
-    score_target,
-)
+from fovscope.evaluation.accuracy import probe_baselines, probe_latents
+from fovscope.evaluation.disentanglement import score_references, score_source, score_target
 
 QUICK = Metrics(dci_rounds=3)
 PROBES = Probes(gbt_rounds=5, mlp_max_epochs=300, mlp_learning_rate=1e-2)
