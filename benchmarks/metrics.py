@@ -19,25 +19,16 @@ import xgboost
 from sklearn.ensemble import GradientBoostingClassifier
 
 from fovscope.config import Metrics
+from fovscope.data.design import SIZES
 from fovscope.metrics.dci import completeness, dci_scores, disentanglement
 from fovscope.metrics.mig import mutual_information
 from fovscope.metrics.omes import omes_score
 from fovscope.metrics.panel import Design, disentanglement_panel
 
-SIZES = {
-    "Texture": 5,
-    "Color": 7,
-    "Shape": 3,
-    "Scale": 6,
-    "Orientation": 40,
-    "PosX": 32,
-    "PosY": 32,
-}
-
 
 def draw_design(n_train, n_test, pairs_per_factor, rng):
     """Return a design of factors and the factor that changed in each pair."""
-    sizes = np.array(list(SIZES.values()))
+    sizes = np.array(SIZES)
     changed = np.repeat(np.arange(len(sizes)), pairs_per_factor)
     first = rng.integers(0, sizes, (len(changed), len(sizes)))
     second = first.copy()
@@ -49,7 +40,7 @@ def draw_design(n_train, n_test, pairs_per_factor, rng):
 
 def encode(factors, n_dims, rng):
     """Return codes that carry one factor each, some of the others, and noise."""
-    sizes = np.array(list(SIZES.values()))
+    sizes = np.array(SIZES)
     mixing = np.eye(len(sizes), n_dims) + 0.2 * rng.standard_normal((len(sizes), n_dims))
     return factors.map(
         lambda t: (t / sizes) @ mixing + 0.05 * rng.standard_normal((len(t), n_dims))
@@ -117,7 +108,7 @@ def main():
             codes,
             factors,
             changed,
-            factor_names=list(SIZES),
+            factor_names=FACTORS,
             options=Metrics(),
             threads=args.threads,
         )

@@ -71,7 +71,7 @@ class Noise:
 def _job(folder):
     """What Snakemake and `logged` are to a script."""
     torch.set_num_threads(1)
-    with logged(SimpleNamespace(log=[folder.parent / f"{folder.name}.log"])):
+    with logged(SimpleNamespace(log=[folder.parent / f"{folder.name}.log"], output=[])):
         yield
 
 
