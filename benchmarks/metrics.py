@@ -19,7 +19,7 @@ import xgboost
 from sklearn.ensemble import GradientBoostingClassifier
 
 from fovscope.config import Metrics
-from fovscope.data.design import SIZES
+from fovscope.data.design import FACTORS, SIZES
 from fovscope.metrics.dci import completeness, dci_scores, disentanglement
 from fovscope.metrics.mig import mutual_information
 from fovscope.metrics.omes import omes_score
