@@ -76,7 +76,7 @@ def test_files_tell_what_they_are(tiny_study):
     assert load_study(saved) == load_study(TINY)
     manifest = json.loads((results / "features/synthetic_cells/lite0/manifest.json").read_text())
     data = json.loads((results / "data/synthetic_cells/manifest.json").read_text())
-    assert manifest["data_digest"] == data["digest"]
+    assert manifest["data_digest"] == data["images_digest"]
     assert manifest["shape"] == [120, 1280]
     assert verify_store(results / "features/synthetic_cells/lite0/manifest.json") == []
     info = json.loads((results / "models/lite0/beta1/seed0/source.json").read_text())

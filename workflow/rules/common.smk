@@ -15,7 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from fovscope.code_digest import CodeDigests
 from fovscope.config import ConfigError, load_study
-from fovscope.data.content import path_content, target_content
+from fovscope.data.content import path_content, require_target, target_content
 from fovscope.data.listing import DataError
 from fovscope.layout import Paths
 
@@ -36,6 +36,13 @@ SEEDS = list(study.seeds)
 # Sorted, because the order in which options are declared is no reason to compute again.
 STUDY = json.loads(json.dumps(study.model_dump(mode="json"), sort_keys=True))
 PATHS = Paths(study.results, SOURCE)
+
+try:
+    for name in PROVIDED:
+        require_target(STUDY["targets"][name])
+except DataError as error:
+    raise WorkflowError(str(error))
+
 code_of = CodeDigests(SCRIPTS).of
 MODEL = "{backbone}_beta{beta}_seed{seed}"
 

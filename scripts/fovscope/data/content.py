@@ -54,21 +54,27 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
     DataError
         If the folder or table does not exist.
     """
+    require_target(target)
     if target["table"]:
         table = Path(target["table"])
-        if not table.is_file():
-            raise DataError(f"table {table} does not exist")
         digests = file_digests(table.parent, _listed(table), cache)
         return {"table_sha256": digest_file(table), **summary(digests)}
     folder = Path(target["folder"])
-    require_folder(folder, "folder")
     names = set(image_files(folder))
     if target["masks"]:
         masks = Path(target["masks"])
-        require_folder(masks, "folder of masks")
         inside = relative(masks, folder)
         names.update(os.path.normpath(f"{inside}/{name}") for name in image_files(masks))
     return summary(file_digests(folder, names, cache))
+
+
+def require_target(target: Mapping[str, Any]) -> None:
+    """Raise `DataError` if the folder, the masks or the table of a target does not exist."""
+    if target["table"] and not Path(target["table"]).is_file():
+        raise DataError(f"table {target['table']} does not exist")
+    for key, what in (("folder", "folder"), ("masks", "folder of masks")):
+        if target[key]:
+            require_folder(Path(target[key]), what)
 
 
 def path_content(path: str, cache: Path) -> dict[str, Any]:
