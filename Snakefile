@@ -34,4 +34,5 @@ rule all:
     input:
         PATHS.config,
         rules.tabulate_accuracy.output,
+        rules.tabulate_comparisons.output,
         rules.tabulate_disentanglement.output,

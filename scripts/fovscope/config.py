@@ -135,6 +135,9 @@ class Target(Section):
     factors: tuple[str, ...] = _option(
         (), "Columns of the table with known factors of variation, to measure disentanglement on."
     )
+    published: Literal["Lensless", "WHOI15", "Vacuoles", "SIPaKMeD"] | None = _option(
+        None, "The data set of the paper that this is: its numbers stand beside ours."
+    )
     licence: str = _option("", "Terms of use of the images, kept in the saved configuration.")
     citation: str = _option("", "How to cite the images, kept in the saved configuration.")
 

@@ -84,6 +84,7 @@ def test_another_target_retrains_nothing(study, tmp_path):
         "evaluate": 1,
         "evaluate_baselines": 1,
         "tabulate_accuracy": 1,
+        "tabulate_comparisons": 1,
         "tabulate_disentanglement": 1,
         "all": 1,
     }

@@ -53,7 +53,7 @@ def on(rule: str, *datasets: str) -> set[str]:
     return {f"{rule} {dataset}" for dataset in datasets}
 
 
-TABLES = {"tabulate_accuracy", "tabulate_disentanglement"}
+TABLES = {"tabulate_accuracy", "tabulate_comparisons", "tabulate_disentanglement"}
 EVALUATED = on("evaluate", *TARGETS) | TABLES
 REFERENCES = on("evaluate_references", "cells", "table", "texture_dsprites")
 TUNED = on("finetune", *TARGETS) | EVALUATED
@@ -243,6 +243,10 @@ EDITS = {
     "the background of a target": (config("targets.folder", background=9), CONFIG_FILE | FOLDER),
     "the split of a target": (config("targets.table", split_seed=1), CONFIG_FILE | TABLE),
     "the generator's images": (config("targets.cells", images=60), CONFIG_FILE | CELLS),
+    "published twin": (
+        config("targets.folder", published="WHOI15"),
+        CONFIG_FILE | {"tabulate_accuracy"},
+    ),
     "terms of use": (config("targets.folder", licence="CC0", citation="A. B."), CONFIG_FILE),
     "a generator's option at a folder": (config("targets.folder", images=60), CONFIG_FILE),
     "another seed": (

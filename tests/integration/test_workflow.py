@@ -143,6 +143,7 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "finetune": 1,
         "evaluate": 1,
         "tabulate_accuracy": 1,
+        "tabulate_comparisons": 1,
         "tabulate_disentanglement": 1,
         "all": 1,
     }

@@ -4,7 +4,9 @@ import pytest
 
 from fovscope import FovscopeError
 from fovscope.tables.accuracy import accuracy_table, accuracy_view
+from fovscope.tables.comparisons import comparison_table, comparison_view, holm
 from fovscope.tables.disentanglement import disentanglement_table, disentanglement_view
+from fovscope.tables.published import beside_published, published_accuracy
 from fovscope.tables.records import (
     latent_means,
     latents_table,
@@ -49,7 +51,7 @@ def accuracy_scores(seed, value, stage="finetuned", **changes):
 
 def test_accuracy_is_mean_and_sample_sd_in_points_over_models():
     scores = pd.concat([accuracy_scores("0", 0.5), accuracy_scores("1", 0.7)])
-    long = accuracy_table(scores, variant="default")
+    long = beside_published(accuracy_table(scores, variant="default"), {}, frozenset())
     (row,) = long.itertuples()
     assert (row.mean, row.n, row.score) == (60, 2, "balanced_accuracy")
     assert row.sd == pytest.approx(np.std([50, 70], ddof=1))
@@ -57,6 +59,68 @@ def test_accuracy_is_mean_and_sample_sd_in_points_over_models():
         pd.concat([long, long.assign(probe="mlp")], ignore_index=True)
     ).itertuples(index=False)
     assert tuple(line) == ("t", "b", "finetuned", "latents", "60.0 ± 14.1", "60.0 ± 14.1", 2)
+
+
+def test_published_numbers_stand_beside_ours_with_the_difference():
+    scores = accuracy_scores("0", 0.7)
+    scores = pd.concat([scores, scores.assign(backbone="rgb"), scores.assign(dataset="other")])
+    long = accuracy_table(scores, variant="default")
+    long = beside_published(long, {"t": "Lensless"}, frozenset(["rgb"]))
+    # Method, section 6: Lensless, fine-tuned, GBT: Φ 93.55 (1.9), RGB 73.04 (2.4).
+    found = long.set_index(["target", "input"])[["published_mean", "difference"]]
+    np.testing.assert_allclose(found.loc[("t", "b")], [93.55, 70 - 93.55])
+    np.testing.assert_allclose(found.loc[("t", "rgb")], [73.04, 70 - 73.04])
+    assert found.loc[("other", "b")].isna().all()
+    view = accuracy_view(pd.concat([long, long.assign(probe="mlp", published_mean=np.nan)]))
+    assert dict(zip(view["target"] + view["input"], view["published GBT"], strict=True)) == {
+        "tb": "93.5 ± 1.9 (-23.5)",
+        "trgb": "73.0 ± 2.4 (-3.0)",
+        "otherb": "–",
+    }
+
+
+def test_published_table_is_whole():
+    table = published_accuracy()
+    assert len(table) == 4 * 2 * 2 * 2  # data, inputs, stages, probes
+    assert not table.duplicated(["published_data", "published_input", "stage", "probe"]).any()
+    assert table.isna().sum().sum() == 0
+    # In the paper fine-tuning never hurts.
+    wide = table.pivot_table(
+        index=["published_data", "published_input", "probe"],
+        columns="stage",
+        values="published_mean",
+    )
+    assert (wide["finetuned"] > wide["transferred"]).all()
+
+
+def comparison_scores():
+    gains = {"0": 0.10, "1": 0.20, "2": 0.30}
+    rows = [accuracy_scores(seed, 0.5 + gain) for seed, gain in gains.items()]
+    rows += [accuracy_scores(seed, 0.5, "transferred") for seed in reversed(gains)]
+    baseline = accuracy_scores("", 0.8, "baseline", beta="").assign(representation="PCA-10 of Φ")
+    return pd.concat([*rows, baseline], ignore_index=True)
+
+
+def test_models_are_compared_with_themselves_and_with_baselines():
+    table = comparison_table(comparison_scores(), variant="default").set_index("compared_with")
+    gain = table.loc["transferred latents"]
+    assert (gain["mean"], gain["n"]) == (pytest.approx(20), 3)
+    assert gain["sd"] == pytest.approx(10)
+    assert table.loc["PCA-10 of Φ", "mean"] == pytest.approx(-10)
+    # Of the sign patterns of 3 differences 2 are as extreme; the baseline equals one model.
+    assert list(table["p"]) == pytest.approx([2 / 2**3, 2 / 2**2])
+    assert list(comparison_view(table.reset_index())["p (Holm)"]) == ["0.5", "0.5"]
+
+
+def test_equal_scores_do_not_differ():
+    scores = comparison_scores().assign(value=0.5)
+    assert set(comparison_table(scores, variant="default")["p"]) == {1.0}
+
+
+def test_holm_steps_down():
+    # Worked by hand: sorted .01 .03 .04 times 3, 2, 1, then never decreasing.
+    np.testing.assert_allclose(holm([0.04, 0.01, 0.03]), [0.06, 0.03, 0.06])
+    np.testing.assert_allclose(holm([0.9, 0.8]), [1, 1])
 
 
 def test_stages_stand_in_the_order_of_the_method():

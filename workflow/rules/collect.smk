@@ -36,6 +36,7 @@ rule scores:
 rule accuracy:
     input:
         rules.tabulate_accuracy.output,
+        rules.tabulate_comparisons.output,
 
 
 rule disentanglement:

@@ -86,7 +86,7 @@ def source_files(wildcards):
 
 def target_options(wildcards):
     """What of a target's config its manifest depends on."""
-    unused = {"licence", "citation"}
+    unused = {"licence", "citation", "published"}
     if wildcards.dataset not in GENERATED:
         unused |= {"images", "seed"}
     options = STUDY["targets"][wildcards.dataset]

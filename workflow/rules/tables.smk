@@ -19,10 +19,37 @@ rule tabulate_accuracy:
     params:
         code=code_of("tabulate_accuracy"),
         variant=study.variant,
+        published={
+            "data": {name: study.targets[name].published for name in TARGETS},
+            "images": [name for name in BACKBONES if study.backbones[name].model == "pixels"],
+        },
     message:
         "Tabulate the accuracy of all probes"
     script:
         "../../scripts/tabulate_accuracy.py"
+
+
+rule tabulate_comparisons:
+    input:
+        rules.tabulate_accuracy.input,
+    output:
+        **PATHS.table("comparisons"),
+    log:
+        PATHS.log("tabulate_comparisons"),
+    benchmark:
+        PATHS.benchmark("tabulate_comparisons")
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code_of("tabulate_comparisons"),
+        variant=study.variant,
+    message:
+        "Compare fine-tuned latents with transferred ones and with the baselines"
+    script:
+        "../../scripts/tabulate_comparisons.py"
 
 
 rule tabulate_disentanglement:

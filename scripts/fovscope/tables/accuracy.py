@@ -53,10 +53,22 @@ def accuracy_view(long: pd.DataFrame) -> pd.DataFrame:
         mean_sd(m, s, digits=1) for m, s in zip(shown["mean"], shown["sd"], strict=True)
     ]
     wide = widen(shown, [*_ROW, "n"], "probe")
-    return wide[[*_ROW, *_PROBES, "n"]].rename(columns=_PROBES)
+    wide = wide[[*_ROW, *_PROBES, "n"]].rename(columns=_PROBES)
+    known = shown.dropna(subset="published_mean").copy()
+    if known.empty:
+        return wide
+    known["cell"] = known.apply(_beside, axis=1)
+    known["probe"] = "published " + known["probe"].map(_PROBES)
+    return wide.merge(widen(known, _ROW, "probe"), on=_ROW, how="left").fillna("–")
+
+
+def _beside(row: pd.Series) -> str:
+    """Return the published number and by how many points ours is above it."""
+    return f"{row['published_mean']:.1f} ± {row['published_sd']:.1f} ({row['difference']:+.1f})"
 
 
 CAPTION = (
-    "Balanced accuracy in %, mean ± SD in points over n models (all β and seeds). "
+    "Balanced accuracy in %, mean ± SD in points over n models (all β and seeds); beside it the "
+    "published number, where there is one, and by how much ours is above it. "
     "Variant: {variant}."
 )
