@@ -35,6 +35,9 @@ from fovscope.registry import unknown_name
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 """What a data set or backbone may be called: it becomes part of file names."""
 
+PROCEDURAL = "procedural"
+"""What `source.textures` says in place of a folder for textures that are made."""
+
 _PAPER = "paper"
 
 
@@ -76,8 +79,9 @@ class Source(Section):
     )
     textures: str | None = _option(
         None,
-        "Folder of the Normalized Brodatz images D11, D40, D23, D109, D102; without it five "
-        "textures are made (brick, grass and gravel of scikit-image, a grating, blobs).",
+        "Folder of the Normalized Brodatz images D11, D40, D23, D109, D102; `procedural`: a "
+        "grating, a checker, speckle, blobs, fine noise; without it brick, grass and gravel of "
+        "scikit-image, a grating, blobs.",
     )
     train_pairs: int = _option(6000, "Pairs that differ in one factor, to train on.", ge=1)
     distinct_pairs: bool = _option(

@@ -1,4 +1,5 @@
 import pickle
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,13 @@ from fovscope.config import Source
 from fovscope.data.design import FACTORS, factors_to_index, sample_design
 from fovscope.data.sprites import PublishedSprites, heart_outline, sprite
 from fovscope.data.texture_dsprites import PALETTE, TextureDSprites, render
-from fovscope.data.textures import BRODATZ, generated_textures, load_brodatz
+from fovscope.data.textures import (
+    BRODATZ,
+    generated_textures,
+    load_brodatz,
+    load_textures,
+    procedural_textures,
+)
 
 HEART = Path(__file__).parents[3] / "shared/data/dsprites_heart_outline.npy"
 SQUARE, ELLIPSE, HEART_SHAPE = 0, 1, 2
@@ -147,8 +154,9 @@ def test_another_file_is_refused(tmp_path, archive):
 # Textures
 
 
-def test_generated_textures_differ_clearly_and_are_never_white():
-    textures = generated_textures()
+@pytest.mark.parametrize("make", [generated_textures, procedural_textures])
+def test_generated_textures_differ_clearly_and_are_never_white(make):
+    textures = make()
     assert textures.shape == (5, 224, 224)
     assert textures.dtype == np.float32
     assert textures.min() >= 0
@@ -157,7 +165,27 @@ def test_generated_textures_differ_clearly_and_are_never_white():
     spectra = np.abs(np.fft.rfft2(textures - textures.mean(axis=(1, 2), keepdims=True)))
     similarity = np.corrcoef(spectra.reshape(5, -1)) - np.eye(5)
     assert similarity.max() < 0.75
-    np.testing.assert_array_equal(textures, generated_textures())
+    np.testing.assert_array_equal(textures, make())
+
+
+def test_procedural_textures_differ_on_the_smallest_object():
+    # The smallest square is 10 sprite pixels, 35 image pixels. Grey levels and their steps
+    # from pixel to pixel tell any two textures apart on every patch of that size.
+    patches = procedural_textures()[:, :210, :210].reshape(5, 6, 35, 6, 35).swapaxes(2, 3)
+    contrast = patches.std(axis=(3, 4))
+    step = np.abs(np.diff(patches, axis=4)).mean(axis=(3, 4))
+    described = np.stack([contrast, step], axis=-1).reshape(5, -1, 2)
+    for first, second in combinations(range(5), 2):
+        means = described[first].mean(0) - described[second].mean(0)
+        spread = np.maximum(described[first].std(0), described[second].std(0))
+        assert (np.abs(means) / spread).max() > 3, (first, second)
+
+
+def test_the_configuration_chooses_the_textures(tmp_path):
+    np.testing.assert_array_equal(load_textures(None), generated_textures())
+    np.testing.assert_array_equal(load_textures("procedural"), procedural_textures())
+    with pytest.raises(ValueError, match="no such folder"):
+        load_textures(str(tmp_path / "none"))
 
 
 def test_brodatz_is_cropped_and_scaled_whatever_the_suffix(tmp_path):

@@ -14,7 +14,7 @@ SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from fovscope.code_digest import CodeDigests
-from fovscope.config import ConfigError, load_study
+from fovscope.config import PROCEDURAL, ConfigError, load_study
 from fovscope.data.content import path_content, require_target, target_content
 from fovscope.data.listing import DataError
 from fovscope.layout import Paths
@@ -80,7 +80,7 @@ def source_files(wildcards):
     return {
         kind: files_digest(f"source/{kind}", path_content, path)
         for kind, path in named.items()
-        if path
+        if path and path != PROCEDURAL
     }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fovscope.config import Source
 from fovscope.data.design import ROLES, sample_design
-from fovscope.data.textures import generated_textures, load_brodatz
+from fovscope.data.textures import load_textures
 from fovscope.provenance import digest_bytes, digest_file, digest_json
 
 
@@ -28,7 +28,7 @@ def prepare_source(options: Source) -> tuple[pd.DataFrame, dict[str, Any]]:
         `images_digest` of all that the images depend on, `counts` by role, what they are made of.
     """
     design = sample_design(options)
-    textures = load_brodatz(options.textures) if options.textures else generated_textures()
+    textures = load_textures(options.textures)
     made_of = {
         "textures": digest_bytes(textures.tobytes()),
         "sprites": digest_file(options.sprites) if options.sprites else "rendered",

@@ -15,7 +15,7 @@ from PIL import Image
 from fovscope.config import Source
 from fovscope.data import sprites
 from fovscope.data.design import FACTORS
-from fovscope.data.textures import SIDE, generated_textures, load_brodatz
+from fovscope.data.textures import SIDE, load_textures
 
 PALETTE = np.array(
     [
@@ -91,9 +91,7 @@ class TextureDSprites:
 
     def __init__(self, design: pd.DataFrame, options: Source) -> None:
         self._factors = design[list(FACTORS)].to_numpy()
-        self._textures = (
-            load_brodatz(options.textures) if options.textures else generated_textures()
-        )
+        self._textures = load_textures(options.textures)
         self._sprite = (
             sprites.PublishedSprites(options.sprites, self._factors[:, 2:])
             if options.sprites
