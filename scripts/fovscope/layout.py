@@ -53,6 +53,9 @@ class Paths:
         self.baseline_scores = f"{root}/scores/{{backbone}}/baselines/{{dataset}}.parquet"
         self.reference_scores = f"{root}/scores/references/{{dataset}}.parquet"
 
+        self.traversal = f"{root}/traversals/{model}/{{dataset}}.parquet"
+        self.traversal_scores = f"{root}/scores/{model}/{{dataset}}.traversal.parquet"
+
     def content(self, what: str) -> str:
         """Return the file that keeps the digests of images or weights; never an output."""
         return f"{self.root}/.fovscope/content/{what}.json"
@@ -62,6 +65,10 @@ class Paths:
         return {
             kind: f"{self.root}/tables/{name}.{kind}" for kind in ("parquet", "csv", "md", "tex")
         }
+
+    def figure(self, name: str, prefix: str = "") -> dict[str, str]:
+        """Return the files of a figure by format, each key begun with `prefix`."""
+        return {f"{prefix}{kind}": f"{self.root}/figures/{name}.{kind}" for kind in ("svg", "png")}
 
     def log(self, rule: str, job: str = "job") -> str:
         """Return the log file of a rule's job; `job` is a template of its wildcards."""

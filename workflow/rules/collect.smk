@@ -8,6 +8,7 @@ localrules:
     scores,
     accuracy,
     disentanglement,
+    figures,
 
 
 rule data:
@@ -42,3 +43,16 @@ rule accuracy:
 rule disentanglement:
     input:
         rules.tabulate_disentanglement.output,
+
+
+rule figures:
+    input:
+        collect(
+            [*rules.plot_traversal.output, *rules.plot_latents.output],
+            dataset=TARGETS,
+            backbone=BACKBONES,
+            **SHOWN,
+        ),
+        collect(rules.plot_traversal.output, dataset=SOURCE, backbone=BACKBONES, **SHOWN),
+        collect(rules.plot_movement.output, dataset=WITH_FACTORS, backbone=BACKBONES, **SHOWN),
+        rules.plot_disentanglement.output,

@@ -1,0 +1,79 @@
+"""Disentanglement before and after transfer, between floor and ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fovscope.figures.style import PALETTE
+
+_BEFORE_AFTER = {"source": "before", "transferred": "before", "finetuned": "after"}
+
+
+def draw_before_after(canvas: Figure, long: pd.DataFrame, shown: Mapping[str, str]) -> None:
+    """Draw one panel a score and one line a (measured on, tuned on, input).
+
+    Parameters
+    ----------
+    canvas : Figure
+        Empty.
+    long : pandas.DataFrame
+        Long table of `fovscope.tables.disentanglement`: ``measured_on, tuned_on, input, stage,
+        score, mean, sd, floor, ceiling``.
+    shown : mapping of str to str
+        Scores to draw and their titles.
+    """
+    lines = _lines(long)
+    panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for axes, (score, title) in zip(panels, shown.items(), strict=True):
+        for place, line in enumerate(lines.itertuples(index=False)):
+            rows = _rows_of(long, line, score)
+            if len(rows):
+                _draw_line(axes, -place, rows)
+        axes.set(title=title, xlim=(-0.02, 1.02))
+    panels[0].set_yticks(
+        [-place for place in range(len(lines))],
+        [f"{line.measured_on}, {line.input}\n→ {line.tuned_on}" for line in lines.itertuples()],
+        fontsize=6,
+    )
+    canvas.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+
+
+def before_after_lines(long: pd.DataFrame) -> int:
+    """Return how many lines `draw_before_after` draws, from which follows the height."""
+    return len(_lines(long))
+
+
+def _lines(long: pd.DataFrame) -> pd.DataFrame:
+    tuned = long[long["stage"] == "finetuned"]
+    return tuned[["measured_on", "tuned_on", "input"]].drop_duplicates()
+
+
+def _rows_of(long: pd.DataFrame, line: tuple, score: str) -> pd.DataFrame:
+    """Return before and after of one line; before there was no target to tune on."""
+    same = (long["score"] == score) & (long["measured_on"] == line.measured_on)
+    same &= (long["input"] == line.input) & long["stage"].isin(_BEFORE_AFTER)
+    same &= (long["stage"] != "finetuned") | (long["tuned_on"] == line.tuned_on)
+    return long[same]
+
+
+def _draw_line(axes: Axes, place: int, rows: pd.DataFrame) -> None:
+    first = place == 0
+    floor, ceiling = rows.iloc[0][["floor", "ceiling"]]
+    axes.plot([floor, ceiling], [place, place], color="0.85", lw=5, solid_capstyle="butt", zorder=0)
+    for row in rows.itertuples():
+        moment = _BEFORE_AFTER[row.stage]
+        colour = PALETTE[0 if moment == "before" else 5]
+        axes.errorbar(
+            *(row.mean, place + (0.15 if moment == "before" else -0.15)),
+            xerr=None if pd.isna(row.sd) else row.sd,
+            fmt="o" if moment == "before" else "D",
+            ms=4,
+            color=colour,
+            label=f"{moment} fine-tuning" if first else None,
+        )
+    if first:
+        axes.plot([], [], color="0.85", lw=5, label="floor to ceiling")

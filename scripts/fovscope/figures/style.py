@@ -1,0 +1,66 @@
+"""The look of all figures, and how they are written.
+
+Colours can be told apart with any colour vision: Okabe and Ito's palette for classes, with
+other markers where it is used up, and the diverging map "RdBu" for signed values. Sizes are those
+of a paper: `COLUMN` and `PAGE` inches wide, text of 8 points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import cycle, islice, product
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from fovscope.provenance import replacing
+
+COLUMN, PAGE = 3.4, 7.0
+"""Width of a column and of a page in inches."""
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+MARKERS = ("o", "^", "s", "v", "D", "P")
+
+_PARAMETERS = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "figure.dpi": 200,
+    "figure.constrained_layout.use": True,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text: it can be searched and edited
+    "svg.hashsalt": "fovscope",  # names in the file are the same in every run
+}
+
+
+@contextmanager
+def figure(width: float, height: float) -> Iterator[Figure]:
+    """Yield an empty figure in the common style; sizes in inches.
+
+    The style holds inside the ``with`` block, where the figure must be drawn and saved.
+    """
+    with mpl.rc_context(_PARAMETERS):
+        yield Figure(figsize=(width, height))
+
+
+def save(drawn: Figure, paths: Mapping[str, str]) -> None:
+    """Write a figure to each of `paths` (``svg``, ``png``), whole or not at all.
+
+    Nothing in the files tells when they were written: equal figures are equal files.
+    """
+    no_date = {"svg": {"Date": None}, "png": {"Software": None}}
+    for kind, path in paths.items():
+        with replacing(path) as temporary:
+            drawn.savefig(temporary, format=kind, metadata=no_date[kind])
+
+
+def class_styles(classes: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return colour and marker of each class; no two share both up to 48 classes."""
+    styles = cycle(product(MARKERS, PALETTE))
+    return {
+        name: {"color": colour, "marker": marker}
+        for name, (marker, colour) in zip(classes, islice(styles, len(classes)), strict=True)
+    }

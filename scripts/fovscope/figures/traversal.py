@@ -1,0 +1,67 @@
+"""Strips of images along each latent dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from fovscope.data.sources import ImageSource
+from fovscope.figures.style import PAGE
+
+
+def draw_traversal(
+    canvas: Figure, images: NDArray[np.uint8], names: Sequence[str], values: NDArray
+) -> None:
+    """Draw one strip of images per dimension, its value below each image.
+
+    Parameters
+    ----------
+    canvas : Figure
+        Empty.
+    images : ndarray, shape (d, steps, H, W, 3)
+        What each dimension looks like at each of its values.
+    names : sequence of str
+        Of the d dimensions.
+    values : ndarray, shape (d, steps)
+        Latent values.
+    """
+    axes = canvas.subplots(*values.shape, squeeze=False)
+    for strip, name, shown, at in zip(axes, names, images, values, strict=True):
+        for cell, image, value in zip(strip, shown, at, strict=True):
+            cell.imshow(image)
+            cell.set(xticks=[], yticks=[])
+            cell.spines[:].set_visible(False)
+            cell.set_xlabel(f"{value:.1f}", fontsize=6, labelpad=1)
+        strip[0].set_ylabel(
+            name.replace(" ", "\n"), rotation=0, ha="right", va="center", fontsize=7
+        )
+
+
+def traversal_size(dimensions: int, steps: int) -> tuple[float, float]:
+    """Return width and height in inches at which the images of a strip are square."""
+    side = (PAGE - 0.8) / steps
+    return PAGE, dimensions * (side + 0.12) + 0.1
+
+
+def strip_images(
+    strips: pd.DataFrame, table: pd.DataFrame, images: ImageSource
+) -> NDArray[np.uint8]:
+    """Return the image (d, steps, H, W, 3) at each place of a traversal.
+
+    Parameters
+    ----------
+    strips : pandas.DataFrame
+        ``dimension, step, image_id``.
+    table : pandas.DataFrame
+        Image table of the data set, in the order of `images`.
+    images : ImageSource
+        All images of the data set.
+    """
+    places = strips.pivot(index="dimension", columns="step", values="image_id")
+    rows = pd.Index(table["image_id"]).get_indexer(places.to_numpy().ravel())
+    shown = np.stack([images[int(row)] for row in rows])
+    return shown.reshape(*places.shape, *shown.shape[1:])

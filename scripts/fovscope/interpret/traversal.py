@@ -1,0 +1,139 @@
+"""Traversals: what changes when one latent dimension is swept and the others stay.
+
+A decoded feature vector cannot be turned into pixels, so a sweep is shown as the real images
+nearest to it (method, section 8). Nearest is meant after both went through the decoder: what the
+model leaves out of an image would otherwise decide, and the image with the least of it would be
+the neighbour of everything. Where factors are known, the same sweep is measured: from many
+images, each dimension is set to a low and to a high value, and it is asked how far each factor of
+the nearest images moves in between, compared with two images drawn at random.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+ENDS = (5.0, 95.0)
+"""Percentiles of a dimension's values between which it is swept."""
+
+
+NOMINAL = frozenset({"Texture", "Color", "Shape"})
+"""Factors of the source whose values are names in the guise of numbers."""
+
+
+def typical_row(codes: NDArray) -> int:
+    """Return the row of codes (N, d) that is nearest to their mean, in units of their SD."""
+    spread = np.maximum(codes.std(axis=0), np.finfo(np.float32).tiny)
+    return int(np.square((codes - codes.mean(axis=0)) / spread).sum(axis=1).argmin())
+
+
+def sweep(codes: NDArray, starts: NDArray, *, steps: int) -> NDArray[np.float32]:
+    """Sweep each dimension between the percentiles `ENDS` of all codes.
+
+    Parameters
+    ----------
+    codes : ndarray, shape (N, d)
+        Codes of a data set, which give the range of each dimension.
+    starts : ndarray, shape (A, d)
+        Codes to start from.
+    steps : int
+        Values per sweep, evenly spaced, both ends included.
+
+    Returns
+    -------
+    ndarray of float32, shape (A, d, steps, d)
+        Entry [a, k, s] is start a with dimension k at its value s.
+    """
+    low, high = np.percentile(codes, ENDS, axis=0)
+    d = starts.shape[1]
+    swept = np.tile(starts[:, None, None, :], (1, d, steps, 1)).astype(np.float32)
+    for k in range(d):
+        swept[:, k, :, k] = np.linspace(low[k], high[k], steps)
+    return swept
+
+
+def nearest_rows(queries: NDArray, known: NDArray) -> tuple[NDArray[np.intp], NDArray]:
+    """Return row and Euclidean distance of the nearest of `known` (N, D) to queries (..., D)."""
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known)
+    distance, row = search.kneighbors(queries.reshape(-1, queries.shape[-1]))
+    return row.reshape(queries.shape[:-1]), distance.reshape(queries.shape[:-1])
+
+
+def factor_movement(
+    low: NDArray, high: NDArray, values: NDArray, *, nominal: bool
+) -> NDArray[np.float64]:
+    """Measure how far one factor moves when each dimension is swept.
+
+    Parameters
+    ----------
+    low, high : ndarray of int, shape (A, d)
+        Rows of the images at both ends of the sweep of each dimension, from A images.
+    values : ndarray, shape (N,)
+        The factor's value of each image.
+    nominal : bool
+        Whether values are names only: then they differ or not.
+
+    Returns
+    -------
+    ndarray, shape (d,)
+        Mean absolute difference between the ends over that between two images drawn at
+        random: 0 where the factor stays, 1 where it is anybody's guess, above 1 where the
+        ends are systematically apart.
+
+    Raises
+    ------
+    ValueError
+        If the factor is constant.
+    """
+    _, level = np.unique(values, return_inverse=True)
+    share = np.bincount(level) / len(level)
+    if len(share) == 1:
+        raise ValueError("a constant factor cannot move; leave it out")
+    if nominal:
+        moved, by_chance = (level[low] != level[high]).mean(axis=0), 1 - np.square(share).sum()
+    else:
+        values = np.asarray(values, float)
+        moved = np.abs(values[low] - values[high]).mean(axis=0)
+        by_chance = _mean_absolute_difference(values)
+    return moved / by_chance
+
+
+def _mean_absolute_difference(values: NDArray[np.float64]) -> float:
+    """Return the mean of |x − y| over all pairs of rows, each with itself included (Gini)."""
+    n = len(values)
+    weights = 2 * np.arange(1, n + 1) - n - 1
+    return float(2 * (weights * np.sort(values)).sum() / n**2)
+
+
+def traversal_table(
+    swept: NDArray, rows: NDArray, distance: NDArray, images: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the sweeps (d, steps, d) from one image as a table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``dimension, step, value, image_id`` of the nearest image, ``distance`` to it in
+        decoded, scaled units.
+    """
+    d, steps = rows.shape
+    dimension, step = np.indices((d, steps)).reshape(2, -1)
+    return pd.DataFrame(
+        {
+            "dimension": dimension,
+            "step": step,
+            "value": swept[dimension, step, dimension],
+            "image_id": images["image_id"].to_numpy()[rows.ravel()],
+            "distance": distance.ravel(),
+        }
+    )
+
+
+def movement_matrix(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores ``moves[z<k>,<factor>]`` as a matrix (d, factors), with names."""
+    parts = scores["score"].str.extract(r"^moves\[z(?P<dimension>\d+),(?P<factor>.+)\]$")
+    moves = scores.assign(dimension=parts["dimension"].astype(int), factor=parts["factor"])
+    matrix = moves.pivot(index="dimension", columns="factor", values="value")
+    return matrix[list(dict.fromkeys(parts["factor"]))]  # pandas' pivot sorts them

@@ -1,0 +1,20 @@
+"""Draw disentanglement before and after fine-tuning, between floor and ceiling."""
+
+import pandas as pd
+
+from fovscope.figures.disentanglement import before_after_lines, draw_before_after
+from fovscope.figures.style import PAGE, figure, save
+from fovscope.job import logged
+
+with logged(snakemake):
+    long = pd.read_parquet(snakemake.input[0])
+    shown = {
+        "mig": "MIG",
+        "dci_disentanglement": "DCI D",
+        "dci_completeness": "DCI C",
+        "dci_informativeness": "DCI I",
+        "omes": "OMES",
+    }
+    with figure(PAGE, 0.4 * before_after_lines(long) + 0.9) as canvas:
+        draw_before_after(canvas, long, shown)
+        save(canvas, snakemake.output)

@@ -1,0 +1,27 @@
+"""Draw the strips of one traversal: the nearest real image at each value of each dimension."""
+
+import pandas as pd
+
+from fovscope.config import Source
+from fovscope.data.sources import open_images
+from fovscope.dimensions import dimension_names
+from fovscope.figures.style import figure, save
+from fovscope.figures.traversal import draw_traversal, strip_images, traversal_size
+from fovscope.job import logged
+from fovscope.provenance import read_json
+
+with logged(snakemake):
+    strips, table = (pd.read_parquet(snakemake.input[name]) for name in ("strips", "table"))
+    options = snakemake.params.source
+    images = open_images(
+        table,
+        read_json(snakemake.input.info),
+        Source.model_validate(dict(options)) if options else None,
+        size=112,
+        interpolation="bilinear",
+    )
+    values = strips.pivot(index="dimension", columns="step", values="value").to_numpy()
+    names = dimension_names(len(values), named=snakemake.params.named)
+    with figure(*traversal_size(*values.shape)) as canvas:
+        draw_traversal(canvas, strip_images(strips, table, images), names, values)
+        save(canvas, snakemake.output)

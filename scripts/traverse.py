@@ -1,0 +1,49 @@
+"""Sweep each latent dimension of one model, and find the images nearest to what it decodes."""
+
+import numpy as np
+import pandas as pd
+
+from fovscope.data.design import FACTORS
+from fovscope.devices import use_cores
+from fovscope.interpret.traversal import (
+    NOMINAL,
+    factor_movement,
+    nearest_rows,
+    sweep,
+    traversal_table,
+    typical_row,
+)
+from fovscope.job import logged
+from fovscope.models.decoding import decode_codes
+from fovscope.models.storage import load_model
+from fovscope.provenance import read_json
+from fovscope.tables.records import latent_means, score_table, write_table
+
+with logged(snakemake):
+    use_cores(snakemake.threads)
+    identity = dict(snakemake.wildcards) | read_json(snakemake.input.info)["provenance"]
+    latents, images = (pd.read_parquet(snakemake.input[k]) for k in ("latents", "table"))
+    images = images[images["image_id"].isin(latents["image_id"])]
+    codes = latent_means(latents, images)
+    model = load_model(snakemake.input.model)
+    decoded = decode_codes(model, codes)
+
+    strips = sweep(codes, codes[[typical_row(codes)]], steps=7)[0]
+    rows, distance = nearest_rows(decode_codes(model, strips), decoded)
+    write_table(snakemake.output.strips, traversal_table(strips, rows, distance, images))
+
+    rng = np.random.default_rng(int(snakemake.wildcards.seed))
+    starts = codes[rng.choice(len(codes), min(100, len(codes)), replace=False)]
+    ends, _ = nearest_rows(decode_codes(model, sweep(codes, starts, steps=2)), decoded)
+    columns = [name for name in images if name in FACTORS or name.startswith("factor_")]
+    moves = {
+        name.removeprefix("factor_"): factor_movement(
+            *(ends[:, :, 0], ends[:, :, 1], images[name].to_numpy()),
+            nominal=name in NOMINAL or not pd.api.types.is_numeric_dtype(images[name]),
+        )
+        for name in columns
+        if images[name].nunique() > 1
+    }
+    scores = {f"moves[z{k},{name}]": by[k] for name, by in moves.items() for k in range(len(by))}
+    where = {"kind": "traversal", "stage": snakemake.params.stage, "representation": "latents"}
+    write_table(snakemake.output.scores, score_table(scores, **identity, **where))

@@ -1,0 +1,111 @@
+"""Figures say what the data say: their text and their marks are read back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fovscope.dimensions import dimension_names
+from fovscope.figures.disentanglement import before_after_lines, draw_before_after
+from fovscope.figures.heatmap import draw_heatmap
+from fovscope.figures.latents import (
+    draw_distributions,
+    draw_pairs,
+    draw_scatter,
+    most_separating,
+)
+from fovscope.figures.style import class_styles, figure, save
+from fovscope.figures.traversal import draw_traversal, strip_images
+
+
+@pytest.fixture
+def target():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["blast", "spindle", "other one"], 30)
+    codes = rng.standard_normal((90, 4)).astype(np.float32)
+    codes[:, 2] += 3 * np.repeat([0, 1, 2], 30)
+    codes[:, 3] = 1
+    return codes, labels, dimension_names(4, named=True)
+
+
+def test_dimensions_are_named_after_what_they_were_bound_to():
+    assert dimension_names(9, named=True)[3:] == [
+        *("z3 Scale", "z4 Orientation", "z5 PosX", "z6 PosY", "z7", "z8")
+    ]
+    assert dimension_names(2, named=False) == ["z0", "z1"]
+
+
+def test_equal_figures_are_equal_files(tmp_path, target):
+    for name in ("a", "b"):
+        with figure(3, 3) as canvas:
+            draw_scatter(canvas, *target, (0, 2))
+            save(canvas, {kind: str(tmp_path / f"{name}.{kind}") for kind in ("svg", "png")})
+    for kind in ("svg", "png"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_every_class_looks_different():
+    styles = class_styles([str(k) for k in range(48)])
+    assert len({tuple(style.values()) for style in styles.values()}) == 48
+
+
+def test_the_dimension_that_separates_the_classes_comes_first_and_a_constant_one_last(target):
+    codes, labels, _ = target
+    order = most_separating(codes, labels, 4)
+    assert (order[0], order[-1]) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda canvas, *target: draw_scatter(canvas, *target, (0, 2)),
+        lambda canvas, *target: draw_pairs(canvas, *target, [2, 0]),
+        draw_distributions,
+    ],
+    ids=["scatter", "pairs", "distributions"],
+)
+def test_classes_and_dimensions_are_named_in_the_picture(tmp_path, target, draw):
+    with figure(5, 4) as canvas:
+        draw(canvas, *target)
+        save(canvas, {"svg": str(tmp_path / "f.svg")})
+    text = (tmp_path / "f.svg").read_text()
+    assert all(f">{name}<" in text for name in ("blast", "spindle", "other one"))
+    assert "Shape" in text
+
+
+def test_a_heat_map_shows_its_numbers_and_leaves_gaps_blank():
+    with figure(3, 3) as canvas:
+        axes = canvas.subplots()
+        values = np.array([[0.5, np.nan], [-0.25, 1.0]])
+        draw_heatmap(axes, values, ["a", "b"], ["c", "d"], signed=True)
+        shown = {tuple(text.get_position()): text.get_text() for text in axes.texts}
+    assert shown == {(0, 0): ".50", (0, 1): "-.25", (1, 1): "1.00"}
+
+
+def test_strips_show_the_image_of_each_place():
+    table = pd.DataFrame({"image_id": ["a", "b", "c"]})
+    images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((2, 2, 3), np.uint8)
+    strips = pd.DataFrame(
+        {"dimension": [0, 0, 1, 1], "step": [0, 1, 0, 1], "image_id": ["c", "a", "b", "b"]}
+    )
+    shown = strip_images(strips, table, images)
+    np.testing.assert_array_equal(shown[:, :, 0, 0, 0], [[2, 0], [1, 1]])
+    with figure(3, 3) as canvas:
+        draw_traversal(canvas, shown, ["z0 Texture", "z1"], np.zeros((2, 2)))
+        assert [axes.get_ylabel() for axes in canvas.axes[::2]] == ["z0\nTexture", "z1"]
+
+
+def test_before_and_after_stand_at_their_means():
+    rows = [
+        ("cells", "", "transferred", 0.2),
+        ("cells", "cells", "finetuned", 0.4),
+        ("cells", "other", "finetuned", 0.9),
+        ("cells", "", "code: perfect", 1.0),
+    ]
+    long = pd.DataFrame(rows, columns=["measured_on", "tuned_on", "stage", "mean"])
+    long = long.assign(input="b", score="mig", sd=0.1, floor=0.0, ceiling=1.0)
+    assert before_after_lines(long) == 2
+    with figure(4, 2) as canvas:
+        draw_before_after(canvas, long, {"mig": "MIG"})
+        (axes,) = canvas.axes
+        marks = [bar.lines[0].get_xydata()[0].tolist() for bar in axes.containers]
+    assert marks == [[0.2, 0.15], [0.4, -0.15], [0.2, -0.85], [0.9, -1.15]]

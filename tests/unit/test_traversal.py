@@ -1,0 +1,75 @@
+"""Traversals on codes that are factors."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist
+
+from fovscope.interpret.traversal import factor_movement, nearest_rows, sweep, typical_row
+
+
+@pytest.fixture
+def codes():
+    return np.random.default_rng(0).uniform(-1, 1, (500, 3)).astype(np.float32)
+
+
+def test_a_sweep_moves_one_dimension_between_its_percentiles(codes):
+    swept = sweep(codes, codes[:4], steps=5)
+    assert swept.shape == (4, 3, 5, 3)
+    low, high = np.percentile(codes, (5, 95), axis=0)
+    for k in range(3):
+        others = [j for j in range(3) if j != k]
+        np.testing.assert_allclose(swept[:, k, 0, k], low[k], rtol=1e-6)
+        np.testing.assert_allclose(swept[:, k, -1, k], high[k], rtol=1e-6)
+        np.testing.assert_array_equal(
+            swept[:, k][..., others], np.repeat(codes[:4, None, others], 5, axis=1)
+        )
+
+
+def test_the_nearest_image_of_an_image_is_itself(codes):
+    rows, distance = nearest_rows(codes[[7, 3]][None], codes)
+    np.testing.assert_array_equal(rows, [[7, 3]])
+    np.testing.assert_allclose(distance, 0, atol=1e-3)
+
+
+def test_the_typical_image_is_in_the_middle_whatever_the_units(codes):
+    row = typical_row(codes)
+    assert typical_row(codes * [1, 100, 0.01]) == row
+    assert np.abs(codes[row]).max() < 0.35
+
+
+def movement(codes, factor, *, nominal=False):
+    """Of a model whose decoder is the identity."""
+    swept = sweep(codes, codes[:200], steps=2)
+    rows, _ = nearest_rows(swept, codes)
+    return factor_movement(rows[:, :, 0], rows[:, :, 1], factor, nominal=nominal)
+
+
+def test_the_factor_of_a_dimension_moves_with_it_and_the_others_stay(codes):
+    moved = movement(codes, codes[:, 1])
+    # From -.9 to .9, where two uniform values on (-1, 1) are 2/3 apart on average.
+    assert moved[1] == pytest.approx(1.8 / (2 / 3), rel=0.05)
+    assert moved[[0, 2]].max() < 0.5
+
+
+def test_names_move_like_their_level(codes):
+    names = np.array(["low", "high"])[(codes[:, 1] > 0).astype(int)]
+    moved = movement(codes, names, nominal=True)
+    assert moved[1] == pytest.approx(2, rel=0.05)  # always other, where chance is one half
+    assert moved[[0, 2]].max() < 0.3
+
+
+def test_noise_moves_as_by_chance(codes):
+    noise = np.random.default_rng(1).permutation(codes[:, 1])
+    assert movement(codes, noise) == pytest.approx(np.ones(3), abs=0.15)
+
+
+def test_chance_is_the_mean_over_all_pairs():
+    values = np.random.default_rng(0).exponential(size=60)
+    low, high = np.zeros((1, 1), int), np.ones((1, 1), int)
+    expected = abs(values[0] - values[1]) / (2 * pdist(values[:, None]).sum() / 60**2)
+    assert factor_movement(low, high, values, nominal=False) == pytest.approx(expected)
+
+
+def test_a_constant_factor_is_an_error():
+    with pytest.raises(ValueError, match="constant"):
+        factor_movement(np.zeros((1, 1), int), np.ones((1, 1), int), np.zeros(5), nominal=False)
