@@ -37,3 +37,4 @@ rule all:
         rules.tabulate_accuracy.output,
         rules.tabulate_comparisons.output,
         rules.tabulate_disentanglement.output,
+        rules.report.output,

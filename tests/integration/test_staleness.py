@@ -430,6 +430,7 @@ def _remove(path: Path) -> None:
 
 
 _RULE = re.compile(r'^rule (\w+):.*?^    message:\n        "(.*?)"$', re.MULTILINE | re.DOTALL)
+_DRAWING = re.compile(r"plot_|traverse |report$")
 _USUAL = {"backbone": "lite0", "beta": "1", "seed": "0"}
 
 
@@ -456,11 +457,13 @@ def job_name(message: str) -> str:
     raise AssertionError(f"no rule has the message {message!r}")
 
 
-def stale_jobs(work: Path, *targets: str) -> set[str]:
+def stale_jobs(work: Path, *targets: str, drawing: bool = False) -> set[str]:
+    """Return the jobs of a dry run; pictures follow what they show and are left out, or alone."""
     run = snakemake(work, "--dry-run", *targets)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     text = run.stdout + run.stderr
-    return {job_name(message) for message in re.findall(r"^Job \d+: (.*)$", text, re.MULTILINE)}
+    jobs = {job_name(message) for message in re.findall(r"^Job \d+: (.*)$", text, re.MULTILINE)}
+    return {job for job in jobs if bool(_DRAWING.match(job)) == drawing}
 
 
 @pytest.mark.parametrize(("edit", "expected"), EDITS.values(), ids=EDITS)
@@ -494,6 +497,27 @@ def test_an_edit_reruns_exactly_what_depends_on_it(work, edit, expected):
 def test_what_was_deleted_is_made_again_when_it_is_asked_for(work, file, target, expected):
     (work / file).unlink()
     assert stale_jobs(work, target) == expected
+
+
+def test_the_look_of_figures_is_no_reason_to_compute(work):
+    added(f"code/{PACKAGE}/figures/style.py", "NEW = 1")(work)
+    assert stale_jobs(work) == set()
+    drawn = stale_jobs(work, drawing=True)
+    assert {"plot_latents folder", "plot_disentanglement", "report"} <= drawn
+    assert not any(job.startswith("traverse") for job in drawn)
+
+
+def test_the_look_of_the_report_is_no_reason_to_draw(work):
+    added(f"code/{PACKAGE}/figures/report.html.j2", "<p>new</p>")(work)
+    assert stale_jobs(work) == set()
+    assert stale_jobs(work, drawing=True) == {"report"}
+
+
+def test_pictures_follow_what_they_show(work):
+    one_pixel("images/folder/a/0.png")(work)
+    drawn = stale_jobs(work, drawing=True)
+    assert {"plot_samples folder", "plot_latents folder", "traverse folder", "report"} <= drawn
+    assert not any(job.endswith((" table", " cells", " texture_dsprites")) for job in drawn)
 
 
 def test_two_edits_at_once_rerun_what_either_does(work):

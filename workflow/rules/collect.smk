@@ -47,12 +47,4 @@ rule disentanglement:
 
 rule figures:
     input:
-        collect(
-            [*rules.plot_traversal.output, *rules.plot_latents.output],
-            dataset=TARGETS,
-            backbone=BACKBONES,
-            **SHOWN,
-        ),
-        collect(rules.plot_traversal.output, dataset=SOURCE, backbone=BACKBONES, **SHOWN),
-        collect(rules.plot_movement.output, dataset=WITH_FACTORS, backbone=BACKBONES, **SHOWN),
-        rules.plot_disentanglement.output,
+        PICTURES,

@@ -5,6 +5,15 @@ What is shown of a single model is shown of the first one, lowest β and seed, o
 
 SHOWN = {"beta": BETAS[0], "seed": SEEDS[0]}
 NAMED = study.source_training.supervision == "labels"
+CAPTIONS = Path(workflow.current_basedir).parent / "report"
+
+
+def picture(category, name, prefix=""):
+    """The files of a figure; the PNG goes into Snakemake's own report, with its caption."""
+    files = PATHS.figure(name, prefix)
+    png = f"{prefix}png"
+    caption = str(CAPTIONS / f"{name.partition('_')[0]}.rst")
+    return files | {png: report(files[png], caption=caption, category=category)}
 
 
 def model_of(wildcards):
@@ -22,6 +31,29 @@ def model_of(wildcards):
         "latents": PATHS.tuned_latents,
         "table": PATHS.manifest,
     }
+
+
+rule plot_samples:
+    input:
+        unpack(data_of),
+    output:
+        **picture("Data", "samples_{dataset}"),
+    log:
+        PATHS.log("plot_samples", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("plot_samples", "{dataset}")
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code_of("plot_samples"),
+        source=rendering_options,
+    message:
+        "Draw some images of {wildcards.dataset}"
+    script:
+        "../../scripts/plot_samples.py"
 
 
 rule traverse:
@@ -54,7 +86,7 @@ rule plot_traversal:
         unpack(data_of),
         strips=PATHS.traversal,
     output:
-        **PATHS.figure(f"traversal_{{dataset}}_{MODEL}"),
+        **picture("Dimensions", f"traversal_{{dataset}}_{MODEL}"),
     log:
         PATHS.log("plot_traversal", f"{MODEL}_{{dataset}}"),
     benchmark:
@@ -78,7 +110,7 @@ rule plot_movement:
     input:
         PATHS.traversal_scores,
     output:
-        **PATHS.figure(f"movement_{{dataset}}_{MODEL}"),
+        **picture("Dimensions", f"movement_{{dataset}}_{MODEL}"),
     log:
         PATHS.log("plot_movement", f"{MODEL}_{{dataset}}"),
     benchmark:
@@ -104,9 +136,9 @@ rule plot_latents:
         manifest=PATHS.manifest,
         latents=PATHS.tuned_latents,
     output:
-        **PATHS.figure(f"scatter_{{dataset}}_{MODEL}", "scatter_"),
-        **PATHS.figure(f"pairs_{{dataset}}_{MODEL}", "pairs_"),
-        **PATHS.figure(f"classes_{{dataset}}_{MODEL}", "classes_"),
+        **picture("Classes", f"scatter_{{dataset}}_{MODEL}", "scatter_"),
+        **picture("Classes", f"pairs_{{dataset}}_{MODEL}", "pairs_"),
+        **picture("Classes", f"classes_{{dataset}}_{MODEL}", "classes_"),
     log:
         PATHS.log("plot_latents", f"{MODEL}_{{dataset}}"),
     benchmark:
@@ -131,7 +163,7 @@ rule plot_disentanglement:
     input:
         PATHS.table("disentanglement")["parquet"],
     output:
-        **PATHS.figure("disentanglement"),
+        **picture("Disentanglement", "disentanglement"),
     log:
         PATHS.log("plot_disentanglement"),
     benchmark:
@@ -147,3 +179,51 @@ rule plot_disentanglement:
         "Draw disentanglement before and after fine-tuning"
     script:
         "../../scripts/plot_disentanglement.py"
+
+
+def of_shown_model(name, datasets):
+    """A picture of each data set with the model that is shown of each backbone."""
+    path = PATHS.figure(f"{name}_{{dataset}}_{MODEL}")["png"]
+    return collect(path, dataset=datasets, backbone=BACKBONES, **SHOWN)
+
+
+PICTURES = [
+    collect(PATHS.figure("samples_{dataset}")["png"], dataset=[SOURCE, *TARGETS]),
+    of_shown_model("traversal", [SOURCE, *TARGETS]),
+    of_shown_model("movement", WITH_FACTORS),
+    *(of_shown_model(name, TARGETS) for name in ("scatter", "pairs", "classes")),
+    PATHS.figure("disentanglement")["png"],
+]
+TABLES = [
+    file
+    for name in ("accuracy", "comparisons", "disentanglement")
+    for kind, file in PATHS.table(name).items()
+    if kind in ("csv", "md")
+]
+
+
+rule report:
+    input:
+        config=PATHS.config,
+        design=PATHS.design_info,
+        manifests=collect(PATHS.manifest, dataset=TARGETS),
+        tables=TABLES,
+        pictures=PICTURES,
+        template=str(SCRIPTS / "fovscope/figures/report.html.j2"),
+    output:
+        f"{PATHS.root}/report.html",
+    log:
+        PATHS.log("report"),
+    benchmark:
+        PATHS.benchmark("report")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code_of("report"),
+        captions={path.stem: path.read_text().strip() for path in sorted(CAPTIONS.glob("*.rst"))},
+        benchmarks=f"{PATHS.root}/benchmarks",
+    message:
+        "Write the report"
+    script:
+        "../../scripts/report.py"

@@ -1,0 +1,26 @@
+"""Draw some images of each class of a data set, or of each texture of the source."""
+
+import pandas as pd
+
+from fovscope.config import Source
+from fovscope.data.sources import open_images
+from fovscope.figures.samples import draw_samples, sample_rows, sample_size
+from fovscope.figures.style import figure, save
+from fovscope.job import logged
+from fovscope.provenance import read_json
+
+with logged(snakemake):
+    table = pd.read_parquet(snakemake.input.table)
+    options = snakemake.params.source
+    images = open_images(
+        table,
+        read_json(snakemake.input.info),
+        Source.model_validate(dict(options)) if options else None,
+        size=112,
+        interpolation="bilinear",
+    )
+    groups = "Texture " + table["Texture"].astype(str) if options else table["label"]
+    rows = sample_rows(groups, seed=0)
+    with figure(*sample_size(len(rows))) as canvas:
+        draw_samples(canvas, images, rows)
+        save(canvas, snakemake.output)
