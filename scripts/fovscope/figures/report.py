@@ -127,6 +127,11 @@ def data_uri(path: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
+def _largest(mebibytes: pd.Series) -> str:
+    # Snakemake measures nothing of a job that ends within a moment.
+    return "–" if mebibytes.isna().all() else f"{mebibytes.max():.0f} MiB"
+
+
 def _html_table(view: pd.DataFrame) -> str:
     return view.to_html(index=False, border=0, na_rep="–", classes="numbers")
 
@@ -149,7 +154,7 @@ def run_times(benchmarks: Path) -> pd.DataFrame:
         jobs=("s", "size"),
         minutes=("s", lambda seconds: f"{seconds.sum() / 60:.1f}"),
         longest=("s", lambda seconds: f"{seconds.max():.0f} s"),
-        memory=("max_rss", lambda mebibytes: f"{mebibytes.max():.0f} MiB"),
+        memory=("max_rss", _largest),
     )
     return rules.reset_index().rename(
         columns={"minutes": "minutes in all", "longest": "longest job", "memory": "largest memory"}
