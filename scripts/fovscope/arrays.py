@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -64,9 +66,88 @@ def factor_table(factors: ArrayLike, n_rows: int) -> NDArray:
             f"factors of shape {factors.shape} do not belong to {n_rows} codes: "
             "give one row a code, one column a factor"
         )
+    _refuse_unknown_values(factors)
     for k, column in enumerate(factors.T):
-        if column.dtype.kind == "f" and not np.isfinite(column).all():
-            raise ValueError(f"factor {k} is not finite; drop the rows where it is unknown")
         if (column == column[0]).all():
             raise ValueError(f"factor {k} is constant; leave it out, nothing can encode it")
     return factors
+
+
+def _refuse_unknown_values(factors: NDArray) -> None:
+    for k, column in enumerate(factors.T):
+        infinite = column.dtype.kind == "f" and np.isinf(column).any()
+        if infinite or (column != column).any():  # only NaN differs from itself, also among names
+            raise ValueError(f"factor {k} is not finite; drop the rows where it is unknown")
+
+
+def train_and_test(
+    codes_train: ArrayLike,
+    factors_train: ArrayLike,
+    codes_test: ArrayLike,
+    factors_test: ArrayLike,
+) -> tuple[NDArray[np.floating], NDArray, NDArray[np.floating], NDArray]:
+    """Return codes and factors of training and test rows that fit together.
+
+    Parameters
+    ----------
+    codes_train, codes_test : array_like, shape (N, D), (M, D)
+        Latent codes.
+    factors_train, factors_test : array_like, shape (N, K), (M, K)
+        Factor values; a test column may be constant, a training column may not.
+
+    Returns
+    -------
+    tuple of ndarray
+        The four, in this order.
+
+    Raises
+    ------
+    ValueError
+        If something is not finite, a training factor is constant, or shapes disagree.
+    """
+    codes_train, codes_test = finite_codes(codes_train), finite_codes(codes_test)
+    if codes_train.shape[1] != codes_test.shape[1]:
+        raise ValueError(
+            f"codes have {codes_train.shape[1]} dimensions in training rows "
+            f"and {codes_test.shape[1]} in test rows"
+        )
+    factors_train = factor_table(factors_train, len(codes_train))
+    factors_test = np.asarray(factors_test)
+    expected = (len(codes_test), factors_train.shape[1])
+    if factors_test.shape != expected:
+        raise ValueError(f"test factors have shape {factors_test.shape}, expected {expected}")
+    _refuse_unknown_values(factors_test)
+    return codes_train, factors_train, codes_test, factors_test
+
+
+def continuous_factors(continuous: bool | Sequence[bool], *tables: NDArray) -> NDArray[np.bool_]:
+    """Return which factors are numbers to regress, not names to classify.
+
+    Parameters
+    ----------
+    continuous : bool or sequence of bool, length K
+        One for all factors, or one for each.
+    *tables : ndarray, shape (N, K)
+        Tables of factors.
+
+    Returns
+    -------
+    ndarray of bool, shape (K,)
+        One for each factor.
+
+    Raises
+    ------
+    ValueError
+        If there are not K of them, or a continuous factor has a value that is no number.
+    """
+    n_factors = tables[0].shape[1]
+    if np.ndim(continuous) and len(continuous) != n_factors:
+        raise ValueError(f"`continuous` has {len(continuous)} entries for {n_factors} factors")
+    chosen = np.broadcast_to(np.asarray(continuous, dtype=bool), n_factors)
+    for k in np.flatnonzero(chosen):
+        for table in tables:
+            try:
+                table[:, k].astype(np.float64)
+            except ValueError as error:
+                raise ValueError(f"factor {k} is not continuous: {error}") from None
+    return chosen

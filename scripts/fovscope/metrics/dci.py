@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from xgboost import XGBClassifier
 
-from fovscope.arrays import factor_table, finite_codes
+from fovscope.arrays import train_and_test
 
 FloatArray = NDArray[np.float64]
 
@@ -93,14 +93,9 @@ def dci_scores(
     ----------
     Eastwood and Williams (2018), ICLR; Locatello et al. (2019), arXiv 1811.12359.
     """
-    codes_train, codes_test = finite_codes(codes_train), finite_codes(codes_test)
-    factors_train = factor_table(factors_train, len(codes_train))
-    factors_test = np.asarray(factors_test)
-    if factors_test.shape != (len(codes_test), factors_train.shape[1]):
-        raise ValueError(
-            f"test factors have shape {factors_test.shape}, "
-            f"expected {(len(codes_test), factors_train.shape[1])}"
-        )
+    codes_train, factors_train, codes_test, factors_test = train_and_test(
+        codes_train, factors_train, codes_test, factors_test
+    )
     importance = np.zeros((codes_train.shape[1], factors_train.shape[1]))
     accuracy = np.empty(factors_train.shape[1])
     for k, column in enumerate(factors_train.T):
