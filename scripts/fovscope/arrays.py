@@ -151,3 +151,20 @@ def continuous_factors(continuous: bool | Sequence[bool], *tables: NDArray) -> N
             except ValueError as error:
                 raise ValueError(f"factor {k} is not continuous: {error}") from None
     return chosen
+
+
+def as_labels(known: ArrayLike, wanted: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Number the values of a factor, which may be names or fractions, as classifiers want.
+
+    Parameters
+    ----------
+    known, wanted : array_like, shape (N,), (M,)
+        Values of one factor in training and test rows.
+
+    Returns
+    -------
+    tuple of ndarray of int
+        The same with equal numbers for equal values; not all need occur in both.
+    """
+    _, label = np.unique(np.concatenate([known, wanted]), return_inverse=True)
+    return label[: len(known)], label[len(known) :]

@@ -259,13 +259,15 @@ def _features(
     """Return standardised codes and Fourier features of them, centred on training rows."""
     moves = np.ptp(train, axis=0) > 0
     mean, sd = train[:, moves].mean(axis=0), train[:, moves].std(axis=0)
-    frequencies = rng.standard_normal((width // 2, moves.sum())).T / bandwidth
+    frequencies = rng.standard_normal((width // 2, mean.size)).T / bandwidth
 
     def features(codes: NDArray) -> FloatArray:
-        z = (codes[:, moves] - mean) / sd
-        phase = z @ frequencies
-        waves = np.stack([np.cos(phase), np.sin(phase)], axis=2).reshape(len(z), width)
-        return np.hstack([z, waves])
+        x = np.empty((len(codes), mean.size + width))
+        z = x[:, : mean.size]
+        z[:] = (codes[:, moves] - mean) / sd
+        np.cos(z @ frequencies, out=x[:, mean.size :: 2])
+        np.sin(z @ frequencies, out=x[:, mean.size + 1 :: 2])
+        return x
 
     x, x_test = features(train), features(test)
     centre = x.mean(axis=0)
@@ -286,9 +288,8 @@ def _discriminant_losses(
     """
     values, label, counts = np.unique(known, return_inverse=True, return_counts=True)
     share = counts / len(x)
-    means = np.zeros((len(values), x.shape[1]))
-    np.add.at(means, label, x)
-    means /= counts[:, None]
+    belongs = label == np.arange(len(values))[:, None]
+    means = belongs.astype(np.float64) @ x / counts[:, None]
     within = covariance - (means.T * share) @ means
     losses = []
     for n in sizes:

@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from fovscope.arrays import train_and_test
+from fovscope.arrays import as_labels, train_and_test
 
 FloatArray = NDArray[np.float64]
 
@@ -93,6 +93,7 @@ def explicitness_score(
     x, x_test = scaler.transform(codes_train), scaler.transform(codes_test)
     per_factor = np.full(factors_train.shape[1], np.nan)
     for k, (known, wanted) in enumerate(zip(factors_train.T, factors_test.T, strict=True)):
+        known, wanted = as_labels(known, wanted)
         present = np.unique(wanted)
         if len(present) == 1:
             continue
@@ -114,9 +115,9 @@ def _rank_each_value(
     ranks = np.zeros((len(values), len(x_test)))
     if classifier == "multinomial":
         model = LogisticRegression(max_iter=1_000).fit(x, known)
-        probability = dict(zip(model.classes_, model.predict_proba(x_test).T, strict=True))
-        for i, value in enumerate(values):
-            ranks[i] = probability.get(value, 0)
+        seen = np.isin(values, model.classes_)
+        column = np.searchsorted(model.classes_, values[seen])
+        ranks[seen] = model.predict_proba(x_test)[:, column].T
         return ranks
     for i, value in enumerate(values):
         if (known == value).any():

@@ -11,8 +11,8 @@ dimension, and a second one where there is only one, predict with score 0.
   classification tree (scikit-learn) with as many leaves as values, so chosen greedily.
 * ``classifier="svm"`` (Locatello et al. 2019): a linear support vector classifier
   (C = 0.01, balanced class weights, one versus rest), scored by accuracy. On one dimension
-  it can hardly predict a value that lies between others, so that even a perfect code
-  stays well below 1. Dimensions are standardised first (ours): the penalty would
+  it predicts hardly more than the outer values, so that a perfect code of a factor of
+  many values stays near 0. Dimensions are standardised first (ours): the penalty would
   otherwise depend on their scale.
 
 Classifiers learn from training rows and are scored on test rows (Kumar et al. do both on
@@ -32,7 +32,7 @@ from sklearn.metrics import recall_score
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from fovscope.arrays import continuous_factors, train_and_test
+from fovscope.arrays import as_labels, continuous_factors, train_and_test
 from fovscope.metrics.mig import gaps
 
 FloatArray = NDArray[np.float64]
@@ -112,6 +112,7 @@ def sap_score(
             value = (value - value.mean()) / value.std()
             predictability[active, k] = (value @ train / len(train)) ** 2
         else:
+            known, wanted = as_labels(known, wanted)
             for d, z, z_test in zip(active, train.T, test.T, strict=True):
                 predictability[d, k] = predict(z[:, None], known, z_test[:, None], wanted)
     per_factor = gaps(predictability)
