@@ -1,7 +1,7 @@
 """How long the disentanglement metrics take, at the size of the paper's evaluation design.
 
 Codes are the factors of Texture-dSprites, mixed and noisy, in ten dimensions. Printed are
-the seconds of MIG, DCI, OMES and the whole panel; the vectorised MIG against its definition
+the seconds of each metric and of the whole panel; the vectorised MIG against its definition
 written as loops; and XGBoost's DCI against scikit-learn's GradientBoosting at a reduced size.
 
     PYTHONPATH=scripts python benchmarks/metrics.py --threads 1
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import platform
 import time
+from functools import partial
 
 import numpy as np
 import sklearn
@@ -20,10 +21,17 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from fovscope.config import Metrics
 from fovscope.data.design import FACTORS, SIZES
+from fovscope.metrics.beta_vae import beta_vae_score
 from fovscope.metrics.dci import completeness, dci_scores, disentanglement
+from fovscope.metrics.dci_es import loss_capacity_curves
+from fovscope.metrics.explicitness import explicitness_score
+from fovscope.metrics.factor_vae import factor_vae_score
+from fovscope.metrics.irs import irs_score
 from fovscope.metrics.mig import mutual_information
+from fovscope.metrics.modularity import modularity_score
 from fovscope.metrics.omes import omes_score
 from fovscope.metrics.panel import Design, disentanglement_panel
+from fovscope.metrics.sap import sap_score
 
 
 def draw_design(n_train, n_test, pairs_per_factor, rng):
@@ -103,6 +111,17 @@ def main():
     tables = (codes.train, factors.train, codes.test, factors.test)
     _, of_dci = timed(lambda: dci_scores(*tables, threads=args.threads))
     print(f"DCI        {of_dci:8.3f} s  ({args.threads} threads)")
+    for name, score, arguments in (
+        ("DCI-ES: E ", loss_capacity_curves, tables),
+        ("beta-VAE  ", beta_vae_score, tables),
+        ("FactorVAE ", factor_vae_score, tables),
+        ("SAP       ", sap_score, tables),
+        ("Modularity", modularity_score, tables[:2]),
+        ("Explicitn.", explicitness_score, tables),
+        ("IRS       ", irs_score, tables[:2]),
+    ):
+        _, seconds = timed(partial(score, *arguments))
+        print(f"{name} {seconds:8.3f} s")
     _, of_panel = timed(
         lambda: disentanglement_panel(
             codes,

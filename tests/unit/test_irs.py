@@ -81,6 +81,7 @@ def test_values_weigh_by_their_rows_and_dimensions_by_their_range():
     both = irs_score(np.hstack([10 * z[:, None], still]), factors, quantile=1)
     assert both.score == pytest.approx((30 * one + 3 * 1) / 33)
     assert both.per_dimension == pytest.approx([one, 1])
+    assert both.per_factor == pytest.approx([both.score])  # both belong to the one factor
 
 
 def test_constant_dimensions_have_no_robustness():

@@ -255,7 +255,8 @@ def test_broken_tables_are_named(metric):
         metric(codes_train, constant, codes_test, factors_test)
     unknown = factors_train.astype(float)
     unknown[3, 0] = np.nan
-    for table in (unknown, unknown.astype(object)):
+    infinite = np.where(np.isnan(unknown), np.inf, unknown)
+    for table in (unknown, unknown.astype(object), infinite):
         with pytest.raises(ValueError, match="factor 0 is not finite"):
             metric(codes_train, table, codes_test, factors_test)
     with pytest.raises(ValueError, match="do not belong to 500 codes"):
