@@ -39,7 +39,7 @@ def test_points_are_those_of_loops():
 
 def test_points_drawn_in_chunks_are_as_many(monkeypatch):
     factors = draw_factors(200)
-    monkeypatch.setattr("fovscope.metrics.beta_vae._CHUNK", 50)
+    monkeypatch.setattr("fovscope.metrics.groups._CHUNK", 50)
     points, factor = _points(factors.astype(float), factors, 20, 5, np.random.default_rng(0), "")
     assert len(points) == len(factor) == 20
     assert (points[np.arange(20), factor] == 0).all()

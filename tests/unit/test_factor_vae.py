@@ -37,7 +37,7 @@ def test_votes_are_those_of_loops():
 
 def test_votes_drawn_in_chunks_are_as_many(monkeypatch):
     factors = draw_factors(300)
-    monkeypatch.setattr("fovscope.metrics.factor_vae._CHUNK", 500)
+    monkeypatch.setattr("fovscope.metrics.groups._CHUNK", 500)
     votes = _votes(factors.astype(float), factors, 31, 6, np.random.default_rng(2), "")
     assert votes.tolist() == [[11, 0, 0], [0, 10, 0], [0, 0, 10]]
 

@@ -27,15 +27,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from fovscope.arrays import train_and_test
-from fovscope.metrics.groups import shared_values
+from fovscope.metrics.groups import chunks, shared_values
 
 FloatArray = NDArray[np.float64]
 
 BETA_VAE_FAST: Mapping[str, int] = MappingProxyType({"n_train": 1_000, "n_test": 500})
 """Options for a quick look: a tenth of the published points."""
-
-_CHUNK = 2**22
-"""Numbers held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +124,8 @@ def _points(
     points = []
     for k, shared in enumerate(shared_values(factors, fewest=2, rows=rows)):
         of_factor = np.count_nonzero(factor == k)
-        n_chunks = 1 + of_factor * pairs * n_dims // _CHUNK
-        for chunk in np.array_split(np.arange(of_factor), n_chunks):
-            first, second = shared.pairs(len(chunk) * pairs, rng)
+        for run in chunks(of_factor, pairs * n_dims):
+            first, second = shared.pairs(run * pairs, rng)
             difference = np.abs(codes[first] - codes[second])
-            points.append(difference.reshape(len(chunk), pairs, n_dims).mean(axis=1))
+            points.append(difference.reshape(run, pairs, n_dims).mean(axis=1))
     return np.concatenate(points), factor

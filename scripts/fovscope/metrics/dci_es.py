@@ -46,6 +46,8 @@ FloatArray = NDArray[np.float64]
 DCI_ES_FAST: Mapping[str, Sequence[int]] = MappingProxyType({"widths": (0, 16, 64, 256)})
 """Options for a quick look: fewer and smaller probes."""
 
+_WIDTHS = (0, 16, 32, 64, 128, 256, 512, 1024)
+
 
 @dataclass(frozen=True)
 class LossCapacity:
@@ -101,7 +103,7 @@ def dci_es_scores(
     factors_test: ArrayLike,
     *,
     continuous: bool | Sequence[bool] = False,
-    widths: Sequence[int] = (0, 16, 32, 64, 128, 256, 512, 1024),
+    widths: Sequence[int] = _WIDTHS,
     bandwidth: float = 2.0,
     ridge: float = 1e-3,
     dci: DCI | None = None,
@@ -194,7 +196,7 @@ def loss_capacity_curves(
     factors_test: ArrayLike,
     *,
     continuous: bool | Sequence[bool] = False,
-    widths: Sequence[int] = (0, 16, 32, 64, 128, 256, 512, 1024),
+    widths: Sequence[int] = _WIDTHS,
     bandwidth: float = 2.0,
     ridge: float = 1e-3,
     seed: int = 0,

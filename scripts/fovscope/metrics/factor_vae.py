@@ -25,15 +25,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fovscope.arrays import train_and_test
-from fovscope.metrics.groups import shared_values
+from fovscope.metrics.groups import chunks, shared_values
 
 FloatArray = NDArray[np.float64]
 
 FACTOR_VAE_FAST: Mapping[str, int] = MappingProxyType({"n_train": 1_000, "n_test": 500})
 """Options for a quick look: a tenth of the usual votes (the paper has 800)."""
-
-_CHUNK = 2**22
-"""Numbers held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +140,8 @@ def _votes(
         if n_dims == 0:
             continue
         widest = max(group_size * n_dims, shared.size.max())
-        for chunk in np.array_split(np.arange(of_factor[k]), 1 + of_factor[k] * widest // _CHUNK):
-            members = codes[shared.groups(len(chunk), group_size, rng)]
+        for run in chunks(of_factor[k], widest):
+            members = codes[shared.groups(run, group_size, rng)]
             least = members.var(axis=1, ddof=1).argmin(axis=1)
             votes[:, k] += np.bincount(least, minlength=n_dims)
     return votes

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_CHUNK = 2**22
+"""Numbers that a draw may hold in memory at once."""
+
 
 class TooFewRowsError(ValueError):
     """A factor has a value that too few rows share for a group."""
@@ -98,3 +101,8 @@ def shared_values(factors: NDArray, fewest: int, rows: str = "") -> list[SharedV
         start = np.cumsum(counts) - counts
         shared.append(SharedValue(order, place, start[label], counts[label]))
     return shared
+
+
+def chunks(n: int, numbers: int) -> list[int]:
+    """Cut `n` draws that hold so many numbers each into runs that fit into memory."""
+    return [len(run) for run in np.array_split(np.arange(n), 1 + n * numbers // _CHUNK)]
