@@ -45,6 +45,9 @@ except DataError as error:
 
 code_of = CodeDigests(SCRIPTS).of
 MODEL = "{backbone}_beta{beta}_seed{seed}"
+SHOWN = {"beta": BETAS[0], "seed": SEEDS[0]}
+NAMED = study.source_training.supervision == "labels"
+CAPTIONS = Path(workflow.current_basedir).parent / "report"  # of the pictures
 
 
 wildcard_constraints:
@@ -132,3 +135,34 @@ def scope_of(wildcards):
 def of_all_models(template, **wildcards):
     """All (backbone, β, seed) of a template."""
     return collect(template, backbone=BACKBONES, beta=BETAS, seed=SEEDS, **wildcards)
+
+
+def picture(category, name, prefix=""):
+    """The files of a figure; the PNG goes into Snakemake's own report, with its caption."""
+    files = PATHS.figure(name, prefix)
+    png = f"{prefix}png"
+    caption = str(CAPTIONS / f"{name.partition('_')[0]}.rst")
+    return files | {png: report(files[png], caption=caption, category=category)}
+
+
+def model_of(wildcards):
+    """The model that saw a data set last, and its latents there."""
+    if wildcards.dataset == SOURCE:
+        return {
+            "model": PATHS.source_model,
+            "info": PATHS.source_model_info,
+            "latents": PATHS.source_latents,
+            "table": PATHS.design,
+        }
+    return {
+        "model": PATHS.tuned_model,
+        "info": PATHS.tuned_model_info,
+        "latents": PATHS.tuned_latents,
+        "table": PATHS.manifest,
+    }
+
+
+def of_shown_model(name, datasets):
+    """A picture of each data set with the model that is shown of each backbone."""
+    path = PATHS.figure(f"{name}_{{dataset}}_{MODEL}")["png"]
+    return collect(path, dataset=datasets, backbone=BACKBONES, **SHOWN)

@@ -3,35 +3,6 @@
 What is shown of a single model is shown of the first one, lowest β and seed, of each backbone.
 """
 
-SHOWN = {"beta": BETAS[0], "seed": SEEDS[0]}
-NAMED = study.source_training.supervision == "labels"
-CAPTIONS = Path(workflow.current_basedir).parent / "report"
-
-
-def picture(category, name, prefix=""):
-    """The files of a figure; the PNG goes into Snakemake's own report, with its caption."""
-    files = PATHS.figure(name, prefix)
-    png = f"{prefix}png"
-    caption = str(CAPTIONS / f"{name.partition('_')[0]}.rst")
-    return files | {png: report(files[png], caption=caption, category=category)}
-
-
-def model_of(wildcards):
-    """The model that saw a data set last, and its latents there."""
-    if wildcards.dataset == SOURCE:
-        return {
-            "model": PATHS.source_model,
-            "info": PATHS.source_model_info,
-            "latents": PATHS.source_latents,
-            "table": PATHS.design,
-        }
-    return {
-        "model": PATHS.tuned_model,
-        "info": PATHS.tuned_model_info,
-        "latents": PATHS.tuned_latents,
-        "table": PATHS.manifest,
-    }
-
 
 rule plot_samples:
     input:
@@ -179,12 +150,6 @@ rule plot_disentanglement:
         "Draw disentanglement before and after fine-tuning"
     script:
         "../../scripts/plot_disentanglement.py"
-
-
-def of_shown_model(name, datasets):
-    """A picture of each data set with the model that is shown of each backbone."""
-    path = PATHS.figure(f"{name}_{{dataset}}_{MODEL}")["png"]
-    return collect(path, dataset=datasets, backbone=BACKBONES, **SHOWN)
 
 
 PICTURES = [
