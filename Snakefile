@@ -37,4 +37,5 @@ rule all:
         rules.tabulate_accuracy.output,
         rules.tabulate_comparisons.output,
         rules.tabulate_disentanglement.output,
+        rules.tabulate_correlation.output,
         rules.report.output,

@@ -32,6 +32,9 @@ class Paths:
 
         self.manifest = f"{root}/data/{{dataset}}/manifest.parquet"
         self.data_info = f"{root}/data/{{dataset}}/manifest.json"
+        self.objects = f"{root}/data/{{dataset}}/objects.parquet"
+        self.masks = f"{root}/data/{{dataset}}/masks.parquet"
+        self.mask_sheet = f"{root}/figures/masks_{{dataset}}.png"
         self.design = f"{root}/data/{source}/design.parquet"
         self.design_info = f"{root}/data/{source}/manifest.json"
 
@@ -50,6 +53,7 @@ class Paths:
 
         self.source_scores = f"{root}/scores/{model}/{source}.parquet"
         self.scores = f"{root}/scores/{model}/{{dataset}}.parquet"
+        self.correlations = f"{root}/scores/{model}/{{dataset}}.correlation.parquet"
         self.baseline_scores = f"{root}/scores/{{backbone}}/baselines/{{dataset}}.parquet"
         self.reference_scores = f"{root}/scores/references/{{dataset}}.parquet"
 

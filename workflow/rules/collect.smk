@@ -9,6 +9,8 @@ localrules:
     accuracy,
     disentanglement,
     figures,
+    objects,
+    correlation,
 
 
 rule data:
@@ -32,6 +34,7 @@ rule scores:
     input:
         rules.tabulate_accuracy.input,
         rules.tabulate_disentanglement.input,
+        rules.tabulate_correlation.input,
 
 
 rule accuracy:
@@ -48,3 +51,13 @@ rule disentanglement:
 rule figures:
     input:
         PICTURES,
+
+
+rule objects:
+    input:
+        collect([PATHS.objects, PATHS.mask_sheet], dataset=TARGETS),
+
+
+rule correlation:
+    input:
+        rules.tabulate_correlation.output,

@@ -35,6 +35,10 @@ SEEDS = list(study.seeds)
 # Plain values: rules pass parts of it as params, so that a job depends on these parts only.
 # Sorted, because the order in which options are declared is no reason to compute again.
 STUDY = json.loads(json.dumps(study.model_dump(mode="json"), sort_keys=True))
+EXPLANATION = {
+    "active_sd": study.metrics.active_sd,
+    "trees": {key: value for key, value in STUDY["probes"].items() if key.startswith("gbt_")},
+}
 PATHS = Paths(study.results, SOURCE)
 
 try:

@@ -1,7 +1,7 @@
-"""Latents → probe scores on targets, disentanglement scores where factors are known.
+"""Latents → probe scores on targets, disentanglement scores where factors are known, meaning.
 
-Baselines and reference codes do not depend on a model, so they are jobs of their own and
-run once for each data set.
+Baselines, reference codes and the objects of images do not depend on a model, so they are jobs
+of their own and run once for each data set.
 """
 
 
@@ -117,3 +117,61 @@ rule evaluate_references:
         "Score perfect, rotated and noise codes on the factors of {wildcards.dataset}"
     script:
         "../../scripts/evaluate_references.py"
+
+
+rule measure_objects:
+    input:
+        table=PATHS.manifest,
+        info=PATHS.data_info,
+    output:
+        objects=PATHS.objects,
+        masks=PATHS.masks,
+        sheet=PATHS.mask_sheet,
+    log:
+        PATHS.log("measure_objects", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("measure_objects", "{dataset}")
+    wildcard_constraints:
+        dataset="|".join(TARGETS),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        code=code_of("measure_objects"),
+    message:
+        "Segment and measure the objects of {wildcards.dataset}"
+    script:
+        "../../scripts/measure_objects.py"
+
+
+rule correlate:
+    input:
+        manifest=PATHS.manifest,
+        objects=PATHS.objects,
+        transferred=PATHS.transferred_latents,
+        finetuned=PATHS.tuned_latents,
+        model=PATHS.tuned_model_info,
+    output:
+        PATHS.correlations,
+    log:
+        PATHS.log("correlate", f"{MODEL}_{{dataset}}"),
+    benchmark:
+        PATHS.benchmark("correlate", f"{MODEL}_{{dataset}}")
+    wildcard_constraints:
+        dataset="|".join(TARGETS),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1  # the trees are small: a second thread makes XGBoost slower
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code_of("correlate"),
+        options=EXPLANATION,
+    message:
+        "Explain the dimensions on {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"
+    script:
+        "../../scripts/correlate.py"

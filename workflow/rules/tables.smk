@@ -75,3 +75,30 @@ rule tabulate_disentanglement:
         "Tabulate disentanglement with floor and ceiling"
     script:
         "../../scripts/tabulate_disentanglement.py"
+
+
+rule tabulate_correlation:
+    input:
+        of_all_models(PATHS.correlations, dataset=TARGETS),
+    output:
+        **{
+            f"{name}_{kind}": path
+            for name in ("correlation", "transfer", "importance")
+            for kind, path in PATHS.table(name).items()
+        },
+    log:
+        PATHS.log("tabulate_correlation"),
+    benchmark:
+        PATHS.benchmark("tabulate_correlation")
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code_of("tabulate_correlation"),
+        study={"variant": study.variant, "supervision": study.source_training.supervision},
+    message:
+        "Tabulate what each dimension goes with, and which ones classify"
+    script:
+        "../../scripts/tabulate_correlation.py"

@@ -1,0 +1,76 @@
+"""One name for the dimensions of different models that stand for the same factor.
+
+Trained with ``labels``, dimension i is bound to factor i and carries its name. Otherwise the five
+factors that targets have are assigned to dimensions so that the sum of the strongest |r| with a
+counterpart is largest (Hungarian method); chosen by |r|, such a dimension has a larger |r| than
+an unchosen one by selection alone. Dimensions without a factor are numbered by their strongest
+|r|, so that ``free 1`` is the one that says most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from fovscope.data.design import FACTORS
+from fovscope.interpret.features import COUNTERPARTS
+
+MODEL = ["dataset", "backbone", "beta", "seed", "stage"]
+"""What makes one model on one target at one stage."""
+
+
+def name_dimensions(correlations: pd.DataFrame, supervision: str) -> pd.DataFrame:
+    """Name the dimensions of all models.
+
+    Parameters
+    ----------
+    correlations : DataFrame
+        Rows of kind ``correlation`` of all models.
+    supervision : {"labels", "ada", "none"}
+        How the source models were trained.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `MODEL`, `dimension` and `name`; a row each dimension of each model.
+    """
+    pearson = correlations[correlations["score"] == "pearson"]
+    tables = []
+    for model, rows in pearson.groupby(MODEL, sort=False):
+        strength = rows.pivot(index="dimension", columns="feature", values="value").abs().fillna(0)
+        names = _names(strength, bound=supervision == "labels")
+        model_columns = dict(zip(MODEL, model, strict=True))
+        tables.append(
+            pd.DataFrame({"dimension": strength.index, "name": names}).assign(**model_columns)
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _names(strength: pd.DataFrame, *, bound: bool) -> list[str]:
+    """Return a name for each row of |r| (dimensions × features)."""
+    if bound:
+        named = dict(enumerate(FACTORS))
+    else:
+        factors = [
+            factor for factor, own in COUNTERPARTS.items() if strength.columns.isin(own).any()
+        ]
+        rows, columns = linear_sum_assignment(_with_counterparts(strength, factors), maximize=True)
+        named = {row: factors[column] for row, column in zip(rows, columns, strict=True)}
+    strongest = strength.max(axis=1).to_numpy()
+    free = sorted(set(range(len(strength))) - set(named), key=lambda row: -strongest[row])
+    named |= {row: f"free {number}" for number, row in enumerate(free, 1)}
+    return [named[row] for row in range(len(strength))]
+
+
+def _with_counterparts(strength: pd.DataFrame, factors: list[str]) -> NDArray[np.float64]:
+    """Return the strongest |r| of each dimension with a counterpart of each factor."""
+    own = [strength.columns.isin(COUNTERPARTS[factor]) for factor in factors]
+    return np.stack([strength.loc[:, columns].max(axis=1) for columns in own], axis=1)
+
+
+def name_ranks(names: pd.Series) -> pd.Series:
+    """Return the place of each name in a table: factors, then free dimensions by number."""
+    order = {name: place for place, name in enumerate(FACTORS)}
+    return names.map(lambda name: order[name] if name in order else len(order) + int(name.split()[-1]))

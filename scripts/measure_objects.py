@@ -1,0 +1,31 @@
+"""Segment and measure the object of each image of one target, and draw the masks."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fovscope.data.images import read_image
+from fovscope.interpret.contact_sheet import Tile, choose_rows, contact_sheet
+from fovscope.interpret.objects import decode_mask, measure_objects
+from fovscope.job import logged
+from fovscope.provenance import read_json, replacing
+from fovscope.tables.records import write_table
+
+with logged(snakemake):
+    manifest = pd.read_parquet(snakemake.input.table)
+    info = read_json(snakemake.input.info)
+    root, preprocessing = Path(info["root"]), info["preprocessing"]
+    objects, masks = measure_objects(manifest, root, preprocessing, workers=snakemake.threads)
+    write_table(snakemake.output.objects, objects)
+    write_table(snakemake.output.masks, masks)
+    reading = {key: preprocessing[key] for key in ("background", "white_level")}
+    tiles = (
+        Tile(
+            read_image(root / manifest["path"][row], **reading),
+            decode_mask(masks["mask"][row]),
+            objects["flag"][row],
+        )
+        for row in choose_rows(manifest, objects["flag"])
+    )
+    with replacing(snakemake.output.sheet) as temporary:
+        contact_sheet(tiles).save(temporary)

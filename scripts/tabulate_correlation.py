@@ -1,0 +1,27 @@
+"""Aggregate what the dimensions of all models mean: three tables and their views."""
+
+from fovscope.job import logged
+from fovscope.tables import correlation, importance, transfer
+from fovscope.tables.matching import name_dimensions
+from fovscope.tables.records import read_scores
+from fovscope.tables.render import write_views
+
+with logged(snakemake):
+    variant, supervision = (snakemake.params.study[key] for key in ("variant", "supervision"))
+    correlations = read_scores(snakemake.input, "correlation")
+    importances = read_scores(snakemake.input, "importance")
+    names = name_dimensions(correlations, supervision)
+    correlations, importances = (
+        scores.merge(names, validate="many_to_one") for scores in (correlations, importances)
+    )
+    for table, scores in (
+        (correlation, correlations),
+        (transfer, correlations),
+        (importance, importances),
+    ):
+        long = table.long_table(scores, variant=variant)
+        name = table.__name__.rpartition(".")[2]
+        kinds = ("parquet", "csv", "md", "tex")
+        caption = table.CAPTION.format(variant=variant, supervision=supervision)
+        paths = {kind: snakemake.output[f"{name}_{kind}"] for kind in kinds}
+        write_views(long, table.view(long), caption, paths)
