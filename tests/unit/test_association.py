@@ -1,0 +1,171 @@
+"""Correlations with known values, honest p-values, and codes that carry a planted feature."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from fovscope.data.generate import write_cells
+from fovscope.interpret.association import correlate
+from fovscope.interpret.features import COUNTERPARTS, FEATURES
+from fovscope.interpret.objects import measure_objects
+
+
+def random_features(n, rng):
+    table = {name: rng.standard_normal(n) for name in FEATURES}
+    for name, feature in FEATURES.items():
+        if feature.period:
+            table[name] = rng.uniform(0, feature.period, n)
+    return pd.DataFrame(table)
+
+
+def value(table, score, dimension, feature):
+    (found,) = table.query(
+        "score == @score and dimension == @dimension and feature == @feature"
+    )["value"]
+    return found
+
+
+def test_plain_coefficients_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    codes, features = rng.standard_normal((60, 3)), random_features(60, rng)
+    features["area"] = np.exp(codes[:, 1]) + 0.1 * features["area"]
+    features["entropy"] = rng.integers(0, 4, 60)  # ties
+    found = correlate(codes, features, seed=0, permutations=20)
+    for feature in ("area", "entropy"):
+        for dimension in range(3):
+            x, y = codes[:, dimension], features[feature]
+            pearson, spearman = stats.pearsonr(x, y)[0], stats.spearmanr(x, y)[0]
+            assert value(found, "pearson", dimension, feature) == pytest.approx(pearson)
+            assert value(found, "spearman", dimension, feature) == pytest.approx(spearman)
+
+
+def test_a_direction_has_mardias_coefficient():
+    """R² = (a² + b² - 2abc) / (1 - c²) with the correlations of cosine, sine and code."""
+    rng = np.random.default_rng(1)
+    features = random_features(80, rng)
+    angle = np.deg2rad(2 * features["orientation"].to_numpy())
+    codes = (np.cos(angle + 0.7) + 0.5 * rng.standard_normal(80))[:, None]
+    a = np.corrcoef(codes[:, 0], np.cos(angle))[0, 1]
+    b = np.corrcoef(codes[:, 0], np.sin(angle))[0, 1]
+    c = np.corrcoef(np.cos(angle), np.sin(angle))[0, 1]
+    expected = np.sqrt((a**2 + b**2 - 2 * a * b * c) / (1 - c**2))
+    found = correlate(codes, features, seed=0, permutations=20)
+    assert value(found, "pearson", 0, "orientation") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("feature", ["hue", "orientation"])
+def test_a_direction_has_no_beginning(feature):
+    rng = np.random.default_rng(2)
+    codes, features = rng.standard_normal((50, 2)), random_features(50, rng)
+    shifted = features.assign(**{feature: (features[feature] + 77) % FEATURES[feature].period})
+    first, second = (correlate(codes, f, seed=0, permutations=20) for f in (features, shifted))
+    np.testing.assert_allclose(first["value"], second["value"])
+
+
+def test_coefficients_keep_under_scaling_and_ranks_under_any_monotone_change():
+    rng = np.random.default_rng(3)
+    codes, features = rng.standard_normal((50, 2)), random_features(50, rng)
+    plain = correlate(codes, features, seed=0, permutations=20)
+    scaled = correlate(-5 * codes + 3, features, seed=0, permutations=20)
+    bent = correlate(np.exp(codes), features, seed=0, permutations=20)
+    plain_features = ~plain["feature"].isin(["hue", "orientation"])
+    np.testing.assert_allclose(scaled["value"][plain_features], -plain["value"][plain_features])
+    np.testing.assert_allclose(scaled["value"].abs(), plain["value"].abs())
+    ranked = plain["score"] == "spearman"
+    np.testing.assert_allclose(bent["value"][ranked], plain["value"][ranked])
+
+
+def test_p_values_of_independent_codes_are_uniform_and_nothing_is_discovered():
+    rng = np.random.default_rng(4)
+    codes, features = rng.standard_normal((100, 10)), random_features(100, rng)
+    found = correlate(codes, features, seed=0, permutations=200)
+    for _, rows in found.groupby("score"):
+        assert stats.kstest(rows["p"], "uniform").pvalue > 0.01
+        assert (rows["q"] > 0.05).all()
+    assert found["p"].min() >= 1 / 2001
+
+
+def test_p_values_agree_with_the_exact_null_of_scipy():
+    rng = np.random.default_rng(5)
+    features = random_features(40, rng)
+    codes = rng.standard_normal((40, 4)) + 0.25 * features[["area"]].to_numpy()
+    found = correlate(codes, features, seed=0, permutations=2_000).query(
+        "score == 'pearson' and feature == 'area'"
+    )
+    expected = [stats.pearsonr(column, features["area"]).pvalue for column in codes.T]
+    np.testing.assert_allclose(found["p"], expected, rtol=0.25, atol=0.01)
+
+
+def test_false_discoveries_are_corrected_for_all_tests_of_a_coefficient():
+    rng = np.random.default_rng(6)
+    codes, features = rng.standard_normal((60, 3)), random_features(60, rng)
+    found = correlate(codes, features, seed=0, permutations=100)
+    for _, rows in found.groupby("score"):
+        np.testing.assert_allclose(rows["q"], stats.false_discovery_control(rows["p"]))
+
+
+def test_a_single_true_correlation_among_hundreds_is_found():
+    rng = np.random.default_rng(7)
+    codes, features = rng.standard_normal((200, 10)), random_features(200, rng)
+    codes[:, 4] += features["solidity"]
+    found = correlate(codes, features, seed=0)
+    discovered = found[found["q"] < 0.05]
+    assert set(zip(discovered["dimension"], discovered["feature"], strict=True)) == {
+        (4, "solidity")
+    }
+
+
+def test_constant_features_have_no_rows_and_constant_dimensions_no_correlation():
+    rng = np.random.default_rng(8)
+    codes, features = rng.standard_normal((50, 2)), random_features(50, rng)
+    codes[:, 1] = 0.3
+    grey = features.assign(hue=np.nan, saturation=0.1)
+    found = correlate(codes, grey, seed=0, permutations=50)
+    assert not found["feature"].isin(["hue", "saturation"]).any()
+    constant = found[found["dimension"] == 1]
+    assert (constant["value"] == 0).all()
+    assert (constant["p"] == 1).all()
+
+
+def test_the_same_seed_gives_the_same_p_values():
+    rng = np.random.default_rng(9)
+    codes, features = rng.standard_normal((50, 2)), random_features(50, rng)
+    first, second, other = (
+        correlate(codes, features, seed=seed, permutations=30) for seed in (1, 1, 2)
+    )
+    pd.testing.assert_frame_equal(first, second)
+    assert not first["p"].equals(other["p"])
+
+
+def test_codes_and_features_must_be_of_the_same_images():
+    with pytest.raises(ValueError, match="3 codes do not belong to 4 rows"):
+        correlate(np.zeros((3, 1)), pd.DataFrame({"area": range(4)}), seed=0)
+
+
+def test_a_planted_code_goes_with_its_handcrafted_twin(tmp_path):
+    """From generated images over measured objects: each factor is found in its own feature."""
+    table = write_cells(tmp_path, 80, seed=3)
+    manifest = table.assign(image_id=table["path"], mask_path=table["mask"])
+    preprocessing = {"background": 255, "white_level": None}
+    for given in (True, False):  # masks of the data set, automatic segmentation
+        images = manifest if given else manifest.assign(mask_path=None)
+        objects, _ = measure_objects(images, tmp_path, preprocessing)
+        assert (objects["flag"] == "").all()
+        angle = np.deg2rad(table["Orientation"])
+        planted = {
+            "area": table["Size"],
+            "elongation": table["Elongation"],
+            "hue": np.cos(np.deg2rad(table["Hue"] - 275)),
+            "orientation": np.sin(2 * angle),
+        }
+        codes = np.stack([(c - c.mean()) / c.std() for c in planted.values()], axis=1)
+        codes = np.column_stack([codes, table["Granularity"] * 3])
+        codes += 0.2 * np.random.default_rng(0).standard_normal(codes.shape)
+        found = correlate(codes, objects[list(FEATURES)], seed=0, permutations=100)
+        pearson = found[found["score"] == "pearson"]
+        strongest = pearson.loc[
+            pearson["value"].abs().groupby(pearson["dimension"]).idxmax(), "feature"
+        ].tolist()
+        assert strongest[:4] == list(planted)
+        assert strongest[4] in COUNTERPARTS["Texture"]
