@@ -86,5 +86,8 @@ def test_another_target_retrains_nothing(study, tmp_path):
         "tabulate_accuracy": 1,
         "tabulate_comparisons": 1,
         "tabulate_disentanglement": 1,
+        "measure_objects": 1,
+        "correlate": 1,
+        "tabulate_correlation": 1,
         "all": 1,
     }

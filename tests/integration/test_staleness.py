@@ -53,10 +53,12 @@ def on(rule: str, *datasets: str) -> set[str]:
     return {f"{rule} {dataset}" for dataset in datasets}
 
 
-TABLES = {"tabulate_accuracy", "tabulate_comparisons", "tabulate_disentanglement"}
-EVALUATED = on("evaluate", *TARGETS) | TABLES
+SCORE_TABLES = {"tabulate_accuracy", "tabulate_comparisons", "tabulate_disentanglement"}
+EVALUATED = on("evaluate", *TARGETS) | SCORE_TABLES
+EXPLAINED = on("correlate", *TARGETS) | {"tabulate_correlation"}
+TABLES = SCORE_TABLES | {"tabulate_correlation"}
 REFERENCES = on("evaluate_references", "cells", "table", "texture_dsprites")
-TUNED = on("finetune", *TARGETS) | EVALUATED
+TUNED = on("finetune", *TARGETS) | EVALUATED | EXPLAINED
 BASELINES = on("evaluate_baselines", *TARGETS)
 TRAINED = {"train_source", "evaluate_source"} | TUNED
 TARGET_FEATURES = on("cache_features", *TARGETS)
@@ -66,6 +68,7 @@ SOURCE_FEATURES = on("cache_features", "texture_dsprites") | TRAINED
 def of_target(name: str, *, factors: bool) -> set[str]:
     """All that follows when the images of a target change, without what makes its manifest."""
     rules = ("cache_features", "finetune", "evaluate", "evaluate_baselines")
+    rules += ("measure_objects", "correlate")
     known = on("evaluate_references", name) if factors else set()
     return TABLES | known | {f"{rule} {name}" for rule in rules}
 
@@ -176,7 +179,15 @@ EDITS = {
     "fine-tuning": (added(f"code/{PACKAGE}/training/finetune.py", "NEW = 1"), TUNED),
     "a probe": (
         added(f"code/{PACKAGE}/probes/classifiers.py", "NEW = 1"),
-        EVALUATED | BASELINES,
+        EVALUATED | BASELINES | EXPLAINED,
+    ),
+    "the measuring of objects": (
+        added(f"code/{PACKAGE}/interpret/handcrafted.py", "NEW = 1"),
+        on("measure_objects", *TARGETS) | EXPLAINED,
+    ),
+    "the correlation of codes": (
+        added(f"code/{PACKAGE}/interpret/association.py", "NEW = 1"),
+        EXPLAINED,
     ),
     "a table": (added(f"code/{PACKAGE}/tables/accuracy.py", "NEW = 1"), {"tabulate_accuracy"}),
     "the generator of cells": (
@@ -222,7 +233,14 @@ EDITS = {
     ),
     # config
     "a default written out": (config("finetuning", batch_size=128), set()),
-    "probes": (config("probes", gbt_rounds=3), CONFIG_FILE | EVALUATED | BASELINES),
+    "the trees": (
+        config("probes", gbt_rounds=3),
+        CONFIG_FILE | EVALUATED | BASELINES | EXPLAINED,
+    ),
+    "the other probe": (
+        config("probes", mlp_alpha=1e-6),
+        CONFIG_FILE | EVALUATED | BASELINES,
+    ),
     "metrics": (
         config("metrics", mig_bins=10),
         CONFIG_FILE | {"evaluate_source"} | EVALUATED | REFERENCES,
@@ -523,7 +541,7 @@ def test_pictures_follow_what_they_show(work):
 def test_two_edits_at_once_rerun_what_either_does(work):
     one_pixel("images/folder/a/0.png")(work)
     config("probes", gbt_rounds=3)(work)
-    assert stale_jobs(work) == FOLDER | CONFIG_FILE | EVALUATED | BASELINES
+    assert stale_jobs(work) == FOLDER | CONFIG_FILE | EVALUATED | BASELINES | EXPLAINED
 
 
 def test_a_missing_folder_is_named_before_anything_runs(work):

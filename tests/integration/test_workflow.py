@@ -70,6 +70,29 @@ def test_disentanglement_lies_beside_its_floor_and_ceiling(tiny_study):
     assert panel - set(cells["score"]) == {"omes"}
 
 
+def test_each_dimension_is_explained_beside_its_masks(tiny_study):
+    results = tiny_study.folder / "results"
+    objects = pd.read_parquet(results / "data/synthetic_cells/objects.parquet")
+    manifest = pd.read_parquet(results / "data/synthetic_cells/manifest.parquet")
+    assert list(objects["image_id"]) == list(manifest["image_id"])
+    assert (objects["segmentation"] == "given").all()
+    assert np.corrcoef(objects["area"], manifest["factor_Size"])[0, 1] > 0.999
+    with Image.open(results / "figures/masks_synthetic_cells.png") as sheet:
+        assert sheet.size[0] > 1000
+    long = pd.read_parquet(results / "tables/correlation.parquet")
+    keys = ["target", "input", "stage", "score", "dimension", "feature"]
+    assert not long.duplicated(keys).any()
+    assert len(long) == 2 * 2 * 10 * long["feature"].nunique()
+    assert (long["n"] == 2).all()
+    assert long["mean_abs"].between(0, 1).all()
+    transfer = pd.read_parquet(results / "tables/transfer.parquet")
+    named = ["Texture", "Color", "Shape", "Scale", "Orientation"]
+    assert transfer["factor"].tolist() == 2 * named
+    importance = pd.read_parquet(results / "tables/importance.parquet")
+    gain = importance[importance["score"] == "gain"].groupby("stage")["mean"].sum()
+    np.testing.assert_allclose(gain, 100)
+
+
 def test_files_tell_what_they_are(tiny_study):
     results = tiny_study.folder / "results"
     saved = yaml.safe_load((results / "config.yaml").read_text())
@@ -125,7 +148,9 @@ def test_rule_graph_needs_no_other_program(new_study):
         assert rule in run.text
 
 
-@pytest.mark.parametrize("target", ["data", "features", "models", "scores", "accuracy"])
+@pytest.mark.parametrize(
+    "target", ["data", "features", "models", "scores", "accuracy", "objects", "correlation"]
+)
 def test_named_targets_plan_their_stage(new_study, target):
     run = new_study().run("-n", target)
     assert run.code == 0, run.text
@@ -145,6 +170,8 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "tabulate_accuracy": 1,
         "tabulate_comparisons": 1,
         "tabulate_disentanglement": 1,
+        "correlate": 1,
+        "tabulate_correlation": 1,
         "all": 1,
     }
 

@@ -20,9 +20,9 @@ def random_features(n, rng):
 
 
 def value(table, score, dimension, feature):
-    (found,) = table.query(
-        "score == @score and dimension == @dimension and feature == @feature"
-    )["value"]
+    (found,) = table.query("score == @score and dimension == @dimension and feature == @feature")[
+        "value"
+    ]
     return found
 
 

@@ -64,7 +64,9 @@ def test_one_version():
     assert f"## {fovscope.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize("package", ["metrics", "probes", "tables", "config.py", "evaluation", "interpret"])
+@pytest.mark.parametrize(
+    "package", ["metrics", "probes", "tables", "config.py", "evaluation", "interpret"]
+)
 def test_networks_are_imported_only_where_they_run(package):
     root = ROOT / "scripts/fovscope" / package
     for path in root.rglob("*.py") if root.is_dir() else [root]:

@@ -73,4 +73,6 @@ def _with_counterparts(strength: pd.DataFrame, factors: list[str]) -> NDArray[np
 def name_ranks(names: pd.Series) -> pd.Series:
     """Return the place of each name in a table: factors, then free dimensions by number."""
     order = {name: place for place, name in enumerate(FACTORS)}
-    return names.map(lambda name: order[name] if name in order else len(order) + int(name.split()[-1]))
+    return names.map(
+        lambda name: order[name] if name in order else len(order) + int(name.split()[-1])
+    )

@@ -1,6 +1,6 @@
-"""Quality of the transfer without labels: does a named factor follow its own counterpart?
+"""Quality of the transfer, without labels.
 
-For each named factor of the source the strongest |r| of its dimension with a handcrafted
+Does a named factor follow its own counterpart? For each one of the source the strongest |r| of its dimension with a handcrafted
 counterpart on the target (Scale: area, …), the strongest with a feature of any other factor, and
 the gap between the two. A factor that transferred has a large first number and a wide gap.
 
@@ -102,7 +102,7 @@ def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
         One row for each target × input × stage × factor: `own_mean`, `own_sd`, `own_feature` (the
         most frequent one), likewise `other_…`; `gap_mean`, `gap_sd`, `gap_low` and `gap_high` (95 %
         t-interval of the mean over models), `positive` (share of models with a gap above 0), `n`
-        models; the stress test: `gap_min`, `gap_max` over the features left out, and `sensitive_to`,
+        models; the stress test: `gap_min`, `gap_max` over the features left out, `sensitive_to`,
         the one that moves the gap most.
     """
     pearson = correlations[
@@ -134,7 +134,8 @@ def _line(strength: pd.DataFrame, counterparts: tuple[str, ...]) -> dict[str, ob
     line = {"n": len(values)} | {
         f"{name}_{kind}": np.nan for name in numbers for kind in ("mean", "sd")
     }
-    if np.isnan(values).any() or not is_own.any():  # no sound objects, or a constant counterpart
+    # No sound objects, or all counterparts are constant on this target
+    if np.isnan(values).any() or not is_own.any() or is_own.all():
         return line
     found = contrast(values, is_own)
     for name in numbers:
@@ -142,17 +143,29 @@ def _line(strength: pd.DataFrame, counterparts: tuple[str, ...]) -> dict[str, ob
         sd = per_model.std(ddof=1) if len(values) > 1 else np.nan
         line |= {f"{name}_mean": per_model.mean(), f"{name}_sd": sd}
     low, high = _interval(line["gap_mean"], line["gap_sd"], len(values))
-    stressed = gaps_without_each(values, is_own)
-    moved = np.abs(stressed - line["gap_mean"])
     return line | {
         "own_feature": _most_frequent(names[found.own_feature]),
         "other_feature": _most_frequent(names[found.other_feature]),
         "gap_low": low,
         "gap_high": high,
         "positive": float((found.gap > 0).mean()),
-        "gap_min": np.nanmin(stressed),
-        "gap_max": np.nanmax(stressed),
-        "sensitive_to": names[np.nanargmax(moved)] if np.nanmax(moved) > 0 else "",
+        **_stress(values, is_own, names),
+    }
+
+
+def _stress(
+    strength: NDArray[np.float64], is_own: NDArray[np.bool_], names: NDArray
+) -> dict[str, object]:
+    """Return the range of the mean gap when any one feature is left out, and which moves it."""
+    gaps = gaps_without_each(strength, is_own)
+    known = np.isfinite(gaps)
+    if not known.any():
+        return {"gap_min": np.nan, "gap_max": np.nan, "sensitive_to": ""}
+    moved = np.abs(gaps[known] - contrast(strength, is_own).gap.mean())
+    return {
+        "gap_min": gaps[known].min(),
+        "gap_max": gaps[known].max(),
+        "sensitive_to": names[known][moved.argmax()] if moved.max() > 0 else "",
     }
 
 
@@ -185,7 +198,7 @@ def _view_line(row: tuple) -> dict[str, object]:
         )
     )
     interval = "" if row.n < 2 else f" [{row.gap_low:.2f}, {row.gap_high:.2f}]"
-    stress = f"{row.gap_min:.2f} to {row.gap_max:.2f}"
+    stress = f"{row.gap_min:.2f} to {row.gap_max:.2f}" if pd.notna(row.gap_min) else "–"
     return line | {
         "own |r|": own,
         "largest other |r|": other,

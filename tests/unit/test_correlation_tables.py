@@ -1,0 +1,202 @@
+"""From the correlations of several models to what a person reads."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fovscope.interpret.features import COUNTERPARTS, FEATURES
+from fovscope.tables import correlation, importance, transfer
+from fovscope.tables.matching import name_dimensions
+
+NAMES = list(FEATURES)
+
+
+def model(strength, seed="0", q=0.001, score="pearson", stage="finetuned", **changes):
+    """Rows of a model from r (dimensions × features as a mapping feature → values)."""
+    table = pd.DataFrame(strength, dtype=float)
+    rows = table.stack().rename_axis(["dimension", "feature"]).rename("value").reset_index()
+    identity = {"dataset": "t", "backbone": "b", "beta": "1", "seed": seed, "stage": stage}
+    provenance = {"weights_digest": "w", "data_digest": "d", "fovscope": "1"}
+    return rows.assign(score=score, q=q, images=50, **identity | provenance | changes)
+
+
+def named(rows, supervision="labels"):
+    return rows.merge(name_dimensions(rows, supervision), validate="many_to_one")
+
+
+def test_bound_dimensions_have_the_names_of_their_factors():
+    names = name_dimensions(model({"area": np.linspace(0.9, 0, 10)}), "labels")
+    assert list(names["name"]) == [
+        *("Texture", "Color", "Shape", "Scale", "Orientation", "PosX", "PosY"),
+        *("free 1", "free 2", "free 3"),
+    ]
+
+
+@pytest.mark.parametrize("supervision", ["ada", "none"])
+def test_unbound_dimensions_are_assigned_whatever_their_order_and_sign(supervision):
+    planted = {
+        "area": [0.1, 0.8, 0.0, 0.1, 0.2, 0.3],
+        "circularity": [0.0, 0.7, 0.6, 0.1, 0.0, 0.1],
+        "hue": [0.9, 0.1, 0.2, 0.1, 0.1, 0.2],
+        "entropy": [0.0, 0.0, 0.1, 0.5, 0.1, 0.1],
+        "orientation": [0.0, 0.1, 0.1, 0.1, 0.4, 0.1],
+    }
+    expected = ["Color", "Scale", "Shape", "Texture", "Orientation", "free 1"]
+    order = np.random.default_rng(0).permutation(6)
+    sign = np.array([1, -1, -1, 1, -1, 1])
+    mixed = {name: (sign * values)[order] for name, values in planted.items()}
+    names = name_dimensions(pd.concat([model(planted), model(mixed, seed="1")]), supervision)
+    assert list(names["name"][:6]) == expected
+    assert list(names["name"][6:]) == [expected[k] for k in order]
+
+
+def test_assignment_is_the_best_in_sum_and_not_greedy():
+    rows = model({"area": [0.9, 0.8], "hue": [0.7, 0.1]})
+    assert list(name_dimensions(rows, "none")["name"]) == ["Color", "Scale"]
+
+
+def test_fewer_dimensions_than_factors_take_the_strongest():
+    names = name_dimensions(model({name: [0.1] for name in NAMES} | {"extent": [0.5]}), "none")
+    assert list(names["name"]) == ["Shape"]
+
+
+def test_table_is_mean_and_sample_sd_over_models_that_point_the_same_way():
+    """The second model is the mirror image of the first in its Scale dimension."""
+    first = {"area": [0, 0, 0, 0.8], "solidity": [0.1, 0, 0, -0.5], "hue": [0, 0, 0, 0.3]}
+    second = {"area": [0, 0, 0, -0.6], "solidity": [0.1, 0, 0, 0.3], "hue": [0, 0, 0, 0.5]}
+    rows = pd.concat([model(first), model(second, seed="1", q=0.2)])
+    long = correlation.long_table(named(rows), variant="default")
+    scale = long[long["dimension"] == "Scale"].set_index("feature")
+    assert scale["mean"].to_dict() == pytest.approx({"area": 0.7, "solidity": -0.4, "hue": 0.4})
+    assert scale["mean_abs"].to_dict() == pytest.approx({"area": 0.7, "solidity": 0.4, "hue": 0.4})
+    assert scale["sd"].to_dict() == pytest.approx(
+        {
+            name: np.std([a, b], ddof=1)
+            for name, a, b in [("area", 0.8, 0.6), ("solidity", 0.5, 0.3), ("hue", 0.3, 0.5)]
+        }
+    )
+    assert (scale["significant"] == 0.5).all()
+    assert (scale["n"] == 2).all()
+    assert list(scale["factor"]) == ["Scale", "Shape", "Color"]
+    assert list(scale["directional"]) == [False, False, True]
+
+
+def test_both_coefficients_of_a_model_are_turned_alike():
+    pearson, spearman = {"area": [-0.8], "solidity": [0.3]}, {"area": [-0.7], "solidity": [-0.1]}
+    rows = pd.concat([model(pearson), model(spearman, score="spearman")])
+    long = correlation.long_table(named(rows), variant="default").set_index(["score", "feature"])
+    assert long["mean"].to_dict() == pytest.approx(
+        {
+            ("pearson", "area"): 0.8,
+            ("pearson", "solidity"): -0.3,
+            ("spearman", "area"): 0.7,
+            ("spearman", "solidity"): 0.1,
+        }
+    )
+
+
+def test_rows_are_in_the_order_of_stages_factors_and_features():
+    strength = dict.fromkeys(reversed(NAMES), np.full(10, 0.1))
+    rows = pd.concat([model(strength), model(strength, stage="transferred")])
+    long = correlation.long_table(named(rows), variant="default")
+    assert list(long["stage"].unique()) == ["transferred", "finetuned"]
+    assert list(long["feature"].unique()) == NAMES
+    assert list(long["dimension"].unique()) == [
+        *("Texture", "Color", "Shape", "Scale", "Orientation", "PosX", "PosY"),
+        *("free 1", "free 2", "free 3"),
+    ]
+
+
+def test_a_person_reads_the_strongest_features_of_each_dimension():
+    rows = pd.concat(
+        [
+            model({"area": [0.8], "hue": [0.1], "extent": [-0.4], "value": [0.2]}),
+            model({"area": [0.9], "hue": [0.1], "extent": [-0.2], "value": [0.2]}, seed="1"),
+        ]
+    )
+    (line,) = correlation.view(correlation.long_table(named(rows), variant="default")).to_dict(
+        "records"
+    )
+    assert line["strongest feature"] == "area 0.85 ± 0.07 (100 %)"
+    assert line["second"] == "extent -0.30 ± 0.14 (100 %)"
+    assert line["third"].startswith("value")
+
+
+# Transfer ---------------------------------------------------------------------------------
+
+
+def transfer_of(*models, supervision="labels"):
+    rows = pd.concat([model(m, seed=str(seed)) for seed, m in enumerate(models)])
+    table = transfer.long_table(named(rows, supervision), variant="default")
+    return table.set_index("factor")
+
+
+def for_scale(**features):
+    return {name: [0, 0, 0, value] for name, value in features.items()}
+
+
+def test_own_counterpart_other_feature_and_gap():
+    found = transfer_of(
+        for_scale(area=-0.9, perimeter=0.5, hue=0.2, solidity=-0.4),
+        for_scale(area=0.7, perimeter=-0.6, hue=0.1, solidity=0.3),
+    ).loc["Scale"]
+    assert found["own_mean"] == pytest.approx(0.8)
+    assert found["own_feature"] == "area"
+    assert found["other_mean"] == pytest.approx(0.35)
+    assert found["other_feature"] == "solidity"
+    assert found["gap_mean"] == pytest.approx(0.45)
+    assert found["positive"] == 1
+    # t-interval of two gaps .5 and .4: mean ± 12.706 · SD / √2
+    half = 12.7062047 * np.std([0.5, 0.4], ddof=1) / np.sqrt(2)
+    assert (found["gap_low"], found["gap_high"]) == pytest.approx((0.45 - half, 0.45 + half))
+
+
+def test_stress_test_names_the_feature_on_which_the_gap_hangs():
+    found = transfer_of(for_scale(area=0.9, perimeter=0.3, hue=0.2, solidity=0.4)).loc["Scale"]
+    assert found["gap_mean"] == pytest.approx(0.5)
+    assert found["gap_min"] == pytest.approx(0.3 - 0.4)  # without area
+    assert found["gap_max"] == pytest.approx(0.9 - 0.2)  # without solidity
+    assert found["sensitive_to"] == "area"
+
+
+def test_the_only_counterpart_cannot_be_left_out():
+    strength, own = np.array([[0.6, 0.2, 0.5]]), np.array([True, False, False])
+    np.testing.assert_allclose(transfer.gaps_without_each(strength, own), [np.nan, 0.1, 0.4])
+
+
+def test_a_single_model_has_no_interval_and_says_so_by_leaving_it_out():
+    table = transfer_of(for_scale(area=0.9, hue=0.2))
+    assert np.isnan(table.loc["Scale", "gap_low"])
+    line = transfer.view(table.reset_index()).set_index("factor").loc["Scale"]
+    assert line["gap"] == "0.70"
+    assert line["own |r|"] == "0.90 (area)"
+    assert line["n"] == 1
+
+
+def test_a_factor_without_counterpart_on_the_target_has_a_line_without_numbers():
+    """Grey images have no hue and no saturation; red, green and blue are one."""
+    found = transfer_of({"area": [0.1] * 5, "entropy": [0.2] * 5})
+    assert list(found.index) == list(COUNTERPARTS)
+    assert found.loc[["Color", "Shape", "Orientation"], "own_mean"].isna().all()
+    assert found.loc["Texture", "own_mean"] == pytest.approx(0.2)
+    assert (transfer.view(found.reset_index())["n"] == 1).all()
+
+
+def test_a_target_without_sound_objects_has_lines_without_numbers():
+    rows = named(model({name: [np.nan] * 10 for name in NAMES}, q=np.nan).drop(columns=[]))
+    assert transfer.view(transfer.long_table(rows, variant="default"))["gap"].eq("–").all()
+    lines = correlation.view(correlation.long_table(rows, variant="default"))
+    assert lines["strongest feature"].eq("–").all()
+
+
+def test_importances_are_in_percent_and_points_by_name():
+    rows = model({"area": [0.1, 0.5, 0.2]})
+    importances = pd.concat(
+        model({"": [0.2, 0.5, 0.3]}, score=score, seed="0").drop(columns="feature")
+        for score in ("gain", "permutation")
+    )
+    importances = importances.merge(name_dimensions(rows, "labels"))
+    view = importance.view(importance.long_table(importances, variant="default"))
+    assert list(view["dimension"]) == ["Texture", "Color", "Shape"]
+    assert list(view["gain, %"]) == ["20.0", "50.0", "30.0"]
+    assert list(view.columns[-2:]) == ["permutation, points", "n"]

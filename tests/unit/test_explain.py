@@ -1,0 +1,118 @@
+"""Importances of planted dimensions, and what is left out of a correlation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fovscope.config import Probes
+from fovscope.interpret.explain import FEWEST, explain_codes
+from fovscope.interpret.features import FEATURES
+from fovscope.interpret.importance import dimension_importance
+
+TREES = Probes(gbt_rounds=20)
+
+
+def planted(n, rng):
+    """Codes of which the second tells four classes into pairs, and the fourth the rest."""
+    codes = rng.standard_normal((n, 5))
+    labels = np.array(["a", "b", "c", "d"])[2 * (codes[:, 1] > 0) + (codes[:, 3] > 0)]
+    return codes, labels
+
+
+def test_the_dimensions_that_classify_have_all_of_the_importance():
+    rng = np.random.default_rng(0)
+    codes, labels = planted(600, rng)
+    found = dimension_importance(
+        codes[:400], labels[:400], codes[400:], labels[400:], options=TREES, seed=0
+    )
+    gain, loss = (
+        found[found["score"] == score]["value"].to_numpy() for score in found.score.unique()
+    )
+    assert gain.sum() == pytest.approx(1)
+    np.testing.assert_allclose(gain, [0, 0.5, 0, 0.5, 0], atol=0.07)
+    # Without one of the two questions every second guess is right.
+    np.testing.assert_allclose(loss, [0, 0.5, 0, 0.5, 0], atol=0.07)
+
+
+def test_of_two_copies_the_trees_need_neither():
+    """Gain finds the information wherever it is, permutation only where nothing else has it."""
+    rng = np.random.default_rng(1)
+    codes = rng.standard_normal((600, 1)) @ np.ones((1, 2)) + 0.3 * rng.standard_normal((600, 2))
+    labels = np.where(codes.sum(axis=1) > 0, "a", "b")
+    found = dimension_importance(
+        codes[:400], labels[:400], codes[400:], labels[400:], options=TREES, seed=0
+    ).set_index("score")["value"]
+    assert found["gain"].sum() == pytest.approx(1)
+    assert (found["permutation"] < 0.4).all()
+
+
+def test_a_test_class_that_training_never_saw_is_a_mistake_and_no_error():
+    rng = np.random.default_rng(2)
+    codes, labels = planted(300, rng)
+    known = labels[:200] != "d"
+    found = dimension_importance(
+        codes[:200][known], labels[:200][known], codes[200:], labels[200:], options=TREES, seed=0
+    )
+    assert found["value"].between(-1, 1).all()
+
+
+@pytest.fixture
+def target():
+    rng = np.random.default_rng(3)
+    codes, labels = planted(120, rng)
+    manifest = pd.DataFrame(
+        {
+            "image_id": [f"{n}.png" for n in range(120)],
+            "label": labels,
+            "split": ["train"] * 80 + ["test"] * 40,
+        }
+    )
+    objects = pd.DataFrame({name: rng.standard_normal(120) for name in FEATURES})
+    objects = objects.assign(image_id=manifest["image_id"], flag="", area=codes[:, 2])
+    return manifest, objects, codes
+
+
+def explain(manifest, objects, codes):
+    table = explain_codes(manifest, objects, codes, active_sd=0.05, options=TREES, seed=0)
+    return table[table["kind"] == "correlation"], table[table["kind"] == "importance"]
+
+
+def area_of(correlations, dimension=2):
+    (value,) = correlations.query(
+        "score == 'pearson' and dimension == @dimension and feature == 'area'"
+    )["value"]
+    return value
+
+
+def test_objects_meet_their_codes_by_name(target):
+    manifest, objects, codes = target
+    correlations, importances = explain(manifest, objects.sample(frac=1, random_state=0), codes)
+    assert area_of(correlations) == pytest.approx(1)
+    assert (correlations["images"] == 120).all()
+    assert (importances["images"] == 40).all()
+    assert len(importances) == 2 * 5
+
+
+def test_flagged_objects_do_not_count(target):
+    manifest, objects, codes = target
+    objects.loc[::3, "area"] = np.nan
+    objects.loc[::3, "flag"] = "empty"
+    correlations, _ = explain(manifest, objects, codes)
+    assert area_of(correlations) == pytest.approx(1)
+    assert (correlations["images"] == 80).all()
+
+
+def test_with_too_few_objects_there_are_rows_without_values(target):
+    manifest, objects, codes = target
+    objects.loc[FEWEST - 1 :, "flag"] = "fragmented"
+    correlations, importances = explain(manifest, objects, codes)
+    assert correlations["value"].isna().all()
+    assert len(correlations) == 2 * 5 * len(FEATURES)
+    assert importances["value"].notna().all()
+
+
+def test_inactive_dimensions_are_marked(target):
+    manifest, objects, codes = target
+    codes[:, 4] *= 0.01
+    for table in explain(manifest, objects, codes):
+        assert set(table.loc[~table["active"], "dimension"]) == {4}
