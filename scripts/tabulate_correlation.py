@@ -2,7 +2,7 @@
 
 from fovscope.job import logged
 from fovscope.tables import correlation, importance, transfer
-from fovscope.tables.matching import name_dimensions
+from fovscope.tables.matching import name_dimensions, with_names
 from fovscope.tables.records import read_scores
 from fovscope.tables.render import write_views
 
@@ -11,15 +11,12 @@ with logged(snakemake):
     correlations = read_scores(snakemake.input, "correlation")
     importances = read_scores(snakemake.input, "importance")
     names = name_dimensions(correlations, supervision)
-    correlations, importances = (
-        scores.merge(names, validate="many_to_one") for scores in (correlations, importances)
-    )
     for table, scores in (
         (correlation, correlations),
         (transfer, correlations),
         (importance, importances),
     ):
-        long = table.long_table(scores, variant=variant)
+        long = table.long_table(with_names(scores, names), variant=variant)
         name = table.__name__.rpartition(".")[2]
         kinds = ("parquet", "csv", "md", "tex")
         caption = table.CAPTION.format(variant=variant, supervision=supervision)

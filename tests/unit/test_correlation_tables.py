@@ -6,7 +6,7 @@ import pytest
 
 from fovscope.interpret.features import COUNTERPARTS, FEATURES
 from fovscope.tables import correlation, importance, transfer
-from fovscope.tables.matching import name_dimensions
+from fovscope.tables.matching import name_dimensions, with_names
 
 NAMES = list(FEATURES)
 
@@ -21,7 +21,7 @@ def model(strength, seed="0", q=0.001, score="pearson", stage="finetuned", **cha
 
 
 def named(rows, supervision="labels"):
-    return rows.merge(name_dimensions(rows, supervision), validate="many_to_one")
+    return with_names(rows, name_dimensions(rows, supervision))
 
 
 def test_bound_dimensions_have_the_names_of_their_factors():
@@ -151,17 +151,22 @@ def test_own_counterpart_other_feature_and_gap():
     assert (found["gap_low"], found["gap_high"]) == pytest.approx((0.45 - half, 0.45 + half))
 
 
-def test_stress_test_names_the_feature_on_which_the_gap_hangs():
-    found = transfer_of(for_scale(area=0.9, perimeter=0.3, hue=0.2, solidity=0.4)).loc["Scale"]
+def test_stress_test_names_the_features_on_which_the_gap_hangs():
+    """Area and equivalent diameter say the same: without them the perimeter is left."""
+    found = transfer_of(
+        for_scale(area=0.9, equivalent_diameter=0.88, perimeter=0.3, hue=0.2, solidity=0.4)
+    ).loc["Scale"]
     assert found["gap_mean"] == pytest.approx(0.5)
-    assert found["gap_min"] == pytest.approx(0.3 - 0.4)  # without area
+    assert found["gap_min"] == pytest.approx(0.3 - 0.4)  # without the size
     assert found["gap_max"] == pytest.approx(0.9 - 0.2)  # without solidity
-    assert found["sensitive_to"] == "area"
+    assert found["sensitive_to"] == "size"
 
 
 def test_the_only_counterpart_cannot_be_left_out():
     strength, own = np.array([[0.6, 0.2, 0.5]]), np.array([True, False, False])
-    np.testing.assert_allclose(transfer.gaps_without_each(strength, own), [np.nan, 0.1, 0.4])
+    gaps = transfer.gaps_without_each(strength, own, np.array(["a", "b", "c"]))
+    assert gaps == pytest.approx({"b": 0.1, "c": 0.4})
+    assert transfer.gaps_without_each(strength, own, np.array(["a", "b", "b"])) == {}
 
 
 def test_a_single_model_has_no_interval_and_says_so_by_leaving_it_out():
@@ -183,7 +188,7 @@ def test_a_factor_without_counterpart_on_the_target_has_a_line_without_numbers()
 
 
 def test_a_target_without_sound_objects_has_lines_without_numbers():
-    rows = named(model({name: [np.nan] * 10 for name in NAMES}, q=np.nan).drop(columns=[]))
+    rows = named(model({name: [np.nan] * 10 for name in NAMES}, q=np.nan))
     assert transfer.view(transfer.long_table(rows, variant="default"))["gap"].eq("–").all()
     lines = correlation.view(correlation.long_table(rows, variant="default"))
     assert lines["strongest feature"].eq("–").all()
@@ -195,7 +200,7 @@ def test_importances_are_in_percent_and_points_by_name():
         model({"": [0.2, 0.5, 0.3]}, score=score, seed="0").drop(columns="feature")
         for score in ("gain", "permutation")
     )
-    importances = importances.merge(name_dimensions(rows, "labels"))
+    importances = with_names(importances, name_dimensions(rows, "labels"))
     view = importance.view(importance.long_table(importances, variant="default"))
     assert list(view["dimension"]) == ["Texture", "Color", "Shape"]
     assert list(view["gain, %"]) == ["20.0", "50.0", "30.0"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fovscope.interpret.features import FEATURES
-from fovscope.tables.matching import name_ranks
+from fovscope.tables.matching import in_order
 from fovscope.tables.render import STATISTICS, mean_sd
 
 ALPHA = 0.05
@@ -14,7 +14,6 @@ ALPHA = 0.05
 
 _KEYS = ["target", "input", "stage", "score", "dimension", "feature"]
 _ROW = ["target", "input", "stage", "dimension"]
-_STAGES = {"transferred": 0, "finetuned": 1}
 _STRONGEST = ("strongest feature", "second", "third")
 
 
@@ -24,7 +23,7 @@ def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     Parameters
     ----------
     correlations : DataFrame
-        Rows of kind ``correlation`` of all models, with the `name` of each dimension.
+        Rows of kind ``correlation`` of all models, `with_names`.
     variant : str
         Of the study; a column of the table.
 
@@ -38,11 +37,11 @@ def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
         models; `images` of a model; `factor`, whose counterpart the feature is; `directional`,
         whether r is that of a direction (0 to 1).
     """
-    rows = correlations.drop(columns="dimension").rename(
-        columns={"dataset": "target", "backbone": "input", "name": "dimension"}
+    rows = correlations.assign(
+        value=_pointing_the_same_way(correlations),
+        absolute=correlations["value"].abs(),
+        found=correlations["q"] < ALPHA,
     )
-    rows["value"] = _pointing_the_same_way(rows)
-    rows = rows.assign(absolute=rows["value"].abs(), found=rows["q"] < ALPHA)
     groups = rows.groupby(
         [*_KEYS, "weights_digest", "data_digest"], sort=False, as_index=False, dropna=False
     )
@@ -55,16 +54,7 @@ def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     )
     long["factor"] = [FEATURES[name].factor for name in long["feature"]]
     long["directional"] = [FEATURES[name].period is not None for name in long["feature"]]
-    ranks = {
-        "stage": lambda column: column.map(_STAGES),
-        "dimension": name_ranks,
-        "feature": lambda column: column.map({name: rank for rank, name in enumerate(FEATURES)}),
-    }
-    return long.assign(variant=variant).sort_values(
-        _KEYS,
-        key=lambda column: ranks.get(column.name, lambda same: same)(column),
-        ignore_index=True,
-    )
+    return in_order(long.assign(variant=variant), _KEYS)
 
 
 def _pointing_the_same_way(rows: pd.DataFrame) -> pd.Series:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fovscope.tables.matching import name_ranks
+from fovscope.tables.matching import in_order
 from fovscope.tables.render import STATISTICS, mean_sd, widen
 
 _ROW = ["target", "input", "stage", "dimension"]
-_STAGES = ("transferred", "finetuned")
 _SCORES = {"gain": "gain, %", "permutation": "permutation, points"}
 
 
@@ -18,7 +17,7 @@ def long_table(importances: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     Parameters
     ----------
     importances : DataFrame
-        Rows of kind ``importance`` of all models, with the `name` of each dimension.
+        Rows of kind ``importance`` of all models, `with_names`.
     variant : str
         Of the study; a column of the table.
 
@@ -29,18 +28,11 @@ def long_table(importances: pd.DataFrame, *, variant: str) -> pd.DataFrame:
         models (all β and seeds) of the share of the gain in %, and of the balanced accuracy that
         is lost in percentage points; n models.
     """
-    rows = importances.drop(columns="dimension").rename(
-        columns={"dataset": "target", "backbone": "input", "name": "dimension"}
-    )
     keys = [*_ROW, "score", "weights_digest", "data_digest"]
-    long = rows.groupby(keys, sort=False, as_index=False, dropna=False).agg(**STATISTICS)
+    groups = importances.groupby(keys, sort=False, as_index=False, dropna=False)
+    long = groups.agg(**STATISTICS).assign(variant=variant)
     long[["mean", "sd"]] *= 100
-    ranks = {"stage": lambda column: column.map(_STAGES.index), "dimension": name_ranks}
-    return long.assign(variant=variant).sort_values(
-        [*_ROW, "score"],
-        key=lambda column: ranks.get(column.name, lambda same: same)(column),
-        ignore_index=True,
-    )
+    return in_order(long, [*_ROW, "score"])
 
 
 def view(long: pd.DataFrame) -> pd.DataFrame:

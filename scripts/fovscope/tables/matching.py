@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from fovscope.data.design import FACTORS
-from fovscope.interpret.features import COUNTERPARTS
+from fovscope.interpret.features import COUNTERPARTS, FEATURES
 
 MODEL = ["dataset", "backbone", "beta", "seed", "stage"]
 """What makes one model on one target at one stage."""
+
+_STAGES = ("transferred", "finetuned")
 
 
 def name_dimensions(correlations: pd.DataFrame, supervision: str) -> pd.DataFrame:
@@ -70,9 +72,38 @@ def _with_counterparts(strength: pd.DataFrame, factors: list[str]) -> NDArray[np
     return np.stack([strength.loc[:, columns].max(axis=1) for columns in own], axis=1)
 
 
-def name_ranks(names: pd.Series) -> pd.Series:
-    """Return the place of each name in a table: factors, then free dimensions by number."""
-    order = {name: place for place, name in enumerate(FACTORS)}
+def with_names(scores: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
+    """Return scores as rows of tables: `dimension` is a name, data set `target`, backbone `input`.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of kind ``correlation`` or ``importance`` of all models.
+    names : DataFrame
+        What `name_dimensions` returned.
+    """
+    named = scores.merge(names, validate="many_to_one").drop(columns="dimension")
+    return named.rename(columns={"dataset": "target", "backbone": "input", "name": "dimension"})
+
+
+def in_order(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return a table sorted by keys: stages, dimensions and features in their order."""
+    ranks = {
+        "stage": lambda column: column.map(_STAGES.index),
+        "dimension": _name_ranks,
+        "feature": lambda column: column.map(list(FEATURES).index),
+    }
+    return table.sort_values(
+        keys,
+        key=lambda column: ranks.get(column.name, lambda same: same)(column),
+        ignore_index=True,
+    )
+
+
+def _name_ranks(names: pd.Series) -> pd.Series:
+    """Return the place of each name: factors, then free dimensions by number."""
     return names.map(
-        lambda name: order[name] if name in order else len(order) + int(name.split()[-1])
+        lambda name: (
+            FACTORS.index(name) if name in FACTORS else len(FACTORS) + int(name.split()[-1])
+        )
     )

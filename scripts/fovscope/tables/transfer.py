@@ -1,12 +1,12 @@
 """Quality of the transfer, without labels.
 
-Does a named factor follow its own counterpart? For each one of the source the strongest |r| of its dimension with a handcrafted
-counterpart on the target (Scale: area, …), the strongest with a feature of any other factor, and
-the gap between the two. A factor that transferred has a large first number and a wide gap.
+Does a named factor follow its own counterpart? For each factor that the source names: the
+strongest |r| of its dimension with a handcrafted counterpart on the target (Scale: area, …), the
+strongest with a feature of any other factor, and the gap between the two. A factor that
+transferred has a large first number and a wide gap.
 
-The stress test asks whether that hangs on a single feature: each feature is left out in turn and
-the gap taken again; the table has the smallest and largest gap, and the feature that moves it
-most.
+The stress test asks whether that hangs on a few features: features that say nearly the same
+(`Feature.kin`) are left out together, one group after the other, and the gap taken again.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from fovscope.interpret.features import COUNTERPARTS, FEATURES
+from fovscope.tables.matching import in_order
 from fovscope.tables.render import mean_sd
 
 CONFIDENCE = 0.95
 
-_STAGES = ("transferred", "finetuned")
+_KEYS = ["target", "input", "stage", "dimension"]
 
 
 class Contrast(NamedTuple):
@@ -64,25 +65,28 @@ def contrast(strength: NDArray[np.float64], is_own: NDArray[np.bool_]) -> Contra
 
 
 def gaps_without_each(
-    strength: NDArray[np.float64], is_own: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return the mean gap over models (F,) when each feature is left out in turn.
+    strength: NDArray[np.float64], is_own: NDArray[np.bool_], groups: NDArray[np.str_]
+) -> dict[str, float]:
+    """Return the mean gap over models when each group of features is left out in turn.
 
     Parameters
     ----------
     strength, is_own
         As in `contrast`.
+    groups : ndarray of str, shape (F,)
+        Name of each feature's group.
 
     Returns
     -------
-    ndarray, shape (F,)
-        NaN for the only counterpart of a factor: without it there is nothing to ask.
+    dict of str to float
+        By group. Left out is a group without which the factor has no counterpart, or nothing else
+        is there: then there is nothing to ask.
     """
-    gaps = np.full(len(is_own), np.nan)
-    for left_out in range(len(is_own)):
-        kept = np.arange(len(is_own)) != left_out
+    gaps = {}
+    for group in dict.fromkeys(groups.tolist()):
+        kept = groups != group
         if is_own[kept].any() and not is_own[kept].all():
-            gaps[left_out] = contrast(strength[:, kept], is_own[kept]).gap.mean()
+            gaps[group] = float(contrast(strength[:, kept], is_own[kept]).gap.mean())
     return gaps
 
 
@@ -92,7 +96,7 @@ def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     Parameters
     ----------
     correlations : DataFrame
-        Rows of kind ``correlation`` of all models, with the `name` of each dimension.
+        Rows of kind ``correlation`` of all models, `with_names`.
     variant : str
         Of the study; a column of the table.
 
@@ -100,31 +104,23 @@ def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     -------
     DataFrame
         One row for each target × input × stage × factor: `own_mean`, `own_sd`, `own_feature` (the
-        most frequent one), likewise `other_…`; `gap_mean`, `gap_sd`, `gap_low` and `gap_high` (95 %
+        most frequent one), likewise `other_…`; `gap_mean`, `gap_sd`, `gap_low`, `gap_high` (95 %
         t-interval of the mean over models), `positive` (share of models with a gap above 0), `n`
-        models; the stress test: `gap_min`, `gap_max` over the features left out, `sensitive_to`,
-        the one that moves the gap most.
+        models; of the stress test `gap_min`, `gap_max` over the groups of features left out, and
+        `sensitive_to`, the group that moves the gap most.
     """
     pearson = correlations[
-        (correlations["score"] == "pearson") & correlations["name"].isin(COUNTERPARTS)
+        (correlations["score"] == "pearson") & correlations["dimension"].isin(COUNTERPARTS)
     ]
-    keys = ["dataset", "backbone", "stage", "name", "weights_digest", "data_digest"]
+    keys = [*_KEYS, "weights_digest", "data_digest"]
     lines = []
     for key, rows in pearson.groupby(keys, sort=False, dropna=False):
         strength = rows.pivot(index=["beta", "seed"], columns="feature", values="value").abs()
-        strength = strength.reindex(columns=[name for name in FEATURES if name in strength])
+        line = dict(zip(keys, key, strict=True))
         versions = ", ".join(sorted(set(rows["fovscope"])))
-        line = dict(zip(keys, key, strict=True)) | _line(strength, COUNTERPARTS[key[3]])
+        line |= _line(strength, COUNTERPARTS[line["dimension"]])
         lines.append(line | {"variant": variant, "fovscope": versions})
-    table = pd.DataFrame(lines).rename(
-        columns={"dataset": "target", "backbone": "input", "name": "factor"}
-    )
-    orders = {"stage": _STAGES, "factor": tuple(COUNTERPARTS)}
-    return table.sort_values(
-        ["target", "input", "stage", "factor"],
-        key=lambda c: c.map(orders[c.name].index) if c.name in orders else c,
-        ignore_index=True,
-    )
+    return in_order(pd.DataFrame(lines), _KEYS).rename(columns={"dimension": "factor"})
 
 
 def _line(strength: pd.DataFrame, counterparts: tuple[str, ...]) -> dict[str, object]:
@@ -156,16 +152,18 @@ def _line(strength: pd.DataFrame, counterparts: tuple[str, ...]) -> dict[str, ob
 def _stress(
     strength: NDArray[np.float64], is_own: NDArray[np.bool_], names: NDArray
 ) -> dict[str, object]:
-    """Return the range of the mean gap when any one feature is left out, and which moves it."""
-    gaps = gaps_without_each(strength, is_own)
-    known = np.isfinite(gaps)
-    if not known.any():
+    """Return the range of the mean gap when features are left out, and which move it most."""
+    groups = np.array([FEATURES[name].kin or name for name in names])
+    gaps = gaps_without_each(strength, is_own, groups)
+    if not gaps:
         return {"gap_min": np.nan, "gap_max": np.nan, "sensitive_to": ""}
-    moved = np.abs(gaps[known] - contrast(strength, is_own).gap.mean())
+    gap = contrast(strength, is_own).gap.mean()
+    moved = {group: abs(without - gap) for group, without in gaps.items()}
+    most = max(moved, key=moved.get)
     return {
-        "gap_min": gaps[known].min(),
-        "gap_max": gaps[known].max(),
-        "sensitive_to": names[known][moved.argmax()] if moved.max() > 0 else "",
+        "gap_min": min(gaps.values()),
+        "gap_max": max(gaps.values()),
+        "sensitive_to": most if moved[most] > 0 else "",
     }
 
 
@@ -207,11 +205,12 @@ def _view_line(row: tuple) -> dict[str, object]:
     }
 
 
-_STRESS = "gap, one feature left out"
+_STRESS = "gap, kindred features left out"
 
 CAPTION = (
     "Does a named factor follow its own handcrafted counterpart on the target? Strongest |r| with "
     "a counterpart and with any other feature (in brackets which, in most models), mean ± SD over "
     "n models (all β and seeds); their gap with a 95 % t-interval over models; the range of the "
-    "gap when any one feature is left out. Supervision: {supervision}. Variant: {variant}."
+    "gap when kindred features are left out together (in brackets those that move it most). "
+    "Supervision: {supervision}. Variant: {variant}."
 )
