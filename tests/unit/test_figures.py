@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from fovscope.dimensions import dimension_names
+from fovscope.figures.correlation import correlation_size, draw_correlations
 from fovscope.figures.disentanglement import before_after_lines, draw_before_after
 from fovscope.figures.heatmap import draw_heatmap
 from fovscope.figures.latents import (
@@ -79,6 +80,19 @@ def test_a_heat_map_shows_its_numbers_and_leaves_gaps_blank():
         draw_heatmap(axes, values, ["a", "b"], ["c", "d"], signed=True)
         shown = {tuple(text.get_position()): text.get_text() for text in axes.texts}
     assert shown == {(0, 0): ".50", (0, 1): "-.25", (1, 1): "1.00"}
+
+
+def test_correlations_keep_their_order_and_their_signs():
+    rows = [("z1", "hue", -0.4, 1.0), ("z1", "area", 0.1, 0.0)]
+    rows += [("z0", "hue", 0.9, 0.6), ("z0", "area", 0.2, 0.5)]
+    long = pd.DataFrame(rows, columns=["dimension", "feature", "mean", "significant"])
+    with figure(*correlation_size(long)) as canvas:
+        draw_correlations(canvas, long)
+        (axes,) = canvas.axes
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["z1", "z0"]
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["hue", "area"]
+        bold = {text.get_text() for text in axes.texts if text.get_fontweight() == "bold"}
+    assert bold == {"-.40", ".90"}
 
 
 def test_strips_show_the_image_of_each_place():

@@ -130,6 +130,30 @@ rule plot_latents:
         "../../scripts/plot_latents.py"
 
 
+rule plot_correlation:
+    input:
+        PATHS.table("correlation")["parquet"],
+    output:
+        **picture("Dimensions", "correlation_{dataset}_{backbone}"),
+    log:
+        PATHS.log("plot_correlation", "{dataset}_{backbone}"),
+    benchmark:
+        PATHS.benchmark("plot_correlation", "{dataset}_{backbone}")
+    wildcard_constraints:
+        dataset="|".join(TARGETS),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        code=code_of("plot_correlation"),
+    message:
+        "Draw what the dimensions of {wildcards.backbone} go with on {wildcards.dataset}"
+    script:
+        "../../scripts/plot_correlation.py"
+
+
 rule plot_disentanglement:
     input:
         PATHS.table("disentanglement")["parquet"],
@@ -154,6 +178,12 @@ rule plot_disentanglement:
 
 PICTURES = [
     collect(PATHS.figure("samples_{dataset}")["png"], dataset=[SOURCE, *TARGETS]),
+    collect(PATHS.mask_sheet, dataset=TARGETS),
+    collect(
+        PATHS.figure("correlation_{dataset}_{backbone}")["png"],
+        dataset=TARGETS,
+        backbone=BACKBONES,
+    ),
     of_shown_model("traversal", [SOURCE, *TARGETS]),
     of_shown_model("movement", WITH_FACTORS),
     *(of_shown_model(name, TARGETS) for name in ("scatter", "pairs", "classes")),
@@ -161,7 +191,10 @@ PICTURES = [
 ]
 TABLES = [
     file
-    for name in ("accuracy", "comparisons", "disentanglement")
+    for name in (
+        *("accuracy", "comparisons", "disentanglement"),
+        *("transfer", "correlation", "importance"),
+    )
     for kind, file in PATHS.table(name).items()
     if kind in ("csv", "md")
 ]
