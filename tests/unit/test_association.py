@@ -114,6 +114,8 @@ def test_a_single_true_correlation_among_hundreds_is_found():
     assert set(zip(discovered["dimension"], discovered["feature"], strict=True)) == {
         (4, "solidity")
     }
+    # None of 10 · 1,000 permuted ones is as large: p is their number + 1 over all + 1.
+    assert (discovered["p"] == 1 / 10_001).all()
 
 
 def test_constant_features_have_no_rows_and_constant_dimensions_no_correlation():

@@ -34,6 +34,33 @@ def test_the_dimensions_that_classify_have_all_of_the_importance():
     np.testing.assert_allclose(loss, [0, 0.5, 0, 0.5, 0], atol=0.07)
 
 
+def test_gain_is_not_the_number_of_splits():
+    """With wrong labels the trees also split on noise, often and in vain."""
+    rng = np.random.default_rng(5)
+    codes, labels = planted(400, rng)
+    wrong = rng.random(400) < 0.15
+    labels[wrong] = rng.permutation(labels[wrong])
+    found = dimension_importance(
+        codes[:300], labels[:300], codes[300:], labels[300:], options=TREES, seed=0
+    )
+    gain = found[found["score"] == "gain"]["value"].to_numpy()
+    assert gain[[1, 3]].sum() > 0.7
+
+
+def test_values_are_shuffled_among_the_test_images_of_their_own_dimension():
+    """What is the same on all test images cannot be lost, however much it matters."""
+    rng = np.random.default_rng(6)
+    codes, labels = planted(600, rng)
+    test = codes[400:].copy()
+    test[:, 1] = 1.5
+    found = dimension_importance(
+        codes[:400], labels[:400], test, labels[400:], options=TREES, seed=0
+    )
+    loss = found[found["score"] == "permutation"]["value"].to_numpy()
+    assert loss[1] == 0
+    assert loss[3] > 0.1
+
+
 def test_of_two_copies_the_trees_need_neither():
     """Gain finds the information wherever it is, permutation only where nothing else has it."""
     rng = np.random.default_rng(1)
