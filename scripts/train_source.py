@@ -2,14 +2,15 @@
 
 import pandas as pd
 
-from fovscope.config import Model, SourceTraining
+from fovscope.config import SourceTraining
 from fovscope.devices import resolve_device, use_cores
-from fovscope.features.store import read_store
+from fovscope.features.store import open_store
 from fovscope.job import job_key, logged
-from fovscope.models.feature_vae import encode
+from fovscope.models.vae import encode
+from fovscope.provenance import read_json
 from fovscope.tables.records import latents_table, write_table
 from fovscope.training.record import save_trained, training
-from fovscope.training.source import train_source
+from fovscope.training.source import model_options, train_source
 
 with (
     logged(snakemake),
@@ -23,12 +24,12 @@ with (
     use_cores(snakemake.threads)
     design = pd.read_parquet(snakemake.input.design)
     pairs = (design["role"] == "train_pair").to_numpy()
-    features = read_store(snakemake.input.features)
+    features = open_store(snakemake.input.features)[:]  # in the stored type
     trained = train_source(
         features[pairs][::2],  # the members of a pair are adjacent rows
         features[pairs][1::2],
         design.loc[pairs, "changed_factor"].to_numpy()[::2],
-        model_options=Model.model_validate(dict(snakemake.params.model)),
+        model_options=model_options(read_json(snakemake.input.features), snakemake.params.model),
         options=SourceTraining.model_validate(dict(snakemake.params.training)),
         beta=float(snakemake.wildcards.beta),
         seed=int(snakemake.wildcards.seed),

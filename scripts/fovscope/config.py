@@ -38,6 +38,9 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 PROCEDURAL = "procedural"
 """What `source.textures` says in place of a folder for textures that are made."""
 
+PIXELS = "pixels"
+"""The backbone that is none: images are their own features."""
+
 _PAPER = "paper"
 
 
@@ -171,9 +174,13 @@ class Target(Section):
 
 
 class Backbone(Section):
-    """A frozen network; a bare text is short for `model: <text>`."""
+    """A frozen network, or the pixels themselves; a bare text is short for `model: <text>`."""
 
-    model: str = _option(..., "Name of a timm model, with or without the tag of its weights.")
+    model: str = _option(
+        ...,
+        "Name of a timm model, with or without the tag of its weights; `pixels` for no network: "
+        "models learn from the images.",
+    )
     weights: str | None = _option(
         None,
         "Local file (safetensors, or a state dict that loads without unpickling code), or "
@@ -186,8 +193,30 @@ class Backbone(Section):
         "auto", "`token` (class token) or `avg` (global average); `auto`: token where there is one."
     )
     size: int | None = _option(
-        None, "Side of the input in pixels; without it the size of the weights.", ge=32
+        None,
+        "Side of the input in pixels; without it the size of the weights, and 64 for `pixels`.",
+        ge=32,
     )
+
+    @property
+    def is_pixels(self) -> bool:
+        """Whether there is no network and the images are their own features."""
+        return self.model == PIXELS
+
+    @model_validator(mode="after")
+    def _pixels_have_no_weights(self) -> Backbone:
+        if not self.is_pixels:
+            return self
+        of_networks = ("weights", "sha256", "pooling")
+        fields = type(self).model_fields
+        given = [key for key in of_networks if getattr(self, key) != fields[key].default]
+        if given:
+            raise ValueError(f"'model: {PIXELS}' has no network; leave out {', '.join(given)}")
+        if self.size is not None and self.size % 8:
+            raise ValueError(
+                f"size {self.size}: the image model halves it three times; use a multiple of 8"
+            )
+        return self
 
 
 def _from_short_form(raw: object) -> object:
@@ -237,6 +266,20 @@ class Model(Section):
         "Standard deviation of the Gaussian likelihood; 1/sqrt(2·768) in the paper's scaling.",
         gt=0,
         paper=0.025515518,
+    )
+
+
+class ImageModel(Section):
+    """The image VAE, in the place of the feature VAE where a backbone is `pixels`."""
+
+    likelihood: Literal["bernoulli", "gaussian"] = _option(
+        "bernoulli", "Distribution of a pixel around its reconstruction."
+    )
+    likelihood_sd: float = _option(
+        0.5,
+        "Standard deviation of the Gaussian, in units of the white level; 0.5 is that of the "
+        "Bernoulli distribution of a mid grey.",
+        gt=0,
     )
 
 
@@ -331,6 +374,7 @@ class Study(Section):
     )
     features: Features = Field(Features(), description="Feature extraction.")
     model: Model = Field(Model(), description="Feature VAE.")
+    image_model: ImageModel = Field(ImageModel(), description="Image VAE.")
     source_training: SourceTraining = Field(SourceTraining(), description="Source training.")
     finetuning: Finetuning = Field(Finetuning(), description="Fine-tuning.")
     probes: Probes = Field(Probes(), description="Probes.")

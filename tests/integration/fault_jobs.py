@@ -21,8 +21,8 @@ from fovscope.features.extract import cache_features
 from fovscope.features.store import Layout, write_store
 from fovscope.job import logged
 from fovscope.locks import writing
-from fovscope.models.feature_vae import encode
 from fovscope.models.storage import load_model
+from fovscope.models.vae import encode
 from fovscope.tables.records import latents_table, write_table
 from fovscope.training.finetune import finetune
 from fovscope.training.loop import EpochSampler

@@ -6,9 +6,10 @@ import torch
 from safetensors.torch import save_file
 
 from fovscope.config import Model
-from fovscope.models.feature_vae import FeatureVAE, encode
+from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.scaling import fit_scaling
 from fovscope.models.storage import load_model, save_model
+from fovscope.models.vae import encode
 
 OPTIONS = Model(
     latent_dim=3, width=8, output="squashed", likelihood_units="scaled", likelihood_sd=0.1
@@ -63,5 +64,5 @@ def test_sidecar_says_what_was_built(tmp_path, model):
 
 def test_another_kind_of_file_is_refused(tmp_path):
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="not a feature VAE"):
+    with pytest.raises(ValueError, match="not a model of fovscope"):
         load_model(tmp_path / "other.safetensors")

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from fovscope.config import Finetuning, Model, SourceTraining
-from fovscope.models.feature_vae import FeatureVAE, encode, loss_terms
+from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.scaling import fit_scaling
+from fovscope.models.vae import encode, loss_terms
 from fovscope.training.finetune import finetune
 from fovscope.training.loop import (
     DivergedError,

@@ -127,6 +127,26 @@ def features_files(wildcards):
     return files
 
 
+def learns_from_pixels(wildcards):
+    return study.backbones[wildcards.backbone].is_pixels
+
+
+def model_code(rule):
+    """The code of one kind of model, by wildcards: of features, or of images."""
+    of_pixels, of_features = (
+        code_of(rule, without=[f"fovscope.models.{other}"])
+        for other in ("feature_vae", "image_vae")
+    )
+    return lambda wildcards: of_pixels if learns_from_pixels(wildcards) else of_features
+
+
+def model_options(wildcards):
+    """The config of one kind of model."""
+    if learns_from_pixels(wildcards):
+        return STUDY["image_model"] | {"latent_dim": study.model.latent_dim}
+    return STUDY["model"]
+
+
 def scope_of(wildcards):
     """What is to be scored of a model that was tuned on a target."""
     return {

@@ -26,8 +26,8 @@ rule train_source:
         runtime=240,
         checkpoint_minutes=5,
     params:
-        code=code_of("train_source"),
-        model=STUDY["model"],
+        code=model_code("train_source"),
+        model=model_options,
         training=STUDY["source_training"],
     message:
         "Train the source model {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"
@@ -63,7 +63,7 @@ rule finetune:
         runtime=120,
         checkpoint_minutes=5,
     params:
-        code=code_of("finetune"),
+        code=model_code("finetune"),
         finetuning=STUDY["finetuning"],
     message:
         "Fine-tune on {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"

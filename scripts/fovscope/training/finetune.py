@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fovscope.config import Finetuning
-from fovscope.models.feature_vae import FeatureVAE, check_features, loss_terms
+from fovscope.models.vae import VAE, check_features, loss_terms
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import (
     EpochSampler,
@@ -25,7 +25,7 @@ from fovscope.training.loop import (
 
 
 def finetune(
-    model: FeatureVAE,
+    model: VAE,
     features: np.ndarray,
     *,
     options: Finetuning,
@@ -38,10 +38,10 @@ def finetune(
 
     Parameters
     ----------
-    model : FeatureVAE
+    model : VAE
         The source model; it is copied, not changed.
-    features : float16 or float32 array of shape (N, D)
-        Raw features of the target's training split.
+    features : array of shape (N, D)
+        Raw features, or pixels, of the target's training split.
     options : Finetuning
         Epochs, batch, learning rate, precision.
     beta : float

@@ -14,7 +14,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,13 +23,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fovscope import FovscopeError
-from fovscope.models.feature_vae import FeatureVAE
+from fovscope.models.vae import VAE
 from fovscope.training.checkpoint import Checkpoints
 
 logger = logging.getLogger(__name__)
 
 _LOSSES = ("loss", "reconstruction", "kl")
 _ORDER, _NOISE = 0, 1  # independent streams of random numbers
+_PLACED_AS = {np.dtype(np.float16): torch.float16, np.dtype(np.uint8): torch.uint8}
 
 LossTerms = Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]
 """From row indices and the generator of the step's noise to (reconstruction, KL)."""
@@ -83,7 +84,7 @@ class TrainingState:
     `sums` are the losses of the last `summed` steps, which have no point of the curve yet.
     """
 
-    model: FeatureVAE
+    model: VAE
     optimizer: torch.optim.Optimizer
     sampler: EpochSampler
     step: int = 0
@@ -102,7 +103,7 @@ class TrainedModel:
     Each point is the mean over the steps since the point before.
     """
 
-    model: FeatureVAE
+    model: VAE
     curve: list[dict[str, float]]
 
 
@@ -153,8 +154,9 @@ def train(
     noise = torch.Generator(device)
     if checkpoints is not None:
         checkpoints.restore(state)
+    state.model.train()
 
-    with checkpoints.watching() if checkpoints is not None else nullcontext():
+    with _same_bits_again(), checkpoints.watching() if checkpoints is not None else nullcontext():
         for _ in tqdm(range(state.step, steps), desc="steps", disable=not sys.stderr.isatty()):
             rows = state.sampler(state.step)
             noise.manual_seed(_stream_seed(state.sampler.seed, _NOISE, state.step))
@@ -178,6 +180,11 @@ def train(
             if checkpoints is not None:
                 checkpoints.after_step(state)
     return TrainedModel(state.model, state.curve)
+
+
+def _same_bits_again() -> AbstractContextManager:
+    """Let cuDNN choose only convolutions whose gradients are the same each time."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
 
 
 def _add_point(state: TrainingState, steps: int, beta: float) -> None:
@@ -223,14 +230,14 @@ def place_features(*arrays: np.ndarray, device: torch.device) -> Tensor:
     Parameters
     ----------
     *arrays : arrays of shape (N_k, D)
-        Raw features.
+        Raw features, all of one type.
     device : torch.device
         Where to.
 
     Returns
     -------
     Tensor of shape (Σ N_k, D)
-        In float16 if the first array is, else in float32.
+        In the type of the arrays if that is float16 or uint8 (pixels), else in float32.
 
     Raises
     ------
@@ -243,12 +250,14 @@ def place_features(*arrays: np.ndarray, device: torch.device) -> Tensor:
     rows, columns = sum(len(array) for array in arrays), arrays[0].shape[1]
     if rows == 0:
         raise ValueError("there are no rows to train on; check the split and the design")
-    dtype = torch.float16 if arrays[0].dtype == np.float16 else torch.float32
+    dtype = _PLACED_AS.get(arrays[0].dtype, torch.float32)
     mebibytes = rows * columns * dtype.itemsize / 2**20
     logger.info("features: %d × %d, %.1f MiB on %s", rows, columns, mebibytes, device)
     matrix = torch.empty(rows, columns, dtype=dtype, device=device)
     for part, array in zip(matrix.split([len(array) for array in arrays]), arrays, strict=True):
         part.copy_(torch.from_numpy(array))
+    if not dtype.is_floating_point:
+        return matrix
     # A row's sum is finite exactly if all its values are; float64 cannot overflow here.
     bad_rows = (~matrix.sum(1, dtype=torch.float64).isfinite()).nonzero()
     if len(bad_rows):

@@ -7,17 +7,21 @@ mean of both members' KL terms, on posteriors averaged where the pair shares a d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fovscope.config import Model, SourceTraining
-from fovscope.models.feature_vae import FeatureVAE, loss_terms
+from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.gaussian import Posterior
+from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
 from fovscope.models.pairs import SUPERVISION, average_shared
 from fovscope.models.scaling import fit_scaling
+from fovscope.models.vae import VAE, loss_terms
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import (
     EpochSampler,
@@ -29,29 +33,46 @@ from fovscope.training.loop import (
     train,
 )
 
+ModelOptions = Model | ImageVAEOptions
+
+
+def model_options(features: Mapping[str, Any], options: Mapping[str, Any]) -> ModelOptions:
+    """Return what the source model of a feature store is made of.
+
+    Parameters
+    ----------
+    features : mapping
+        The manifest of the store; `image_shape` there says that its rows are images.
+    options : mapping
+        Of a feature VAE, or of an image VAE without the shape.
+    """
+    if "image_shape" in features:
+        return ImageVAEOptions(image_shape=features["image_shape"], **options)
+    return Model.model_validate(dict(options))
+
 
 def train_source(
     pairs_first: np.ndarray,
     pairs_second: np.ndarray,
     changed_factor: np.ndarray,
     *,
-    model_options: Model,
+    model_options: ModelOptions,
     options: SourceTraining,
     beta: float,
     seed: int,
     device: torch.device,
     checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
-    """Train a feature VAE on pairs.
+    """Train a feature VAE or an image VAE on pairs.
 
     Parameters
     ----------
-    pairs_first, pairs_second : float16 or float32 arrays of shape (P, D)
-        Raw features of both members. The scaling is fitted on these rows.
+    pairs_first, pairs_second : arrays of shape (P, D)
+        Raw features of both members, on which their scaling is fitted; or pixels, uint8.
     changed_factor : integer array of shape (P,)
         Index of the factor in which the members differ.
-    model_options : Model
-        Architecture, scaling and likelihood.
+    model_options : Model or ImageVAEOptions
+        Kind of model, architecture, scaling and likelihood.
     options : SourceTraining
         Supervision, steps, batch, learning rate, warm-up, clipping, precision.
     beta : float
@@ -77,15 +98,13 @@ def train_source(
     """
     _check_pairs(pairs_first, pairs_second, changed_factor, model_options, options)
     features = place_features(pairs_first, pairs_second, device=device)
-    pairs, feature_dim = pairs_first.shape
-    scaling = fit_scaling(features, kind=model_options.scaling)
-    model = FeatureVAE(feature_dim, model_options, scaling, seed=seed).to(device)
+    model = _new_model(features, model_options, seed=seed).to(device)
     changed = torch.tensor(changed_factor, dtype=torch.int64, device=device)
     return train(
         TrainingState(
             model,
             torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True),
-            EpochSampler(pairs, options.batch_pairs, seed=seed, device=device),
+            EpochSampler(len(pairs_first), options.batch_pairs, seed=seed, device=device),
         ),
         pair_loss_terms(model, features, changed, supervision=options.supervision),
         steps=options.steps,
@@ -97,14 +116,21 @@ def train_source(
     )
 
 
+def _new_model(features: Tensor, options: ModelOptions, *, seed: int) -> VAE:
+    if isinstance(options, ImageVAEOptions):
+        return ImageVAE(options, seed=seed)
+    scaling = fit_scaling(features, kind=options.scaling)
+    return FeatureVAE(features.shape[1], options, scaling, seed=seed)
+
+
 def pair_loss_terms(
-    model: FeatureVAE, features: Tensor, changed_factor: Tensor, *, supervision: str
+    model: VAE, features: Tensor, changed_factor: Tensor, *, supervision: str
 ) -> LossTerms:
     """Return the loss of a batch of pairs as a function of their indices.
 
     Parameters
     ----------
-    model : FeatureVAE
+    model : VAE
         The model in training.
     features : Tensor of shape (2 P, D)
         Raw features of all first members, then of all second members.
@@ -125,7 +151,7 @@ def pair_loss_terms(
         def share(posterior: Posterior) -> Posterior:
             return average_shared(posterior, shared_dimensions(posterior, changed_factor[rows]))
 
-        # Both members in one pass: matrix products of one double batch are faster.
+        # Both members in one pass: one double batch is faster, and batch statistics are of all.
         both = features[torch.cat([rows, rows + pairs])].view(2, len(rows), feature_dim)
         return loss_terms(model, both, noise, share)
 
@@ -136,7 +162,7 @@ def _check_pairs(
     first: np.ndarray,
     second: np.ndarray,
     changed_factor: np.ndarray,
-    model_options: Model,
+    model_options: ModelOptions,
     options: SourceTraining,
 ) -> None:
     if first.shape != second.shape or changed_factor.shape != first.shape[:1]:

@@ -1,0 +1,156 @@
+"""What the variational autoencoders have in common: loss terms, posteriors, encoding.
+
+A model takes rows of a feature store. What a row holds, features of a network or pixels, and
+which likelihood a reconstruction has, is the model's own; supervision, training, storage and
+latents are the same for all. Definitions: Kingma & Welling 2014 (arXiv 1312.6114).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fovscope.config import Section
+from fovscope.models.gaussian import Posterior, kl_to_prior, sample
+
+LOGVAR_BOUNDS = (-20.0, 10.0)
+INITIAL_BIAS = 0.01
+
+
+class VAE(nn.Module, ABC):
+    """A variational autoencoder of rows of features.
+
+    A subclass brings the layers, among them `mean_head` and `logvar_head`.
+
+    Attributes
+    ----------
+    feature_dim : int
+        Number of values D in a row.
+    options : Section
+        What it is made of, `latent_dim` among it.
+    encoding_rows : int
+        Rows that `encode` takes at a time.
+    """
+
+    feature_dim: int
+    options: Section
+    encoding_rows = 4_096
+    mean_head: nn.Module
+    logvar_head: nn.Module
+
+    @abstractmethod
+    def inputs(self, features: Tensor) -> Tensor:
+        """Return what the encoder takes, float32 (..., D), of raw features (..., D)."""
+
+    @abstractmethod
+    def hidden(self, inputs: Tensor) -> Tensor:
+        """Return the last hidden layer of the encoder, (..., H), of inputs (..., D)."""
+
+    @abstractmethod
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the reconstructed inputs (..., D) of latent vectors (..., d)."""
+
+    @abstractmethod
+    def negative_log_likelihood(self, inputs: Tensor, latent: Tensor) -> Tensor:
+        """Return −ln p(inputs | latent), averaged over all rows, constants dropped."""
+
+    def posterior(self, inputs: Tensor) -> Posterior:
+        """Return the posterior (..., d) of inputs (..., D)."""
+        hidden = self.hidden(inputs)
+        # Back to the input's type: under autocast the heads give bfloat16.
+        mean, logvar = self.mean_head(hidden).to(inputs), self.logvar_head(hidden).to(inputs)
+        return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+
+
+def initialise(model: nn.Module, *, seed: int) -> None:
+    """Draw Xavier-uniform weights for linear and convolutional layers; biases are small."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            nn.init.constant_(layer.bias, INITIAL_BIAS)
+
+
+def loss_terms(
+    model: VAE,
+    features: Tensor,
+    noise: torch.Generator,
+    share: Callable[[Posterior], Posterior] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return the two terms of the loss: reconstruction and KL.
+
+    Parameters
+    ----------
+    model : VAE
+        The model.
+    features : Tensor of shape (..., D)
+        Raw features.
+    noise : torch.Generator
+        For the latent samples, on the device of `features`.
+    share : callable, optional
+        What weak supervision makes of the posteriors before they are sampled and compared
+        with the prior.
+
+    Returns
+    -------
+    reconstruction, kl : Tensor of shape ()
+        In nats; summed over features or dimensions, averaged over all rows.
+    """
+    inputs = model.inputs(features)
+    posterior = model.posterior(inputs)
+    if share is not None:
+        posterior = share(posterior)
+    reconstruction = model.negative_log_likelihood(inputs, sample(posterior, noise))
+    return reconstruction, kl_to_prior(posterior).sum(-1).mean()
+
+
+@torch.inference_mode()
+def encode(
+    model: VAE, features: np.ndarray, *, batch_size: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the posteriors of raw features, on the model's device and in evaluation mode.
+
+    Parameters
+    ----------
+    model : VAE
+        The model; it is left in evaluation mode.
+    features : array of shape (N, D)
+        Raw features; anything that is sliced by rows, such as a Zarr array.
+    batch_size : int, optional
+        Rows in memory at a time; by default what suits the model.
+
+    Returns
+    -------
+    mean, logvar : float32 arrays of shape (N, d)
+        The representation z is the mean.
+
+    Raises
+    ------
+    ValueError
+        If the features are not those that the model was made for.
+    """
+    check_features(model, features.shape)
+    model.eval()
+    device = next(model.parameters()).device
+    mean = np.empty((features.shape[0], model.options.latent_dim), np.float32)
+    logvar = np.empty_like(mean)
+    step = batch_size or model.encoding_rows
+    for start in range(0, features.shape[0], step):
+        rows = slice(start, start + step)
+        batch = torch.tensor(np.asarray(features[rows]), device=device)
+        posterior = model.posterior(model.inputs(batch))
+        mean[rows], logvar[rows] = posterior.mean.cpu().numpy(), posterior.logvar.cpu().numpy()
+    return mean, logvar
+
+
+def check_features(model: VAE, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless `shape` is (N, D) with the model's number of features D."""
+    if len(shape) != 2 or shape[1] != model.feature_dim:
+        raise ValueError(
+            f"the model was trained on {model.feature_dim} features per image, these have shape "
+            f"{tuple(shape)}; use features (N, {model.feature_dim}) of the same backbone"
+        )
