@@ -176,6 +176,14 @@ EDITS = {
         {"evaluate_source"} | EVALUATED | REFERENCES,
     ),
     "the training loop": (added(f"code/{PACKAGE}/training/loop.py", "NEW = 1"), TRAINED),
+    "models of pixels, which this study has none of": (
+        both(
+            added(f"code/{PACKAGE}/models/image_vae.py", "NEW = 1"),
+            config("image_model", likelihood="gaussian"),
+        ),
+        CONFIG_FILE,
+    ),
+    "models of features": (added(f"code/{PACKAGE}/models/feature_vae.py", "NEW = 1"), TRAINED),
     "fine-tuning": (added(f"code/{PACKAGE}/training/finetune.py", "NEW = 1"), TUNED),
     "a probe": (
         added(f"code/{PACKAGE}/probes/classifiers.py", "NEW = 1"),

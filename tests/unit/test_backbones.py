@@ -15,7 +15,8 @@ from fovscope.config import Backbone, Features
 from fovscope.devices import resolve_device, resolve_precision
 from fovscope.features.backbones import WeightsError, load_extractor
 from fovscope.features.extract import cache_features, extract
-from fovscope.features.store import read_store
+from fovscope.features.store import open_store, read_store, verify_store
+from fovscope.provenance import read_json
 
 LITE0 = Backbone(
     model="tf_efficientnet_lite0",
@@ -151,6 +152,37 @@ def test_a_real_transformer_takes_another_input_size():
 
 def snapshot(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_pixels_are_the_images_to_the_bit(tmp_path):
+    path = tmp_path / "manifest.json"
+    options = Features(dtype="float16", batch_size=16, shard_rows=32, normalise="weights")
+    cache_features(
+        path,
+        Noise,
+        backbone=Backbone(model="pixels", size=32),
+        options=options,
+        data_digest="d",
+        device=resolve_device(),
+        workers=0,
+    )
+    images = np.stack([Noise(32)[row] for row in range(70)])
+    assert open_store(path).dtype == np.uint8
+    np.testing.assert_array_equal(open_store(path)[:].reshape(70, 32, 32, 3), images)
+    np.testing.assert_array_equal(read_store(path), images.reshape(70, -1).astype(np.float32))
+    assert read_json(path)["image_shape"] == [32, 32, 3]
+    assert verify_store(path) == []
+
+
+def test_pixels_are_small_images_by_default_and_known_by_their_transform():
+    identities = [
+        load_extractor(Backbone(model="pixels", size=size), Features())[1]
+        for size in (None, 64, 32)
+    ]
+    assert identities[0] == identities[1]
+    assert identities[0]["image_shape"] == [64, 64, 3]
+    assert len(identities[0]["weights_digest"]) == 64
+    assert identities[0]["weights_digest"] != identities[2]["weights_digest"]
 
 
 class Noise:

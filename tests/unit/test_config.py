@@ -32,7 +32,7 @@ def test_an_empty_config_is_a_study():
 
 
 def test_resolved_study_loads_to_itself():
-    study = load_study(raw(ROOT / "config/config.yaml"))
+    study = load_study(raw(ROOT / "config/config.yaml") | {"backbones": {"rgb": "pixels"}})
     assert load_study(study.model_dump(mode="json")) == study
 
 
@@ -52,6 +52,12 @@ def test_resolved_study_loads_to_itself():
         ({"betas": [-1]}, "config", "must not be negative"),
         ({"model": {"width": "wide"}}, "model.width", "valid integer"),
         ({"model": {"latent_dim": 5}}, "config", "latent_dim must be >= 7"),
+        (
+            {"backbones": {"rgb": {"model": "pixels", "weights": "w.pth", "pooling": "avg"}}},
+            "backbones.rgb",
+            "has no network; leave out weights, pooling",
+        ),
+        ({"backbones": {"rgb": {"model": "pixels", "size": 60}}}, "backbones.rgb", "multiple of 8"),
         ({"source_training": {"steps": 9}}, "source_training", "β would never be reached"),
         ({"variant": "papr"}, "variant", "'default' or 'paper'"),
         (
