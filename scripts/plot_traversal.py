@@ -1,4 +1,4 @@
-"""Draw the strips of one traversal: the nearest real image at each value of each dimension."""
+"""Draw the strips of one traversal: the nearest real or the decoded image at each value."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Sweep each latent dimension of one model, and find the images nearest to what it decodes."""
+"""Sweep each latent dimension of one model: what it decodes, and the images nearest to that."""
 
 import numpy as np
 import pandas as pd
@@ -7,6 +7,7 @@ from fovscope.data.design import FACTORS
 from fovscope.devices import use_cores
 from fovscope.interpret.traversal import (
     NOMINAL,
+    as_png,
     factor_movement,
     nearest_rows,
     sweep,
@@ -14,7 +15,8 @@ from fovscope.interpret.traversal import (
     typical_row,
 )
 from fovscope.job import logged
-from fovscope.models.decoding import decode_codes
+from fovscope.models.decoding import decode_codes, decode_images
+from fovscope.models.image_vae import ImageVAE
 from fovscope.models.storage import load_model
 from fovscope.provenance import read_json
 from fovscope.tables.records import latent_means, score_table, write_table
@@ -30,7 +32,10 @@ with logged(snakemake):
 
     strips = sweep(codes, codes[[typical_row(codes)]], steps=7)[0]
     rows, distance = nearest_rows(decode_codes(model, strips), decoded)
-    write_table(snakemake.output.strips, traversal_table(strips, rows, distance, images))
+    table = traversal_table(strips, rows, distance, images)
+    if isinstance(model, ImageVAE):
+        table["decoded"] = as_png(decode_images(model, strips))
+    write_table(snakemake.output.strips, table)
 
     rng = np.random.default_rng(int(snakemake.wildcards.seed))
     starts = codes[rng.choice(len(codes), min(100, len(codes)), replace=False)]

@@ -16,6 +16,7 @@ from fovscope.figures.latents import (
 )
 from fovscope.figures.style import class_styles, figure, save
 from fovscope.figures.traversal import draw_traversal, strip_images
+from fovscope.interpret.traversal import as_png
 
 
 @pytest.fixture
@@ -103,6 +104,9 @@ def test_strips_show_the_image_of_each_place():
     )
     shown = strip_images(strips, table, images)
     np.testing.assert_array_equal(shown[:, :, 0, 0, 0], [[2, 0], [1, 1]])
+    decoded = 100 + np.arange(4, dtype=np.uint8).reshape(2, 2, 1, 1, 1) + np.zeros_like(images[0])
+    drawn = strip_images(strips.assign(decoded=as_png(decoded)), table, images)
+    np.testing.assert_array_equal(drawn, decoded)
     with figure(3, 3) as canvas:
         draw_traversal(canvas, shown, ["z0 Texture", "z1"], np.zeros((2, 2)))
         assert [axes.get_ylabel() for axes in canvas.axes[::2]] == ["z0\nTexture", "z1"]

@@ -10,7 +10,8 @@ from skimage import data
 from torch.distributions import Normal
 
 from fovscope.config import Finetuning, ImageModel, Model, SourceTraining
-from fovscope.models.image_vae import ImageVAE, ImageVAEOptions, decode_images
+from fovscope.models.decoding import decode_images
+from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
 from fovscope.models.storage import load_model, save_model
 from fovscope.models.vae import encode, loss_terms
 from fovscope.training.checkpoint import Checkpoints
@@ -110,8 +111,8 @@ def test_images_lie_between_black_and_white():
 
 def test_decoded_images_are_those_of_the_decoder_in_grey_levels():
     model, latents = make_vae(), random_latents()
-    images = decode_images(model, latents.numpy())
-    assert images.shape == (5, *SHAPE)
+    images = decode_images(model, latents.numpy()[:, None])
+    assert images.shape == (5, 1, *SHAPE)
     assert images.dtype == np.uint8
     error = images.reshape(5, -1) / 255 - model.decode(latents).detach().numpy()
     assert np.abs(error).max() <= 0.5001 / 255

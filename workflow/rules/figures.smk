@@ -44,7 +44,7 @@ rule traverse:
         mem_mb=4000,
         runtime=30,
     params:
-        code=code_of("traverse"),
+        code=model_code("traverse"),
         stage=lambda wildcards: "source" if wildcards.dataset == SOURCE else "finetuned",
     message:
         "Traverse {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"

@@ -21,7 +21,7 @@ rule tabulate_accuracy:
         variant=study.variant,
         published={
             "data": {name: study.targets[name].published for name in TARGETS},
-            "images": [name for name in BACKBONES if study.backbones[name].model == "pixels"],
+            "images": [name for name in BACKBONES if study.backbones[name].is_pixels],
         },
     message:
         "Tabulate the accuracy of all probes"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from fovscope.data.sources import ImageSource
 from fovscope.figures.style import PAGE
@@ -55,13 +57,19 @@ def strip_images(
     Parameters
     ----------
     strips : pandas.DataFrame
-        ``dimension, step, image_id``.
+        ``dimension, step, image_id``; with the column ``decoded``, PNG files, these are shown.
     table : pandas.DataFrame
         Image table of the data set, in the order of `images`.
     images : ImageSource
         All images of the data set.
     """
-    places = strips.pivot(index="dimension", columns="step", values="image_id")
-    rows = pd.Index(table["image_id"]).get_indexer(places.to_numpy().ravel())
-    shown = np.stack([images[int(row)] for row in rows])
+    kind = "decoded" if "decoded" in strips else "image_id"
+    places = strips.pivot(index="dimension", columns="step", values=kind)
+    if kind == "decoded":
+        shown = np.stack(
+            [np.array(Image.open(io.BytesIO(file))) for file in places.to_numpy().ravel()]
+        )
+    else:
+        rows = pd.Index(table["image_id"]).get_indexer(places.to_numpy().ravel())
+        shown = np.stack([images[int(row)] for row in rows])
     return shown.reshape(*places.shape, *shown.shape[1:])

@@ -1,18 +1,22 @@
 """Traversals: what changes when one latent dimension is swept and the others stay.
 
 A decoded feature vector cannot be turned into pixels, so a sweep is shown as the real images
-nearest to it (method, section 8). Nearest is meant after both went through the decoder: what the
-model leaves out of an image would otherwise decide, and the image with the least of it would be
-the neighbour of everything. Where factors are known, the same sweep is measured: from many
-images, each dimension is set to a low and to a high value, and it is asked how far each factor of
-the nearest images moves in between, compared with two images drawn at random.
+nearest to it (method, section 8); a model of pixels shows what it decodes. Nearest is meant after
+both went through the decoder: what the model leaves out of an image would otherwise decide, and
+the image with the least of it would be the neighbour of everything. Where factors are known, the
+same sweep is measured: from many images, each dimension is set to a low and to a high value, and
+it is asked how far each factor of the nearest images moves in between, compared with two images
+drawn at random.
 """
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
 ENDS = (5.0, 95.0)
@@ -129,6 +133,16 @@ def traversal_table(
             "distance": distance.ravel(),
         }
     )
+
+
+def as_png(images: NDArray[np.uint8]) -> list[bytes]:
+    """Return images (d, steps, H, W, 3) as PNG files, in the order of a traversal table."""
+    files = []
+    for image in images.reshape(-1, *images.shape[-3:]):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        files.append(file.getvalue())
+    return files
 
 
 def movement_matrix(scores: pd.DataFrame) -> pd.DataFrame:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from fovscope.models.feature_vae import FeatureVAE
+from fovscope.models.image_vae import WHITE, ImageVAE
+from fovscope.models.vae import VAE
 
 
 @torch.inference_mode()
-def decode_codes(model: FeatureVAE, codes: np.ndarray) -> np.ndarray:
-    """Return the reconstruction (..., D) of codes (..., d), in scaled units of the features."""
-    device = model.error_weight.device
-    return model.decode(torch.tensor(codes, device=device)).cpu().numpy()
+def decode_codes(model: VAE, codes: np.ndarray) -> NDArray[np.float32]:
+    """Return the reconstruction (..., D) of codes (..., d): scaled features, or pixels in [0, 1].
+
+    The model is left in evaluation mode.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    rows = torch.tensor(codes, dtype=torch.float32).view(-1, codes.shape[-1])
+    blocks = [model.decode(block.to(device)).cpu() for block in rows.split(model.rows_at_a_time)]
+    return torch.cat(blocks).view(*codes.shape[:-1], -1).numpy()
+
+
+def decode_images(model: ImageVAE, codes: np.ndarray) -> NDArray[np.uint8]:
+    """Return the images (..., height, width, 3) of codes (..., d), in grey levels."""
+    levels = np.rint(WHITE * decode_codes(model, codes)).astype(np.uint8)
+    return levels.reshape(*codes.shape[:-1], *model.options.image_shape)

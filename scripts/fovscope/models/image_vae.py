@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fovscope.config import ImageModel
@@ -51,7 +49,7 @@ class ImageVAE(VAE):
         Of the initial weights.
     """
 
-    encoding_rows = 256  # the first layer alone takes ten times the memory of the images
+    rows_at_a_time = 256  # the first layer alone takes ten times the memory of the images
 
     def __init__(self, options: ImageVAEOptions, *, seed: int) -> None:
         super().__init__()
@@ -115,26 +113,3 @@ class ImageVAE(VAE):
                 2 * self._decode(latent), inputs, reduction="none"
             )
         return losses.sum(-1).mean()
-
-
-@torch.inference_mode()
-def decode_images(model: ImageVAE, latents: np.ndarray) -> NDArray[np.uint8]:
-    """Return the images of latent vectors, e.g. of a traversal.
-
-    Parameters
-    ----------
-    model : ImageVAE
-        The model; it is left in evaluation mode.
-    latents : array of shape (N, d)
-        Points of the latent space.
-
-    Returns
-    -------
-    uint8 array of shape (N, height, width, 3)
-        RGB.
-    """
-    model.eval()
-    device = next(model.parameters()).device
-    images = model.decode(torch.tensor(latents, dtype=torch.float32, device=device))
-    levels = images.mul(WHITE).round().to(torch.uint8)
-    return levels.view(len(latents), *model.options.image_shape).cpu().numpy()

@@ -32,13 +32,13 @@ class VAE(nn.Module, ABC):
         Number of values D in a row.
     options : Section
         What it is made of, `latent_dim` among it.
-    encoding_rows : int
-        Rows that `encode` takes at a time.
+    rows_at_a_time : int
+        Rows that are encoded or decoded at a time.
     """
 
     feature_dim: int
     options: Section
-    encoding_rows = 4_096
+    rows_at_a_time = 4_096
     mean_head: nn.Module
     logvar_head: nn.Module
 
@@ -138,7 +138,7 @@ def encode(
     device = next(model.parameters()).device
     mean = np.empty((features.shape[0], model.options.latent_dim), np.float32)
     logvar = np.empty_like(mean)
-    step = batch_size or model.encoding_rows
+    step = batch_size or model.rows_at_a_time
     for start in range(0, features.shape[0], step):
         rows = slice(start, start + step)
         batch = torch.tensor(np.asarray(features[rows]), device=device)
