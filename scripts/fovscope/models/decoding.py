@@ -19,8 +19,11 @@ def decode_codes(model: VAE, codes: np.ndarray) -> NDArray[np.float32]:
     model.eval()
     device = next(model.parameters()).device
     rows = torch.tensor(codes, dtype=torch.float32).view(-1, codes.shape[-1])
-    blocks = [model.decode(block.to(device)).cpu() for block in rows.split(model.rows_at_a_time)]
-    return torch.cat(blocks).view(*codes.shape[:-1], -1).numpy()
+    decoded = torch.empty(len(rows), model.feature_dim)
+    pairs = (matrix.split(model.rows_at_a_time) for matrix in (rows, decoded))
+    for block, place in zip(*pairs, strict=True):
+        place.copy_(model.decode(block.to(device)))
+    return decoded.view(*codes.shape[:-1], -1).numpy()
 
 
 def decode_images(model: ImageVAE, codes: np.ndarray) -> NDArray[np.uint8]:
