@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/snakemake --profile profiles/local --cores $(CORES)
 	@printf '\n'; cat results/tables/accuracy.md
 	@printf '\n'; cat results/tables/disentanglement.md
-	@printf '\nTables (md, csv, tex, parquet): results/tables    models: results/models\n'
+	@printf '\nReport: results/report.html    tables: results/tables    models: results/models\n'
 
 lint: $(READY)
 	$(BIN)/ruff check .
