@@ -186,6 +186,8 @@ def test_losses_are_float32_under_bfloat16_autocast():
     exact = loss_terms(model, rows, torch.Generator().manual_seed(1))
     with torch.autocast("cpu", torch.bfloat16):
         rounded = loss_terms(model, rows, torch.Generator().manual_seed(1))
+        posterior = model.posterior(model.inputs(rows))
+    assert posterior.mean.dtype == posterior.logvar.dtype == torch.float32
     for term, reference in zip(rounded, exact, strict=True):
         assert term.dtype == torch.float32
         assert term.item() == pytest.approx(reference.item(), rel=0.02)
