@@ -4,13 +4,21 @@ import numpy as np
 import pytest
 
 import fovscope.metrics
-from fovscope.config import Metrics
-from fovscope.metrics.panel import Design, active_dimensions, discretise, disentanglement_panel
+from fovscope.metrics.panel import (
+    METRICS,
+    PRESETS,
+    Design,
+    active_dimensions,
+    chosen_metrics,
+    discretise,
+    disentanglement_panel,
+)
 from fovscope.metrics.references import noise_code, perfect_code, reference_codes, rotated_code
 
 SIZES = np.array([3, 5, 6])
 NAMES = ("Shape", "Texture", "Scale")
-OPTIONS = Metrics(dci_rounds=20)
+QUICK = ("mig", "dci", "omes")
+OPTIONS = {"dci": {"rounds": 20}}
 
 
 def draw_design(n_train, n_test, pairs_per_factor, seed=0):
@@ -34,7 +42,9 @@ def panels(design):
     factors, changed = design
     codes = reference_codes(factors, latent_dim=10, rng=np.random.default_rng(1))
     return {
-        name: disentanglement_panel(c, factors, changed, factor_names=NAMES, options=OPTIONS)
+        name: disentanglement_panel(
+            c, factors, changed, factor_names=NAMES, metrics=QUICK, options=OPTIONS
+        )
         for name, c in codes.items()
     }
 
@@ -72,7 +82,9 @@ def test_noise_falls_to_the_floor(panels):
 def test_scores_are_the_metrics_themselves(design, panels):
     factors, changed = design
     codes = rotated_code(factors, np.random.default_rng(5))
-    panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, options=OPTIONS)
+    panel = disentanglement_panel(
+        codes, factors, changed, factor_names=NAMES, metrics=QUICK, options=OPTIONS
+    )
     mig = fovscope.metrics.mig_score(codes.train, factors.train)
     omes = fovscope.metrics.omes_score(codes.first, codes.second, changed, active=np.ones(3))
     dci = fovscope.metrics.dci_scores(
@@ -93,7 +105,9 @@ def test_inactive_dimensions_change_no_score(design, panels):
         return np.hstack([dead[:, :1], codes, dead[:, 1:]])
 
     codes = perfect_code(factors).map(with_dead)
-    panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, options=OPTIONS)
+    panel = disentanglement_panel(
+        codes, factors, changed, factor_names=NAMES, metrics=QUICK, options=OPTIONS
+    )
     assert panel.active.tolist() == [False, True, True, True, False]
     assert panel.scores == pytest.approx(panels["perfect"].scores)
     for matrix in (panel.mi_over_h, panel.association, panel.importance):
@@ -105,12 +119,11 @@ def test_inactive_dimensions_change_no_score(design, panels):
 def test_dead_code_scores_zero(design):
     factors, changed = design
     codes = factors.map(lambda table: np.full((len(table), 4), 0.1))
-    panel = disentanglement_panel(
-        codes, factors, changed, factor_names=NAMES, options=Metrics(active_sd=0)
-    )
+    panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, active_sd=0)
     assert panel.scores["active_dims"] == 0
-    for score in ("mig", "omes", "dci_disentanglement", "dci_completeness"):
-        assert panel.scores[score] == 0
+    chance = {"dci_informativeness"}
+    for score in set(panel.scores) - chance:
+        assert panel.scores[score] == 0 or score.partition("[")[0] in chance
 
 
 def test_active_is_judged_on_train_and_test_together():
@@ -122,7 +135,9 @@ def test_active_is_judged_on_train_and_test_together():
 def test_without_pairs_there_is_no_omes(design):
     factors, _ = design
     codes = Design(perfect_code(factors).train, perfect_code(factors).test)
-    panel = disentanglement_panel(codes, factors, factor_names=NAMES, options=OPTIONS)
+    panel = disentanglement_panel(
+        codes, factors, factor_names=NAMES, metrics=QUICK, options=OPTIONS
+    )
     assert panel.association is None
     assert not [name for name in panel.scores if name.startswith("omes")]
 
@@ -131,40 +146,49 @@ def test_options_arrive(design):
     factors, changed = design
     codes = rotated_code(factors, np.random.default_rng(5))
 
-    def omes(**options):
-        options = Metrics(dci_rounds=1, **options)
-        panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, options=options)
-        return panel.scores["omes"], panel.scores["mig"]
+    def scores(metric, **options):
+        return disentanglement_panel(
+            codes, factors, changed, metrics=[metric], options={metric: options}
+        ).scores
 
-    base = omes()
-    assert omes(omes_alpha=0.9)[0] != base[0]
-    assert omes(omes_pooling="max")[0] != base[0]
-    assert omes(mig_bins=5)[1] != base[1]
+    assert scores("omes", alpha=0.9)["omes"] != scores("omes")["omes"]
+    assert scores("mig", bins=5)["mig"] != scores("mig")["mig"]
+    assert scores("mig").keys() == {"active_dims", "mig", "mig[0]", "mig[1]", "mig[2]"}
+    dci = [scores("dci", rounds=1, depth=depth)["dci_informativeness"] for depth in (1, 4)]
+    assert dci[0] < dci[1]
 
 
-def test_dci_options_arrive(design):
+def test_presets_and_near_names():
+    assert PRESETS["fast"].keys() <= METRICS.keys() == PRESETS["full"].keys()
+    assert chosen_metrics("fast", {"dci": {"rounds": 1}}, with_pairs=True)["dci"]["rounds"] == 1
+    assert "omes" not in chosen_metrics("full", None, with_pairs=False)
+    for call in (("mgi",), None), ("full", {"mgi": {}}):
+        with pytest.raises(ValueError, match="did you mean 'mig'"):
+            chosen_metrics(*call, with_pairs=True)
+    with pytest.raises(ValueError, match="did you mean 'full'"):
+        chosen_metrics("ful", None, with_pairs=True)
+
+
+def test_edi_reuses_the_classifiers_of_dci(design):
     factors, _ = design
-    factors = Design(factors.train[:500], factors.test[:500])
+    factors = Design(factors.train[:300], factors.test[:300])
     codes = rotated_code(factors, np.random.default_rng(5))
-
-    def informativeness(**options):
-        options = Metrics(**options)
-        panel = disentanglement_panel(codes, factors, factor_names=NAMES, options=options)
-        return panel.scores["dci_informativeness"]
-
-    assert informativeness(dci_rounds=1, dci_depth=1) < informativeness(dci_rounds=1, dci_depth=4)
-    assert informativeness(dci_rounds=1, dci_depth=1) < informativeness(dci_rounds=9, dci_depth=1)
+    both = disentanglement_panel(codes, factors, metrics=["edi", "dci"]).scores
+    alone = disentanglement_panel(codes, factors, metrics=["edi"]).scores
+    assert {name: both[name] for name in alone} == alone
 
 
 def test_contradictions_are_named(design):
     factors, changed = design
     codes = perfect_code(factors)
     with pytest.raises(ValueError, match="go together"):
-        disentanglement_panel(codes, factors, factor_names=NAMES, options=OPTIONS)
+        disentanglement_panel(codes, factors, factor_names=NAMES, metrics=QUICK, options=OPTIONS)
     with pytest.raises(ValueError, match="2 names for 3 factors"):
-        disentanglement_panel(codes, factors, changed, factor_names=NAMES[:2], options=OPTIONS)
+        disentanglement_panel(codes, factors, changed, factor_names=NAMES[:2])
     with pytest.raises(ValueError, match="each of the 3 factors"):
-        disentanglement_panel(codes, factors, changed % 2, factor_names=NAMES, options=OPTIONS)
+        disentanglement_panel(
+            codes, factors, changed % 2, factor_names=NAMES, metrics=QUICK, options=OPTIONS
+        )
 
 
 def test_perfect_code_is_one_map_for_all_tables(design):

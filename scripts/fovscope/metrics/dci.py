@@ -43,12 +43,21 @@ class DCI:
     importance : ndarray, shape (D, K)
         Importance of each dimension for each factor; a column sums to 1, or to 0 where
         no dimension helped.
+    completeness_per_factor, informativeness_per_factor : ndarray, shape (K,)
+        One minus the entropy of the factor's column; its test accuracy.
+    cross_entropy : ndarray, shape (K,)
+        Mean surprise of the classifiers on the test rows, in nats (a row costs at most
+        ln N). A factor's entropy less this bounds the information on it in all codes
+        together from below.
     """
 
     disentanglement: float
     completeness: float
     informativeness: float
     importance: FloatArray
+    completeness_per_factor: FloatArray
+    informativeness_per_factor: FloatArray
+    cross_entropy: FloatArray
 
 
 def dci_scores(
@@ -97,11 +106,12 @@ def dci_scores(
         codes_train, factors_train, codes_test, factors_test
     )
     importance = np.zeros((codes_train.shape[1], factors_train.shape[1]))
-    accuracy = np.empty(factors_train.shape[1])
+    accuracy, cross_entropy = np.empty((2, factors_train.shape[1]))
     for k, column in enumerate(factors_train.T):
         values, label = np.unique(column, return_inverse=True)
-        if codes_train.shape[1] == 0:  # nothing to split on: the most frequent value
-            predicted = np.full(len(codes_test), np.bincount(label).argmax())
+        if codes_train.shape[1] == 0:  # nothing to split on: how frequent each value is
+            share = np.bincount(label) / len(label)
+            probability = np.broadcast_to(share, (len(codes_test), len(values)))
         else:
             trees = XGBClassifier(
                 n_estimators=rounds,
@@ -112,14 +122,20 @@ def dci_scores(
                 random_state=seed,
                 n_jobs=threads,
             ).fit(codes_train, label)
-            predicted = trees.predict(codes_test)
+            probability = trees.predict_proba(codes_test)
             importance[:, k] = trees.feature_importances_
-        accuracy[k] = np.mean(values[predicted] == factors_test[:, k])
+        true = factors_test[:, k]
+        accuracy[k] = np.mean(values[probability.argmax(axis=1)] == true)
+        of_true = (probability * (values == true[:, None])).sum(axis=1)
+        cross_entropy[k] = -np.log(of_true.clip(min=1 / len(codes_train))).mean()
     return DCI(
         disentanglement=disentanglement(importance),
         completeness=completeness(importance),
         informativeness=float(accuracy.mean()),
         importance=importance,
+        completeness_per_factor=(1 - _normalised_entropies(importance.T)) * importance.any(axis=0),
+        informativeness_per_factor=accuracy,
+        cross_entropy=cross_entropy,
     )
 
 
@@ -163,7 +179,7 @@ def completeness(importance: ArrayLike) -> float:
 def _normalised_entropies(rows: FloatArray) -> FloatArray:
     """Return the entropy of each row over that of a uniform row, from 0 to 1."""
     n_columns = rows.shape[1]
-    if n_columns == 1:  # one place to be in: no uncertainty, and log base 1 does not exist
+    if n_columns < 2:  # one place to be in: no uncertainty, and log base 1 does not exist
         return np.zeros(len(rows))
     shifted = rows + _OFFSET
     p = shifted / shifted.sum(axis=1, keepdims=True)

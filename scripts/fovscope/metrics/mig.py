@@ -40,16 +40,39 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) 
         If a dimension is not finite or a factor is constant.
     """
     codes = finite_codes(codes)
-    factors = factor_table(factors, len(codes))
     binned = np.empty(codes.shape, dtype=np.intp)
     for d, values in enumerate(codes.T):
         edges = np.linspace(values.min(), values.max(), bins + 1)
         binned[:, d] = np.digitize(values, edges[1:-1])
+    return contingency_information(binned, factors)
 
-    information = np.empty((codes.shape[1], factors.shape[1]))
+
+def contingency_information(cells: NDArray[np.intp], factors: ArrayLike) -> FloatArray:
+    """Plug-in mutual information of codes that are discrete already.
+
+    Parameters
+    ----------
+    cells : ndarray of int, shape (N, D)
+        Bin or code value of each row, from 0.
+    factors : array_like, shape (N, K)
+        Discrete factor values.
+
+    Returns
+    -------
+    ndarray, shape (D, K)
+        Mutual information in nats.
+
+    Raises
+    ------
+    ValueError
+        If a factor is constant or shapes disagree.
+    """
+    factors = factor_table(factors, len(cells))
+    n_cells = int(cells.max(initial=0)) + 1
+    information = np.empty((cells.shape[1], factors.shape[1]))
     for k, column in enumerate(factors.T):
         levels, level = np.unique(column, return_inverse=True)
-        information[:, k] = _information_with(binned, level, bins, len(levels))
+        information[:, k] = _information_with(cells, level, n_cells, len(levels))
     return information
 
 

@@ -1,23 +1,33 @@
-"""All disentanglement scores of one model, from its codes of the evaluation design.
+"""All disentanglement scores of one code, from its values on the evaluation design.
 
 The design has independent rows (train, test) and, where factors can be set one at a time,
 pairs that differ in one factor. Dimensions that hardly move over the independent rows are
 inactive; every metric is computed without them.
+
+`METRICS` lists what there is. Each entry calls the metric's own function, whose keyword options
+and published defaults are the options here: ``options={"mig": {"bins": 30}}``. The preset
+``"fast"`` leaves out what costs minutes and fits smaller trees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fovscope.arrays import finite_codes
-from fovscope.config import Metrics
 from fovscope.metrics.dci import dci_scores
+from fovscope.metrics.edi import edi_scores
+from fovscope.metrics.infomec import infomec_scores
 from fovscope.metrics.mig import factor_entropies, gaps, mutual_information
 from fovscope.metrics.omes import omes_score
+from fovscope.registry import unknown_name
+
+FloatArray = NDArray[np.float64]
+Options = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -45,28 +55,164 @@ class Design:
 
 @dataclass(frozen=True)
 class Panel:
-    """Scores of one model.
+    """Scores of one code.
 
     Attributes
     ----------
     scores : dict of str to float
-        ``mig``, ``dci_disentanglement``, ``dci_completeness``, ``dci_informativeness``,
-        ``active_dims``, ``mig[<factor>]``, and with pairs ``omes`` and ``omes[<factor>]``.
-    mi_over_h : ndarray, shape (D, K)
-        Mutual information with each factor over its entropy; NaN for inactive dimensions.
+        ``active_dims``; each score of each metric by its name, e.g. ``mig`` or
+        ``dci_completeness``; where it has a breakdown, ``mig[<factor>]``.
+    mi_over_h : ndarray, shape (D, K), or None
+        Mutual information (bins) with each factor over its entropy; NaN for inactive
+        dimensions; None without MIG.
     association : ndarray, shape (D, K), or None
         S of OMES; NaN for inactive dimensions; None without pairs.
-    importance : ndarray, shape (D, K)
-        Importances of DCI; NaN for inactive dimensions.
+    importance : ndarray, shape (D, K), or None
+        Importances of DCI; NaN for inactive dimensions; None without DCI.
     active : ndarray of bool, shape (D,)
         The dimensions that were scored.
     """
 
     scores: dict[str, float]
-    mi_over_h: NDArray[np.float64]
-    association: NDArray[np.float64] | None
-    importance: NDArray[np.float64]
+    mi_over_h: FloatArray | None
+    association: FloatArray | None
+    importance: FloatArray | None
     active: NDArray[np.bool_]
+
+
+@dataclass
+class Work:
+    """What the metrics are computed from, and what they leave for each other.
+
+    Attributes
+    ----------
+    codes, factors : Design
+        Active dimensions; factor values.
+    changed_factor : ndarray of int, shape (P,), or None
+        The factor in which the members of each pair differ.
+    seed, threads : int
+        Of everything that draws or fits.
+    matrices : dict of str to ndarray, shape (active dimensions, K)
+        What some scores were made from.
+    cross_entropy : ndarray, shape (K,), or None
+        Of DCI's classifiers, which EDI uses too.
+    """
+
+    codes: Design
+    factors: Design
+    changed_factor: NDArray[np.intp] | None
+    seed: int
+    threads: int
+    matrices: dict[str, FloatArray] = field(default_factory=dict)
+    cross_entropy: FloatArray | None = None
+
+    @property
+    def rows(self) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """Codes and factors of training and test rows, in the order that metrics take."""
+        return self.codes.train, self.factors.train, self.codes.test, self.factors.test
+
+
+Values = dict[str, "float | FloatArray | Breakdown"]
+"""Scores by name: one number, or one for each factor, whose mean is then the score."""
+
+
+class Breakdown(NamedTuple):
+    """A score that is not the mean of what it is for each factor."""
+
+    score: float
+    per_factor: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One entry of the panel.
+
+    Attributes
+    ----------
+    compute : callable (Work, **options) -> Values
+        Calls the metric.
+    needs_pairs : bool
+        Whether it needs pairs that differ in one factor.
+    fast : mapping of str to object, or None
+        Its options in the preset ``"fast"``; None leaves it out there.
+    """
+
+    compute: Callable[..., Values]
+    needs_pairs: bool = False
+    fast: Mapping[str, Any] | None = None
+
+
+def _mig(work: Work, **options: Any) -> Values:  # noqa: ANN401
+    information = mutual_information(work.codes.train, work.factors.train, **options)
+    work.matrices["mi_over_h"] = information / factor_entropies(work.factors.train)
+    return {"mig": gaps(work.matrices["mi_over_h"])}
+
+
+def _dci(work: Work, **options: Any) -> Values:  # noqa: ANN401
+    dci = dci_scores(*work.rows, seed=work.seed, threads=work.threads, **options)
+    work.matrices["importance"] = dci.importance
+    work.cross_entropy = dci.cross_entropy
+    return {
+        "dci_disentanglement": dci.disentanglement,
+        "dci_completeness": Breakdown(dci.completeness, dci.completeness_per_factor),
+        "dci_informativeness": dci.informativeness_per_factor,
+    }
+
+
+def _omes(work: Work, **options: Any) -> Values:  # noqa: ANN401
+    codes, values = work.codes, {}
+    for name, pooling in (("omes_max", "max"), ("omes", "average")):
+        omes = omes_score(
+            codes.first,
+            codes.second,
+            work.changed_factor,
+            active=np.ones(codes.first.shape[1], dtype=bool),
+            pooling=pooling,
+            **options,
+        )
+        values[name] = omes.per_factor
+    work.matrices["association"] = omes.association
+    return values
+
+
+def _infomec(work: Work, **options: Any) -> Values:  # noqa: ANN401
+    scores = infomec_scores(work.codes.train, work.factors.train, seed=work.seed, **options)
+    return {
+        "infom": scores.modularity,
+        "infoc": scores.compactness_per_factor,
+        "infoe": scores.explicitness_per_factor,
+    }
+
+
+def _edi(work: Work, **options: Any) -> Values:  # noqa: ANN401
+    edi = edi_scores(
+        *work.rows,
+        cross_entropy=work.cross_entropy,
+        seed=work.seed,
+        threads=work.threads,
+        **options,
+    )
+    return {
+        "edi_modularity": edi.modularity_per_factor,
+        "edi_compactness": edi.compactness_per_factor,
+        "edi_explicitness": edi.explicitness_per_factor,
+    }
+
+
+METRICS: dict[str, Metric] = {
+    "mig": Metric(_mig, fast={}),
+    "dci": Metric(_dci, fast={"rounds": 10, "learning_rate": 0.3}),
+    "omes": Metric(_omes, needs_pairs=True, fast={}),
+    "infomec": Metric(_infomec, fast={"iterations": 20}),
+    "edi": Metric(_edi, fast={}),
+}
+"""The panel by name, in the order of its computation: EDI uses DCI's classifiers."""
+
+PRESETS = {
+    "full": {name: {} for name in METRICS},
+    "fast": {name: m.fast for name, m in METRICS.items() if m.fast is not None},
+}
+"""Metrics with their options: all as published, or what a small machine can do."""
 
 
 def disentanglement_panel(
@@ -74,12 +220,14 @@ def disentanglement_panel(
     factors: Design,
     changed_factor: ArrayLike | None = None,
     *,
-    factor_names: Sequence[str],
-    options: Metrics,
+    factor_names: Sequence[str] | None = None,
+    metrics: str | Sequence[str] = "full",
+    active_sd: float = 0.05,
+    options: Options | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> Panel:
-    """Compute MIG, DCI and, where there are pairs, OMES.
+    """Compute every score that the design allows.
 
     Parameters
     ----------
@@ -89,12 +237,16 @@ def disentanglement_panel(
         Factor values; those of pairs are not needed.
     changed_factor : array_like of int, shape (P,), optional
         The factor, 0 to K - 1, in which the members of each pair differ.
-    factor_names : sequence of str
-        Names of the K factors.
-    options : Metrics
-        Bins, rounds, thresholds.
+    factor_names : sequence of str, optional
+        Names of the K factors; without them their numbers.
+    metrics : {"full", "fast"} or sequence of str
+        A preset, or names out of `METRICS`. What needs pairs is left out where there are none.
+    active_sd : float
+        A dimension with a smaller SD over the independent rows is inactive.
+    options : mapping of str to mapping, optional
+        Keyword options by metric; they win over those of the preset.
     seed, threads : int
-        Of the DCI classifiers.
+        Of everything that draws or fits.
 
     Returns
     -------
@@ -105,60 +257,132 @@ def disentanglement_panel(
     ------
     ValueError
         If codes are not finite, a factor is constant or has too few pairs, shapes
-        disagree, or pairs are given without the factor that changed.
+        disagree, pairs are given without the factor that changed, or a metric is not known.
     """
-    if (codes.first is None) != (changed_factor is None):
-        raise ValueError("pairs of codes and the factor that changed in each go together")
-    n_factors = factors.train.shape[1]
-    if len(factor_names) != n_factors:
-        raise ValueError(f"{len(factor_names)} names for {n_factors} factors")
-    if changed_factor is not None and np.max(changed_factor) + 1 != n_factors:
-        raise ValueError(f"pairs must change each of the {n_factors} factors: {factor_names}")
-
-    active = active_dimensions(codes, options.active_sd)
-    kept = codes.map(lambda table: table[:, active])
-    mi_over_h = mutual_information(
-        kept.train, factors.train, bins=options.mig_bins
-    ) / factor_entropies(factors.train)
-    mig = gaps(mi_over_h)
-    scores = {"active_dims": float(active.sum()), "mig": float(mig.mean())}
-    scores |= _named("mig", factor_names, mig)
-
-    association = None
-    if changed_factor is not None:
-        omes = omes_score(
-            codes.first,
-            codes.second,
-            changed_factor,
-            active=active,
-            alpha=options.omes_alpha,
-            pooling=options.omes_pooling,
-        )
-        association = omes.association
-        scores |= {"omes": omes.score} | _named("omes", factor_names, omes.per_factor)
-
-    dci = dci_scores(
-        kept.train,
-        factors.train,
-        kept.test,
-        factors.test,
-        rounds=options.dci_rounds,
-        depth=options.dci_depth,
+    names = check_design(codes, factors, changed_factor, factor_names)
+    chosen = chosen_metrics(metrics, options, with_pairs=codes.first is not None)
+    active = active_dimensions(codes, active_sd)
+    work = Work(
+        codes=codes.map(lambda table: table[:, active]),
+        factors=factors,
+        changed_factor=None if changed_factor is None else np.asarray(changed_factor),
         seed=seed,
         threads=threads,
     )
-    scores |= {
-        "dci_disentanglement": dci.disentanglement,
-        "dci_completeness": dci.completeness,
-        "dci_informativeness": dci.informativeness,
-    }
+    scores = {"active_dims": float(active.sum())} | compute_scores(work, chosen, names)
+    matrices = {name: _with_inactive_rows(matrix, active) for name, matrix in work.matrices.items()}
     return Panel(
         scores=scores,
-        mi_over_h=_with_inactive_rows(mi_over_h, active),
-        association=association,
-        importance=_with_inactive_rows(dci.importance, active),
+        mi_over_h=matrices.get("mi_over_h"),
+        association=matrices.get("association"),
+        importance=matrices.get("importance"),
         active=active,
     )
+
+
+def check_design(
+    codes: Design,
+    factors: Design,
+    changed_factor: ArrayLike | None,
+    factor_names: Sequence[str] | None,
+) -> list[str]:
+    """Return the names of the factors of a design whose parts belong together.
+
+    Parameters
+    ----------
+    codes, factors, changed_factor, factor_names
+        Those of `disentanglement_panel`.
+
+    Returns
+    -------
+    list of str
+        K names.
+
+    Raises
+    ------
+    ValueError
+        If they do not belong together.
+    """
+    n_factors = factors.train.shape[1]
+    if factor_names is None:
+        factor_names = [str(k) for k in range(n_factors)]
+    if len(factor_names) != n_factors:
+        raise ValueError(f"{len(factor_names)} names for {n_factors} factors")
+    if (codes.first is None) != (changed_factor is None):
+        raise ValueError("pairs of codes and the factor that changed in each go together")
+    if changed_factor is not None and np.max(changed_factor) + 1 != n_factors:
+        raise ValueError(f"pairs must change each of the {n_factors} factors: {factor_names}")
+    return list(factor_names)
+
+
+def chosen_metrics(
+    metrics: str | Sequence[str], options: Options | None, *, with_pairs: bool
+) -> dict[str, Mapping[str, Any]]:
+    """Return the options of each metric that is to be computed, by name.
+
+    Parameters
+    ----------
+    metrics, options
+        Those of `disentanglement_panel`.
+    with_pairs : bool
+        Whether the design has pairs.
+
+    Returns
+    -------
+    dict of str to mapping
+        In the order of `METRICS`.
+
+    Raises
+    ------
+    ValueError
+        If a preset or metric is not known.
+    """
+    if isinstance(metrics, str):
+        if metrics not in PRESETS:
+            raise ValueError(unknown_name("preset", metrics, PRESETS))
+        preset = PRESETS[metrics]
+    else:
+        preset = {name: {} for name in metrics}
+    options = options or {}
+    for name in [*preset, *options]:
+        if name not in METRICS:
+            raise ValueError(unknown_name("metric", name, METRICS))
+    return {
+        name: {**preset[name], **options.get(name, {})}
+        for name, metric in METRICS.items()
+        if name in preset and (with_pairs or not metric.needs_pairs)
+    }
+
+
+def compute_scores(
+    work: Work, chosen: Mapping[str, Mapping[str, Any]], names: Sequence[str]
+) -> dict[str, float]:
+    """Compute metrics and name their scores.
+
+    Parameters
+    ----------
+    work : Work
+        Active dimensions and factors.
+    chosen : mapping of str to mapping
+        Options by metric.
+    names : sequence of str
+        Of the K factors.
+
+    Returns
+    -------
+    dict of str to float
+        Scores, each followed by its breakdown.
+    """
+    scores = {}
+    for metric, options in chosen.items():
+        for name, value in METRICS[metric].compute(work, **options).items():
+            if not isinstance(value, Breakdown):
+                value = Breakdown(float(np.mean(value)), value if np.ndim(value) else None)
+            scores[name] = value.score
+            if value.per_factor is not None:
+                pairs = zip(names, value.per_factor, strict=True)
+                scores |= {f"{name}[{factor}]": float(v) for factor, v in pairs}
+    return scores
 
 
 def active_dimensions(codes: Design, active_sd: float) -> NDArray[np.bool_]:
@@ -179,10 +403,6 @@ def active_dimensions(codes: Design, active_sd: float) -> NDArray[np.bool_]:
     rows = np.concatenate([finite_codes(codes.train), finite_codes(codes.test)])
     # A constant has no information whatever the threshold, and rounding may give it an SD.
     return (rows.std(axis=0, dtype=np.float64) >= active_sd) & (np.ptp(rows, axis=0) > 0)
-
-
-def _named(score: str, names: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
-    return {f"{score}[{name}]": float(value) for name, value in zip(names, values, strict=True)}
 
 
 def _with_inactive_rows(

@@ -29,18 +29,23 @@ def perfect_code(factors: Design) -> Design:
     Design of float arrays, K columns
         The codes.
     """
+    values = _known_values(factors)
+    train = _ranks(factors.train, values)
+    mean, sd = train.mean(axis=0), train.std(axis=0)
+    return factors.map(lambda table: (_ranks(table, values) - mean) / sd)
+
+
+def _known_values(factors: Design) -> list[NDArray]:
+    """Return the values of each factor in any table of the design."""
     tables = [
         t for t in (factors.train, factors.test, factors.first, factors.second) if t is not None
     ]
-    values = [np.unique(column) for column in np.concatenate(tables).T]
+    return [np.unique(column) for column in np.concatenate(tables).T]
 
-    def ranks(table: NDArray) -> FloatArray:
-        columns = zip(values, table.T, strict=True)
-        return np.stack([np.searchsorted(known, column) for known, column in columns], axis=1)
 
-    train = ranks(factors.train)
-    mean, sd = train.mean(axis=0), train.std(axis=0)
-    return factors.map(lambda table: (ranks(table) - mean) / sd)
+def _ranks(table: NDArray, values: list[NDArray]) -> NDArray[np.intp]:
+    columns = zip(values, table.T, strict=True)
+    return np.stack([np.searchsorted(known, column) for known, column in columns], axis=1)
 
 
 def rotated_code(factors: Design, rng: np.random.Generator) -> Design:
@@ -62,6 +67,76 @@ def rotated_code(factors: Design, rng: np.random.Generator) -> Design:
     # Q of a Gaussian matrix is uniform but for signs, which no metric sees.
     rotation = np.linalg.qr(rng.standard_normal((n_factors, n_factors))).Q
     return perfect_code(factors).map(lambda codes: codes @ rotation)
+
+
+def noisy_code(factors: Design, rng: np.random.Generator, *, noise_sd: float = 0.5) -> Design:
+    """Return the perfect code with Gaussian noise, drawn for each row anew.
+
+    Parameters
+    ----------
+    factors : Design of discrete arrays, K columns
+        Factor values.
+    rng : numpy.random.Generator
+        Source of the noise.
+    noise_sd : float
+        Its SD, in units of the SD of the code.
+
+    Returns
+    -------
+    Design of float arrays, K columns
+        The codes.
+    """
+    return perfect_code(factors).map(
+        lambda codes: codes + noise_sd * rng.standard_normal(codes.shape)
+    )
+
+
+def duplicated_code(factors: Design) -> Design:
+    """Return the perfect code with each dimension twice.
+
+    Parameters
+    ----------
+    factors : Design of discrete arrays, K columns
+        Factor values.
+
+    Returns
+    -------
+    Design of float arrays, 2K columns
+        The codes.
+    """
+    return perfect_code(factors).map(lambda codes: np.hstack([codes, codes]))
+
+
+def merged_code(factors: Design) -> Design:
+    """Two factors in each dimension: each pair of their values has a place of its own.
+
+    The first of the two says the coarse place, the second the fine one, so neither is lost. An
+    odd last factor has its dimension to itself.
+
+    Parameters
+    ----------
+    factors : Design of discrete arrays, K columns
+        Factor values.
+
+    Returns
+    -------
+    Design of float arrays, (K + 1) // 2 columns
+        The codes, standardised on the training rows.
+    """
+    values = _known_values(factors)
+    sizes = [len(known) for known in values]
+
+    def merge(table: NDArray) -> FloatArray:
+        ranks = _ranks(table, values)
+        columns = [
+            ranks[:, k] * sizes[k + 1] + ranks[:, k + 1] if k + 1 < len(sizes) else ranks[:, k]
+            for k in range(0, len(sizes), 2)
+        ]
+        return np.stack(columns, axis=1).astype(np.float64)
+
+    train = merge(factors.train)
+    mean, sd = train.mean(axis=0), train.std(axis=0)
+    return factors.map(lambda table: (merge(table) - mean) / sd)
 
 
 def noise_code(factors: Design, latent_dim: int, rng: np.random.Generator) -> Design:
@@ -96,15 +171,19 @@ def reference_codes(
     latent_dim : int
         Number of dimensions of the noise.
     rng : numpy.random.Generator
-        Source of rotation and noise.
+        Source of rotation and noises.
 
     Returns
     -------
     dict of str to Design
-        ``perfect`` (ceiling), ``rotated`` and ``noise`` (floor).
+        ``perfect`` (ceiling), ``rotated``, ``noisy``, ``duplicated``, ``merged`` and ``noise``
+        (floor).
     """
     return {
         "perfect": perfect_code(factors),
         "rotated": rotated_code(factors, rng),
+        "noisy": noisy_code(factors, rng),
+        "duplicated": duplicated_code(factors),
+        "merged": merged_code(factors),
         "noise": noise_code(factors, latent_dim, rng),
     }
