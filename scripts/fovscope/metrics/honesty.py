@@ -200,7 +200,8 @@ def jackknife_intervals(
     factor = student.ppf(0.975, resamples - 1) * np.sqrt((resamples - 1) / resamples)
     intervals = {}
     for name, value in scores.items():
-        values = np.array([run[name] for run in runs])
+        # A metric that the rows are too few for without a group has no interval.
+        values = np.array([run.get(name, np.nan) for run in runs])
         half = factor * np.sqrt(((values - values.mean()) ** 2).sum())
         intervals[name] = (float(value - half), float(value + half))
     return intervals

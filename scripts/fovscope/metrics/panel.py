@@ -19,11 +19,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fovscope.arrays import finite_codes
-from fovscope.metrics.dci import dci_scores
+from fovscope.metrics.beta_vae import BETA_VAE_FAST, beta_vae_score
+from fovscope.metrics.dci import DCI, dci_scores
+from fovscope.metrics.dci_es import DCI_ES_FAST, explicitness, loss_capacity_curves
 from fovscope.metrics.edi import edi_scores
+from fovscope.metrics.explicitness import explicitness_score
+from fovscope.metrics.factor_vae import FACTOR_VAE_FAST, factor_vae_score
+from fovscope.metrics.groups import TooFewRowsError
 from fovscope.metrics.infomec import infomec_scores
+from fovscope.metrics.irs import irs_score
 from fovscope.metrics.mig import factor_entropies, gaps, mutual_information
+from fovscope.metrics.modularity import modularity_score
 from fovscope.metrics.omes import omes_score
+from fovscope.metrics.sap import sap_score
 from fovscope.registry import unknown_name
 
 FloatArray = NDArray[np.float64]
@@ -71,6 +79,8 @@ class Panel:
         Importances of DCI; NaN for inactive dimensions; None without DCI.
     active : ndarray of bool, shape (D,)
         The dimensions that were scored.
+    left_out : dict of str to str
+        Metrics that these rows are too few for, and why.
     """
 
     scores: dict[str, float]
@@ -78,6 +88,7 @@ class Panel:
     association: FloatArray | None
     importance: FloatArray | None
     active: NDArray[np.bool_]
+    left_out: dict[str, str]
 
 
 @dataclass
@@ -94,8 +105,10 @@ class Work:
         Of everything that draws or fits.
     matrices : dict of str to ndarray, shape (active dimensions, K)
         What some scores were made from.
-    cross_entropy : ndarray, shape (K,), or None
-        Of DCI's classifiers, which EDI uses too.
+    left_out : dict of str to str
+        Metrics that the rows are too few for, and why.
+    dci : DCI or None
+        Once it is computed: EDI uses its classifiers too.
     """
 
     codes: Design
@@ -104,7 +117,8 @@ class Work:
     seed: int
     threads: int
     matrices: dict[str, FloatArray] = field(default_factory=dict)
-    cross_entropy: FloatArray | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+    dci: DCI | None = None
 
     @property
     def rows(self) -> tuple[NDArray, NDArray, NDArray, NDArray]:
@@ -117,10 +131,15 @@ Values = dict[str, "float | FloatArray | Breakdown"]
 
 
 class Breakdown(NamedTuple):
-    """A score that is not the mean of what it is for each factor."""
+    """A score that is not the plain mean of what it is for each factor."""
 
     score: float
     per_factor: FloatArray | None = None
+
+    @classmethod
+    def of(cls, scores: Any) -> Breakdown:  # noqa: ANN401
+        """Return the score and the breakdown of a metric's result."""
+        return cls(scores.score, scores.per_factor)
 
 
 @dataclass(frozen=True)
@@ -133,12 +152,15 @@ class Metric:
         Calls the metric.
     needs_pairs : bool
         Whether it needs pairs that differ in one factor.
+    fits : bool
+        Whether it fits classifiers, and so costs seconds instead of milliseconds.
     fast : mapping of str to object, or None
         Its options in the preset ``"fast"``; None leaves it out there.
     """
 
     compute: Callable[..., Values]
     needs_pairs: bool = False
+    fits: bool = False
     fast: Mapping[str, Any] | None = None
 
 
@@ -151,7 +173,7 @@ def _mig(work: Work, **options: Any) -> Values:  # noqa: ANN401
 def _dci(work: Work, **options: Any) -> Values:  # noqa: ANN401
     dci = dci_scores(*work.rows, seed=work.seed, threads=work.threads, **options)
     work.matrices["importance"] = dci.importance
-    work.cross_entropy = dci.cross_entropy
+    work.dci = dci
     return {
         "dci_disentanglement": dci.disentanglement,
         "dci_completeness": Breakdown(dci.completeness, dci.completeness_per_factor),
@@ -187,7 +209,7 @@ def _infomec(work: Work, **options: Any) -> Values:  # noqa: ANN401
 def _edi(work: Work, **options: Any) -> Values:  # noqa: ANN401
     edi = edi_scores(
         *work.rows,
-        cross_entropy=work.cross_entropy,
+        cross_entropy=work.dci and work.dci.cross_entropy,
         seed=work.seed,
         threads=work.threads,
         **options,
@@ -199,12 +221,54 @@ def _edi(work: Work, **options: Any) -> Values:  # noqa: ANN401
     }
 
 
+def _dci_es(work: Work, **options: Any) -> Values:  # noqa: ANN401
+    """Its D, C and I are those of DCI."""
+    n_dims, n_factors = work.codes.train.shape[1], work.factors.train.shape[1]
+    curves = loss_capacity_curves(*work.rows, seed=work.seed, **options)
+    return {
+        "dci_es_explicitness": explicitness(curves),
+        "dci_es_size": n_factors / n_dims if n_dims else np.nan,
+    }
+
+
+def _whole(name: str, score: Callable[..., Any]) -> Callable[..., Values]:
+    """Return the entry of a metric with one score that takes training rows."""
+
+    def compute(work: Work, **options: Any) -> Values:  # noqa: ANN401
+        return {name: Breakdown.of(score(*work.rows[:2], **options))}
+
+    return compute
+
+
+def _tested(name: str, score: Callable[..., Any], *, seeded: bool) -> Callable[..., Values]:
+    """Return the entry of a metric with one score that takes training and test rows."""
+
+    def compute(work: Work, **options: Any) -> Values:  # noqa: ANN401
+        if seeded:
+            options["seed"] = work.seed
+        return {name: Breakdown.of(score(*work.rows, **options))}
+
+    return compute
+
+
 METRICS: dict[str, Metric] = {
     "mig": Metric(_mig, fast={}),
-    "dci": Metric(_dci, fast={"rounds": 10, "learning_rate": 0.3}),
+    "modularity": Metric(_whole("modularity", modularity_score), fast={}),
+    "irs": Metric(_whole("irs", irs_score), fast={}),
     "omes": Metric(_omes, needs_pairs=True, fast={}),
-    "infomec": Metric(_infomec, fast={"iterations": 20}),
-    "edi": Metric(_edi, fast={}),
+    "dci": Metric(_dci, fits=True, fast={"rounds": 5, "learning_rate": 0.5}),
+    "dci_es": Metric(_dci_es, fits=True, fast=DCI_ES_FAST),
+    "edi": Metric(_edi, fits=True, fast={}),
+    "infomec": Metric(_infomec, fits=True, fast={"iterations": 20}),
+    "beta_vae": Metric(
+        _tested("beta_vae", beta_vae_score, seeded=True), fits=True, fast=BETA_VAE_FAST
+    ),
+    "factor_vae": Metric(
+        _tested("factor_vae", factor_vae_score, seeded=True),
+        fast={**FACTOR_VAE_FAST, "group_size": 4},
+    ),
+    "sap": Metric(_tested("sap", sap_score, seeded=False), fits=True, fast={}),
+    "explicitness": Metric(_tested("explicitness", explicitness_score, seeded=False), fits=True),
 }
 """The panel by name, in the order of its computation: EDI uses DCI's classifiers."""
 
@@ -277,6 +341,7 @@ def disentanglement_panel(
         association=matrices.get("association"),
         importance=matrices.get("importance"),
         active=active,
+        left_out=work.left_out,
     )
 
 
@@ -371,11 +436,16 @@ def compute_scores(
     Returns
     -------
     dict of str to float
-        Scores, each followed by its breakdown.
+        Scores, each followed by its breakdown; `work` notes what the rows are too few for.
     """
     scores = {}
     for metric, options in chosen.items():
-        for name, value in METRICS[metric].compute(work, **options).items():
+        try:
+            values = METRICS[metric].compute(work, **options)
+        except TooFewRowsError as error:
+            work.left_out[metric] = str(error)
+            continue
+        for name, value in values.items():
             if not isinstance(value, Breakdown):
                 value = Breakdown(float(np.mean(value)), value if np.ndim(value) else None)
             scores[name] = value.score
