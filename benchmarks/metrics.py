@@ -1,8 +1,9 @@
 """How long the disentanglement metrics take, at the size of the paper's evaluation design.
 
 Codes are the factors of Texture-dSprites, mixed and noisy, in ten dimensions. Printed are
-the seconds of each metric and of the whole panel; the vectorised MIG against its definition
-written as loops; and XGBoost's DCI against scikit-learn's GradientBoosting at a reduced size.
+the seconds of each metric, of the whole panel and of UDR over 20 models; the vectorised MIG
+against its definition written as loops; and XGBoost's DCI against scikit-learn's
+GradientBoosting at a reduced size.
 
     PYTHONPATH=scripts python benchmarks/metrics.py --threads 1
 """
@@ -19,7 +20,6 @@ import sklearn
 import xgboost
 from sklearn.ensemble import GradientBoostingClassifier
 
-from fovscope.config import Metrics
 from fovscope.data.design import FACTORS, SIZES
 from fovscope.metrics.beta_vae import beta_vae_score
 from fovscope.metrics.dci import completeness, dci_scores, disentanglement
@@ -28,10 +28,8 @@ from fovscope.metrics.explicitness import explicitness_score
 from fovscope.metrics.factor_vae import factor_vae_score
 from fovscope.metrics.irs import irs_score
 from fovscope.metrics.mig import mutual_information
-from fovscope.metrics.modularity import modularity_score
-from fovscope.metrics.omes import omes_score
-from fovscope.metrics.panel import Design, disentanglement_panel
-from fovscope.metrics.sap import sap_score
+from fovscope.metrics.panel import METRICS, Design, disentanglement_panel
+from fovscope.metrics.udr import udr_scores
 
 
 def draw_design(n_train, n_test, pairs_per_factor, rng):
@@ -103,37 +101,29 @@ def main():
     versions += f"scikit-learn {sklearn.__version__}, Python {platform.python_version()}"
     print(f"{versions}; {args.train}/{args.test} rows, {args.dims} dimensions, float64")
 
-    information, of_mig = timed(lambda: mutual_information(codes.train, factors.train))
-    print(f"MIG        {of_mig:8.3f} s")
-    active = np.ones(args.dims, dtype=bool)
-    _, of_omes = timed(lambda: omes_score(codes.first, codes.second, changed, active=active))
-    print(f"OMES       {of_omes:8.3f} s")
-    tables = (codes.train, factors.train, codes.test, factors.test)
-    _, of_dci = timed(lambda: dci_scores(*tables, threads=args.threads))
-    print(f"DCI        {of_dci:8.3f} s  ({args.threads} threads)")
-    for name, score, arguments in (
-        ("DCI-ES: E ", loss_capacity_curves, tables),
-        ("beta-VAE  ", beta_vae_score, tables),
-        ("FactorVAE ", factor_vae_score, tables),
-        ("SAP       ", sap_score, tables),
-        ("Modularity", modularity_score, tables[:2]),
-        ("Explicitn.", explicitness_score, tables),
-        ("IRS       ", irs_score, tables[:2]),
-    ):
-        _, seconds = timed(partial(score, *arguments))
-        print(f"{name} {seconds:8.3f} s")
-    _, of_panel = timed(
-        lambda: disentanglement_panel(
-            codes,
-            factors,
-            changed,
+    def panel(metrics):
+        options = {"edi": {"joint": "max"}} if metrics == ["edi"] else None
+        return disentanglement_panel(
+            *(codes, factors, changed),
             factor_names=FACTORS,
-            options=Metrics(),
+            metrics=metrics,
+            options=options,
             threads=args.threads,
         )
-    )
-    print(f"panel      {of_panel:8.3f} s")
 
+    for name in METRICS:
+        _, seconds = timed(lambda name=name: panel([name]))
+        note = "  (without the trees that it shares with DCI)" if name == "edi" else ""
+        print(f"{name:12s} {seconds:8.3f} s{note}")
+    for preset in ("fast", "full"):
+        _, seconds = timed(lambda preset=preset: panel(preset))
+        print(f"panel, {preset}  {seconds:8.3f} s")
+    models = [codes.train @ rng.standard_normal((args.dims, args.dims)) for _ in range(20)]
+    for variant in ("lasso", "spearman"):
+        _, seconds = timed(lambda variant=variant: udr_scores(models, variant=variant))
+        print(f"UDR, {variant:8s}{seconds:8.3f} s  (20 models)")
+
+    information, of_mig = timed(lambda: mutual_information(codes.train, factors.train))
     by_loops, of_loops = timed(lambda: information_by_loops(codes.train, factors.train, bins=20))
     print(
         f"MIG, loops {of_loops:8.3f} s  ({of_loops / of_mig:.0f} times as long; "

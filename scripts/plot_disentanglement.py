@@ -7,7 +7,6 @@ from fovscope.figures.style import PAGE, figure, save
 from fovscope.job import logged
 
 with logged(snakemake):
-    long = pd.read_parquet(snakemake.input[0])
     shown = {
         "mig": "MIG",
         "dci_disentanglement": "DCI D",
@@ -15,6 +14,8 @@ with logged(snakemake):
         "dci_informativeness": "DCI I",
         "omes": "OMES",
     }
+    long = pd.read_parquet(snakemake.input[0])
+    long = long[long["score"].isin(shown)]  # on a target without factors models are only compared
     with figure(PAGE, 0.4 * before_after_lines(long) + 0.9) as canvas:
         draw_before_after(canvas, long, shown)
         save(canvas, snakemake.output)

@@ -335,6 +335,17 @@ class Probes(Section):
 class Metrics(Section):
     """Disentanglement metrics."""
 
+    panel: Literal["full", "fast"] = _option(
+        "full",
+        "Which metrics, with which effort: `full` has all of them as published; `fast` takes a "
+        "second instead of a minute (no SAP, no explicitness, fewer and smaller classifiers).",
+    )
+    resamples: int = _option(
+        5,
+        "Groups of rows for the 95 % intervals, 0 for none; `fast` has intervals for metrics "
+        "without classifiers only.",
+        ge=0,
+    )
     active_sd: float = _option(
         0.05, "A latent dimension with a smaller SD over the data counts as inactive.", ge=0
     )
@@ -342,12 +353,20 @@ class Metrics(Section):
     omes_alpha: float = _option(
         0.5, "Weight of the overlap score; the rest goes to multiple encoding.", ge=0, le=1
     )
-    omes_pooling: Literal["average", "max"] = _option("average", "Pooling over dimensions.")
-    dci_rounds: int = _option(100, "Boosting rounds of the factor classifiers.", ge=1)
+    dci_rounds: int | None = _option(
+        None, "Boosting rounds of the factor classifiers; without it 100 (`fast`: 5).", ge=1
+    )
     dci_depth: int = _option(3, "Depth of their trees.", ge=1)
     factor_levels: int = _option(
         10, "Continuous factors of a target are cut into so many equally filled levels.", ge=2
     )
+
+    @field_validator("resamples")
+    @classmethod
+    def _more_than_one(cls, resamples: int) -> int:
+        if resamples == 1:
+            raise ValueError("an interval needs at least 2 groups; 0 for no intervals")
+        return resamples
 
 
 def _demo_targets() -> dict[str, Target]:

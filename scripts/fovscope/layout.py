@@ -55,6 +55,7 @@ class Paths:
         self.scores = f"{root}/scores/{model}/{{dataset}}.parquet"
         self.correlations = f"{root}/scores/{model}/{{dataset}}.correlation.parquet"
         self.baseline_scores = f"{root}/scores/{{backbone}}/baselines/{{dataset}}.parquet"
+        self.agreement_scores = f"{root}/scores/{{backbone}}/beta{{beta}}/seeds/{{dataset}}.parquet"
         self.reference_scores = f"{root}/scores/references/{{dataset}}.parquet"
 
         self.traversal = f"{root}/traversals/{model}/{{dataset}}.parquet"

@@ -42,7 +42,7 @@ CONFIG = {
     "source_training": {"steps": 20, "warmup_steps": 5},
     "finetuning": {"epochs": 1},
     "probes": {"gbt_rounds": 2, "mlp_max_epochs": 2},
-    "metrics": {"dci_rounds": 2},
+    "metrics": {"panel": "fast", "resamples": 2},
 }
 
 
@@ -278,6 +278,7 @@ EDITS = {
     "another seed": (
         config("", seeds=[0, 1]),
         CONFIG_FILE
+        | on("compare_models", *TARGETS, "texture_dsprites")
         | {"train_source s1", "evaluate_source s1"}
         | {f"{j} s1" for j in TUNED - TABLES}
         | TABLES,

@@ -60,6 +60,7 @@ def test_a_table_cell_is_the_mean_over_models_in_points(tiny_study):
 def test_disentanglement_lies_beside_its_floor_and_ceiling(tiny_study):
     long = pd.read_parquet(tiny_study.folder / "results/tables/disentanglement.parquet")
     panel = {"mig", "dci_disentanglement", "dci_completeness", "dci_informativeness", "omes"}
+    panel |= {"infom", "infoc", "edi_modularity", "irs", "modularity", "omes_max"}
     source = long[(long["measured_on"] == "texture_dsprites") & long["score"].isin(panel)]
     assert set(source["stage"]) >= {"source", "finetuned", "code: perfect", "code: noise"}
     assert (source["floor"] < source["ceiling"]).all()
@@ -67,7 +68,26 @@ def test_disentanglement_lies_beside_its_floor_and_ceiling(tiny_study):
     np.testing.assert_allclose(perfect["normalised"], 1)
     # The generated target has factors, but no pairs that differ in one of them.
     cells = long[long["measured_on"] == "synthetic_cells"]
-    assert panel - set(cells["score"]) == {"omes"}
+    assert panel - set(cells["score"]) == {"omes", "omes_max"}
+    # Every model has its own floor, and an interval where no classifier is fitted.
+    mig = source[(source["score"] == "mig") & ~source["stage"].str.startswith("code")]
+    assert (mig["low"] < mig["mean"]).all()
+    assert (mig["mean"] < mig["high"]).all()
+    assert mig["n_train"].eq(TINY["source"]["iid_train"]).all()
+    assert (mig["floor"] < 0.1).all()
+
+
+def test_models_of_all_seeds_are_compared_without_factors(tiny_study):
+    long = pd.read_parquet(tiny_study.folder / "results/tables/disentanglement.parquet")
+    udr = long[(long["factors"] == "none") & (long["score"] == "udr_lasso")]
+    measured = set(zip(udr["measured_on"], udr["stage"], strict=True))
+    assert measured == {
+        ("texture_dsprites", "source"),
+        ("synthetic_cells", "transferred"),
+        ("synthetic_cells", "finetuned"),
+    }
+    assert (udr["n"] == 2).all()
+    assert (udr["floor"] < udr["ceiling"]).all()
 
 
 def test_each_dimension_is_explained_beside_its_masks(tiny_study):
@@ -167,6 +187,7 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "evaluate_source": 1,
         "finetune": 1,
         "evaluate": 1,
+        "compare_models": 2,
         "tabulate_accuracy": 1,
         "tabulate_comparisons": 1,
         "tabulate_disentanglement": 1,

@@ -4,24 +4,33 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fovscope import FovscopeError
 from fovscope.config import Metrics, Probes, Source
 from fovscope.data.design import FACTORS, sample_design
 from fovscope.evaluation.accuracy import probe_baselines, probe_latents
-from fovscope.evaluation.disentanglement import score_references, score_source, score_target
+from fovscope.evaluation.agreement import compare_models
+from fovscope.evaluation.disentanglement import (
+    score_references,
+    score_source,
+    score_stand_ins,
+    score_target,
+)
+from fovscope.tables.records import latents_table
 
-QUICK = Metrics(dci_rounds=3)
+QUICK = Metrics(panel="fast", dci_rounds=3)
 PROBES = Probes(gbt_rounds=5, mlp_max_epochs=300, mlp_learning_rate=1e-2)
 
 
 @pytest.fixture(scope="module")
 def design():
-    options = Source(train_pairs=5, iid_train=2000, iid_test=500, pairs_per_factor=100)
+    options = Source(train_pairs=5, iid_train=800, iid_test=300, pairs_per_factor=60)
     return sample_design(options).query("role != 'train_pair'")
 
 
 def test_factors_as_codes_are_the_perfect_code(design):
     codes = design[list(FACTORS)].to_numpy(float)
-    scores = score_source(design, codes, options=QUICK, threads=1)
+    table = score_source(design, codes, options=QUICK, threads=1).set_index("score")
+    scores = table["value"]
     reference = score_references(design, is_source=True, latent_dim=10, options=QUICK, threads=1)[
         "perfect"
     ]
@@ -29,6 +38,11 @@ def test_factors_as_codes_are_the_perfect_code(design):
         assert scores[name] == pytest.approx(reference[name])
     assert scores["mi_over_h[z2,Shape]"] == pytest.approx(1)
     assert scores["association[z2,Shape]"] > scores["association[z1,Shape]"]
+    mig = table.loc["mig"]
+    assert mig["floor"] < 0.1 < mig["low"] < mig["value"] < mig["high"]
+    assert (mig["n_train"], mig["n_test"], mig["n_pairs"]) == (800, 300, 420)
+    assert np.isnan(table.loc["dci_completeness", "low"])  # too slow to repeat in the fast panel
+    assert table.loc["dci_completeness", "floor"] < 0.3
 
 
 def test_codes_of_the_first_members_alone_would_not_do(design):
@@ -37,8 +51,11 @@ def test_codes_of_the_first_members_alone_would_not_do(design):
     second = ((design["role"] == "factor_pair") & (design["member"] == 1)).to_numpy()
     shuffled = codes.copy()
     shuffled[second] = np.random.default_rng(0).permutation(codes[second])
-    whole = score_source(design, codes, options=QUICK, threads=1)["omes"]
-    assert score_source(design, shuffled, options=QUICK, threads=1)["omes"] < whole - 0.3
+    whole, apart = (
+        score_source(design, z, options=QUICK, threads=1).set_index("score").loc["omes", "value"]
+        for z in (codes, shuffled)
+    )
+    assert apart < whole - 0.3
 
 
 @pytest.fixture
@@ -58,10 +75,70 @@ def manifest():
 
 def test_a_target_with_factors_has_mig_and_dci_but_no_omes(manifest):
     codes = manifest[["factor_Size", "factor_Hue"]].to_numpy()
-    scores = score_target(manifest, codes, options=QUICK, threads=1)
-    assert scores["mig"] > 0.6
-    assert scores["dci_disentanglement"] > 0.9
-    assert "omes" not in scores
+    options = QUICK.model_copy(update={"panel": "full", "resamples": 2})
+    table = score_target(manifest, codes, options=options, threads=1).set_index("score")
+    assert table.loc["mig", "value"] > 0.6
+    assert table.loc["dci_disentanglement", "value"] > 0.9
+    assert np.isfinite(table.loc[["mig", "sap", "dci_completeness"], "low"]).all()
+    assert not [name for name in table.index if name.startswith("omes")]
+
+
+def test_measured_properties_stand_in_for_factors(manifest):
+    """Images without an object are left out; the order of the objects does not matter."""
+    images = manifest.assign(image_id=[f"{i}" for i in range(len(manifest))])
+    codes = manifest[["factor_Size", "factor_Hue"]].to_numpy(copy=True)
+    objects = images.rename(columns={"factor_Size": "area", "factor_Hue": "mean_hue"}).sample(
+        frac=1, random_state=0
+    )
+    objects.loc[objects["image_id"] == "7", "area"] = np.nan
+    codes[7] = 1e3
+    scored = score_stand_ins(
+        images, codes, objects, columns=["area", "mean_hue"], options=QUICK, threads=1
+    ).set_index("score")
+    expected = manifest[np.arange(len(manifest)) != 7]
+    known = score_target(expected, np.delete(codes, 7, axis=0), options=QUICK, threads=1).set_index(
+        "score"
+    )
+    for name in ("mig", "dci_completeness"):
+        assert scored.loc[name, "value"] == known.loc[name, "value"]
+    assert scored.loc["mig[area]", "value"] == known.loc["mig[Size]", "value"]
+    assert "irs" not in scored.index
+    with pytest.raises(FovscopeError, match="no column 'perimeter'"):
+        score_stand_ins(images, codes, objects, columns=["perimeter"], options=QUICK, threads=1)
+    with pytest.raises(FovscopeError, match="no image has all"):
+        score_stand_ins(images, codes, objects.iloc[:0], columns=["area"], options=QUICK, threads=1)
+
+
+def test_seeds_are_compared_on_the_images_that_they_share():
+    """Two disguised copies agree, a stranger agrees with nobody; KL drops an unused dimension."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((300, 3)).astype(np.float32)
+    ids = [f"{i}" for i in range(300)]
+    unused = np.zeros((300, 1), np.float32)
+
+    def latents(mean):
+        mean = np.hstack([mean, 0.01 * rng.standard_normal((300, 1)).astype(np.float32)])
+        logvar = np.hstack([np.full((300, 3), -2, np.float32), unused])
+        return latents_table(ids, mean, logvar)
+
+    models = {
+        "0": latents(z),
+        "1": latents(-2 * z[:, [2, 0, 1]]).sample(frac=1, random_state=0),
+        "2": latents(rng.standard_normal((300, 3)).astype(np.float32)),
+        "3": latents(z[:, [1, 0, 2]]),
+    }
+    images = pd.DataFrame({"image_id": ids})
+    compared = compare_models(models, images, resamples=3)
+    tables = {seed: table.set_index("score") for seed, table in compared.items()}
+    assert tables["0"].loc["informative_dims", "value"] == 3
+    for name in ("udr_lasso", "udr_spearman"):
+        copies, stranger = tables["1"].loc[name], tables["2"].loc[name]
+        assert copies["low"] < copies["value"] <= copies["ceiling"] + 0.02
+        assert copies["value"] == pytest.approx(copies["ceiling"], abs=0.06)
+        assert stranger["value"] < 0.15
+        assert abs(stranger["value"] - stranger["floor"]) < 0.1
+    without = compare_models(models, images, resamples=0)["0"]
+    assert without["low"].isna().all()
 
 
 def test_probes_see_the_code_that_classifies_and_named_dimensions_are_the_first_five(manifest):

@@ -105,15 +105,17 @@ def test_two_factors_in_one_code_are_compact_but_not_modular():
 
 
 def test_explicitness_of_a_noisy_bit():
-    """A bit told right with probability p: usable information 1 - H(p)/ln 2, whatever p(bit)."""
-    label = np.repeat([0, 0, 0, 1], 500)[:, None]  # unbalanced: classes weigh the same
+    """0 is told right 8 times in 10, 1 6 times. With both as frequent, 'told 1' means 1 with
+    .6/.8, 'told 0' with .4/1.2; the classes' mean surprise over ln 2 is what is lost. That 0 is
+    three times as frequent does not matter."""
+    label = np.repeat([0, 0, 0, 1], 500)[:, None]
     told = label.copy()
-    for value, n in ((0, 1500), (1, 500)):
-        rows = np.flatnonzero(label == value)
-        told[rows[: n // 5]] = 1 - value
+    for value, wrong in ((0, 300), (1, 200)):
+        told[np.flatnonzero(label == value)[:wrong]] = 1 - value
     scores = infomec_scores(told.astype(float), label, estimator="discrete")
-    surprise = -(0.8 * np.log(0.8) + 0.2 * np.log(0.2))
-    assert scores.explicitness == pytest.approx(1 - surprise / np.log(2), abs=1e-3)
+    of_0 = -(0.8 * np.log(2 / 3) + 0.2 * np.log(0.25))
+    of_1 = -(0.6 * np.log(0.75) + 0.4 * np.log(1 / 3))
+    assert scores.explicitness == pytest.approx(1 - (of_0 + of_1) / 2 / np.log(2), abs=1e-3)
 
 
 def test_explicitness_survives_rotation_and_counts_dimensions_together():
@@ -134,6 +136,7 @@ def test_narrow_dimensions_are_pruned():
     without = infomec_scores(codes, GRID, smallest_range=1 / 20)
     assert without.active.tolist() == [True, True, True, False]
     assert with_it.modularity < without.modularity
+    assert with_it.compactness < without.compactness
     assert without.modularity == infomec_scores(GRID.astype(float), GRID).modularity
 
 

@@ -120,10 +120,13 @@ def test_dead_code_scores_zero(design):
     factors, changed = design
     codes = factors.map(lambda table: np.full((len(table), 4), 0.1))
     panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, active_sd=0)
-    assert panel.scores["active_dims"] == 0
-    chance = {"dci_informativeness"}
-    for score in set(panel.scores) - chance:
-        assert panel.scores[score] == 0 or score.partition("[")[0] in chance
+    scores = {name: value for name, value in panel.scores.items() if "[" not in name}
+    assert np.isnan(scores.pop("dci_es_size"))  # factors over no dimensions
+    assert scores.pop("dci_informativeness") == pytest.approx((1 / SIZES).mean(), abs=0.05)
+    assert scores.pop("dci_es_explicitness") == 1  # no capacity helps
+    assert scores.pop("beta_vae") == pytest.approx(1 / 3, abs=0.01)
+    assert scores.pop("explicitness") == 0.5
+    assert set(scores.values()) == {0}
 
 
 def test_active_is_judged_on_train_and_test_together():

@@ -5,7 +5,7 @@ import pytest
 from fovscope import FovscopeError
 from fovscope.tables.accuracy import accuracy_table, accuracy_view
 from fovscope.tables.comparisons import comparison_table, comparison_view, holm
-from fovscope.tables.disentanglement import disentanglement_table, disentanglement_view
+from fovscope.tables.disentanglement import disentanglement_table, disentanglement_views
 from fovscope.tables.published import beside_published, published_accuracy
 from fovscope.tables.records import (
     latent_means,
@@ -152,9 +152,36 @@ def test_floor_is_0_and_ceiling_1_of_a_normalised_score():
     assert long.loc[("source", "mig"), "normalised"] == pytest.approx(0.5)
     assert long.loc[("code: perfect", "mig"), "normalised"] == 1
     assert not any(score.startswith("mi_over_h") for _, score in long.index)
-    view = disentanglement_view(long.reset_index())
+    views = disentanglement_views(long.reset_index())
+    assert list(views) == ["By information and trees", "By intervention, and others"]
+    view = views["By information and trees"]
     assert list(view["stage"]) == ["source", "code: perfect", "code: rotated", "code: noise"]
-    assert list(view["OMES"]) == ["–"] * 4
+    assert list(view.columns) == ["measured on", "tuned on", "input", "stage", "MIG", "n"]
+
+
+def test_a_models_own_bounds_come_before_those_of_the_codes():
+    own = disentanglement_scores("source", "latents", 0.5)
+    own = own.assign(low=0.4, high=0.7, floor=0.2, n_train=100, n_test=50, n_pairs=0)
+    agreement = score_table(
+        pd.DataFrame({"score": ["udr_lasso"], "value": [0.6], "floor": [0.0], "ceiling": [0.9]}),
+        kind="disentanglement",
+        dataset="source",
+        tuned_on="",
+        backbone="b",
+        stage="source",
+        representation="seeds",
+    )
+    codes = [disentanglement_scores("reference", c, v) for c, v in (("noise", 0.1), ("perfect", 1))]
+    table = disentanglement_table(pd.concat([own, agreement, *codes]), variant="default")
+    long = table.set_index(["factors", "stage", "score"])
+    mig = long.loc[("known", "source", "mig")]
+    assert (mig["floor"], mig["ceiling"], mig["low"], mig["n_train"]) == (0.2, 1, 0.4, 100)
+    assert mig["normalised"] == pytest.approx(0.3 / 0.8)
+    assert long.loc[("known", "code: perfect", "mig"), "floor"] == 0.1
+    udr = long.loc[("none", "source", "udr_lasso")]
+    assert udr["of_ceiling"] == pytest.approx(2 / 3)
+    view = disentanglement_views(table)["Agreement of seeds, without factors"]
+    assert view["UDR Lasso"].tolist() == ["0.60"]
 
 
 def test_only_scores_of_one_kind_are_read(tmp_path):
@@ -174,6 +201,17 @@ def test_cells():
 def test_lines_keep_their_order():
     cells = pd.DataFrame({"row": ["b", "a", "b"], "column": ["x", "x", "y"], "cell": list("123")})
     assert widen(cells, ["row"], "column")["row"].tolist() == ["b", "a"]
+
+
+def test_several_views_have_titles(tmp_path):
+    view = pd.DataFrame({"a": ["1"]})
+    paths = {kind: str(tmp_path / f"t.{kind}") for kind in ("parquet", "csv", "md", "tex")}
+    write_views(view, {"One": view, "Two": view}, "All.", paths)
+    texts = {kind: (tmp_path / f"t.{kind}").read_text() for kind in ("csv", "md", "tex")}
+    assert texts["csv"] == "a\n1\n\na\n1\n"
+    assert texts["md"].startswith("All.\n\n**One**\n\n| a ")
+    assert texts["tex"].count(r"\caption{") == 2
+    assert "Two. All." in texts["tex"]
 
 
 def test_views_say_the_same_in_every_format(tmp_path):

@@ -156,6 +156,24 @@ def scope_of(wildcards):
     }
 
 
+def stages_of(wildcards):
+    """The stages of models that have latents of a data set."""
+    return ["source"] if wildcards.dataset == SOURCE else ["transferred", "finetuned"]
+
+
+def latents_of_all_seeds(wildcards):
+    """The image table of a data set, and by stage the latents of its images by each seed."""
+    latents = {
+        "source": PATHS.source_latents,
+        "transferred": PATHS.transferred_latents,
+        "finetuned": PATHS.tuned_latents,
+    }
+    stages = {
+        stage: expand(latents[stage], seed=SEEDS, **wildcards) for stage in stages_of(wildcards)
+    }
+    return {"table": data_of(wildcards)["table"]} | stages
+
+
 def of_all_models(template, **wildcards):
     """All (backbone, β, seed) of a template."""
     return collect(template, backbone=BACKBONES, beta=BETAS, seed=SEEDS, **wildcards)

@@ -1,7 +1,8 @@
 """Latents → probe scores on targets, disentanglement scores where factors are known, meaning.
 
 Baselines, reference codes and the objects of images do not depend on a model, so they are jobs
-of their own and run once for each data set.
+of their own and run once for each data set. Models are compared with each other over the
+seeds of one backbone and β.
 """
 
 
@@ -93,6 +94,31 @@ rule evaluate_baselines:
         "../../scripts/evaluate_baselines.py"
 
 
+rule compare_models:
+    input:
+        unpack(latents_of_all_seeds),
+    output:
+        PATHS.agreement_scores,
+    log:
+        PATHS.log("compare_models", "{backbone}_beta{beta}_{dataset}"),
+    benchmark:
+        PATHS.benchmark("compare_models", "{backbone}_beta{beta}_{dataset}")
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code_of("compare_models"),
+        resamples=study.metrics.resamples,
+        scope=lambda wildcards: {"stages": stages_of(wildcards), "seeds": SEEDS},
+    message:
+        "Compare the models of all seeds on {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}"
+    script:
+        "../../scripts/compare_models.py"
+
+
 rule evaluate_references:
     input:
         unpack(data_of),
@@ -114,7 +140,7 @@ rule evaluate_references:
         metrics=STUDY["metrics"],
         latent_dim=study.model.latent_dim,
     message:
-        "Score perfect, rotated and noise codes on the factors of {wildcards.dataset}"
+        "Score codes of known quality on the factors of {wildcards.dataset}"
     script:
         "../../scripts/evaluate_references.py"
 

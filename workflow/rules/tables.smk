@@ -56,6 +56,13 @@ rule tabulate_disentanglement:
     input:
         source=of_all_models(PATHS.source_scores),
         models=of_all_models(PATHS.scores, dataset=TARGETS),
+        # One model has none to agree with.
+        agreement=collect(
+            PATHS.agreement_scores,
+            backbone=BACKBONES,
+            beta=BETAS,
+            dataset=[SOURCE, *TARGETS] if len(SEEDS) > 1 else [],
+        ),
         references=collect(PATHS.reference_scores, dataset=WITH_FACTORS),
     output:
         **PATHS.table("disentanglement"),

@@ -1,22 +1,37 @@
 """From codes and image tables to disentanglement: which rows and columns go into which metric.
 
-Disentanglement is measured where factors are known: on the source's evaluation rows with
-MIG, DCI and OMES, on targets with known factors with MIG and DCI (they have no pairs that
-differ in one factor). Continuous factors are cut into equally filled levels first.
+Disentanglement is measured where factors are known: on the source's evaluation rows, and on
+targets with known factors, which have no pairs that differ in one factor and so no OMES. Where
+nothing is known, measured properties of the objects can stand in for factors. Continuous
+factors are cut into equally filled levels first.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from fovscope import FovscopeError
 from fovscope.config import Metrics
 from fovscope.data.design import FACTORS
-from fovscope.metrics.panel import Design, Panel, discretise, disentanglement_panel
+from fovscope.metrics.honesty import jackknife_intervals, shuffled_codes
+from fovscope.metrics.panel import (
+    METRICS,
+    PRESETS,
+    Design,
+    Panel,
+    discretise,
+    disentanglement_panel,
+)
 from fovscope.metrics.references import reference_codes
 
 _FACTOR = "factor_"
+_STAND_IN_METRICS = ("mig", "dci")
 
 
 def split_source(table: pd.DataFrame, values: NDArray) -> Design:
@@ -41,8 +56,19 @@ def source_factors(design: pd.DataFrame) -> tuple[Design, NDArray[np.intp]]:
 def target_factors(manifest: pd.DataFrame, levels: int) -> tuple[Design, list[str]]:
     """Return the factors of a target, cut into levels, and their names."""
     columns = [name for name in manifest if name.startswith(_FACTOR)]
-    values = np.stack([discretise(manifest[name], levels) for name in columns], axis=1)
+    values = binned(manifest[columns], levels)
     return split_target(manifest, values), [name.removeprefix(_FACTOR) for name in columns]
+
+
+def binned(columns: pd.DataFrame, levels: int) -> NDArray[np.intp]:
+    """Return each column of a table cut into equally filled levels, shape (N, K).
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite.
+    """
+    return np.stack([discretise(columns[name], levels) for name in columns], axis=1)
 
 
 def split_target(manifest: pd.DataFrame, values: NDArray) -> Design:
@@ -53,35 +79,89 @@ def split_target(manifest: pd.DataFrame, values: NDArray) -> Design:
 
 def score_source(
     design: pd.DataFrame, codes: NDArray, *, options: Metrics, threads: int
-) -> dict[str, float]:
-    """Return all disentanglement scores of codes (N, d) of the source's evaluation rows."""
+) -> pd.DataFrame:
+    """Return all disentanglement scores of codes (N, d) of the source's evaluation rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a score: ``score, value, low, high, floor, n_train, n_test, n_pairs``; the
+        entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have a value only.
+    """
     factors, changed = source_factors(design)
-    panel = disentanglement_panel(
-        split_source(design, codes),
-        factors,
-        changed,
-        factor_names=FACTORS,
-        options=options,
-        threads=threads,
-    )
-    return panel.scores | _matrices(panel, FACTORS)
+    return _scored(split_source(design, codes), factors, changed, FACTORS, options, threads)
 
 
 def score_target(
     manifest: pd.DataFrame, codes: NDArray, *, options: Metrics, threads: int
-) -> dict[str, float]:
-    """Return MIG and DCI of codes (N, d) of a target with known factors."""
+) -> pd.DataFrame:
+    """Return the scores of codes (N, d) of a target with known factors, as `score_source`."""
     factors, names = target_factors(manifest, options.factor_levels)
-    panel = disentanglement_panel(
-        split_target(manifest, codes), factors, factor_names=names, options=options, threads=threads
+    return _scored(split_target(manifest, codes), factors, None, names, options, threads)
+
+
+def score_stand_ins(
+    manifest: pd.DataFrame,
+    codes: NDArray,
+    objects: pd.DataFrame,
+    *,
+    columns: Sequence[str],
+    options: Metrics,
+    threads: int,
+) -> pd.DataFrame:
+    """Return MIG and DCI of codes against measured properties of the objects.
+
+    The properties are no generative factors: they depend on each other, so no code can have
+    a dimension for each alone. The scores say which code is nearer to that, not more.
+
+    Parameters
+    ----------
+    manifest : pandas.DataFrame
+        ``image_id, split`` of N images.
+    codes : ndarray, shape (N, d)
+        Their codes.
+    objects : pandas.DataFrame
+        ``image_id`` and measured columns, in any order; images without an object, or where a
+        property is not finite, are left out.
+    columns : sequence of str
+        The properties that stand in for factors.
+    options, threads
+        As for `score_source`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `score_source`.
+
+    Raises
+    ------
+    FovscopeError
+        If a column is missing, or no image has all properties.
+    """
+    missing = set(columns) - set(objects)
+    if missing:
+        raise FovscopeError(f"the objects have no column {sorted(missing)[0]!r}")
+    measured = objects.set_index("image_id")[list(columns)].reindex(manifest["image_id"])
+    known = np.isfinite(measured.to_numpy(np.float64)).all(axis=1)
+    if not known.any():
+        raise FovscopeError(f"no image has all of the properties {', '.join(columns)}")
+    rows = manifest[known]
+    factors = split_target(rows, binned(measured[known], options.factor_levels))
+    return _scored(
+        split_target(rows, codes[known]),
+        factors,
+        None,
+        list(columns),
+        options,
+        threads,
+        metrics=_STAND_IN_METRICS,
     )
-    return panel.scores | _matrices(panel, names)
 
 
 def score_references(
     table: pd.DataFrame, *, is_source: bool, latent_dim: int, options: Metrics, threads: int
 ) -> dict[str, dict[str, float]]:
-    """Return the scores of perfect, rotated and noise codes on the factors of a data set."""
+    """Return the scores of codes of known quality on the factors of a data set, by code."""
     if is_source:
         (factors, changed), names = source_factors(table), FACTORS
     else:
@@ -89,13 +169,80 @@ def score_references(
     codes = reference_codes(factors, latent_dim, np.random.default_rng(0))
     return {
         name: disentanglement_panel(
-            code, factors, changed, factor_names=names, options=options, threads=threads
+            code,
+            factors,
+            changed,
+            factor_names=names,
+            **_panel_options(options, list(PRESETS[options.panel])),
+            threads=threads,
         ).scores
         for name, code in codes.items()
     }
 
 
-def _matrices(panel: Panel, names: list[str] | tuple[str, ...]) -> dict[str, float]:
+def _panel_options(options: Metrics, metrics: Sequence[str]) -> dict[str, Any]:
+    """Return what `disentanglement_panel` is told: some metrics with the preset's options."""
+    ours: dict[str, dict[str, Any]] = {
+        "mig": {"bins": options.mig_bins},
+        "omes": {"alpha": options.omes_alpha},
+        "dci": {"depth": options.dci_depth},
+    }
+    if options.dci_rounds is not None:
+        ours["dci"]["rounds"] = options.dci_rounds
+    preset = PRESETS[options.panel]
+    return {
+        "metrics": metrics,
+        "active_sd": options.active_sd,
+        "options": {name: {**preset.get(name, {}), **ours.get(name, {})} for name in metrics},
+    }
+
+
+def _scored(
+    codes: Design,
+    factors: Design,
+    changed: ArrayLike | None,
+    names: Sequence[str],
+    options: Metrics,
+    threads: int,
+    *,
+    metrics: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return the scores of codes with floor and interval."""
+    metrics = list(metrics or PRESETS[options.panel])
+
+    def compute(
+        codes: Design, factors: Design, changed: ArrayLike | None, metrics: Sequence[str] = metrics
+    ) -> Panel:
+        panel_options = _panel_options(options, metrics)
+        return disentanglement_panel(
+            codes, factors, changed, factor_names=names, **panel_options, threads=threads
+        )
+
+    panel = compute(codes, factors, changed)
+    for metric, reason in panel.left_out.items():
+        logging.warning("%s is left out: %s", metric, reason)
+    floor = compute(shuffled_codes(codes, np.random.default_rng(0)), factors, changed).scores
+    # The fast panel has no time to fit classifiers several times over.
+    repeated = [name for name in metrics if options.panel == "full" or not METRICS[name].fits]
+    intervals = jackknife_intervals(
+        lambda *design: compute(*design, metrics=repeated).scores,
+        panel.scores,
+        codes,
+        factors,
+        changed,
+        resamples=options.resamples,
+    )
+    table = pd.DataFrame({"score": list(panel.scores), "value": list(panel.scores.values())})
+    table[["low", "high"]] = [intervals[name] for name in table["score"]]
+    table["floor"] = table["score"].map(floor)
+    table["n_train"], table["n_test"] = len(codes.train), len(codes.test)
+    table["n_pairs"] = 0 if codes.first is None else len(codes.first)
+    entries = _matrices(panel, names)
+    matrices = pd.DataFrame({"score": list(entries), "value": list(entries.values())})
+    return pd.concat([table, matrices], ignore_index=True)
+
+
+def _matrices(panel: Panel, names: Sequence[str]) -> Mapping[str, float]:
     """Flatten MI/H and S into scores like ``mi_over_h[z0,Texture]``."""
     matrices = {"mi_over_h": panel.mi_over_h, "association": panel.association}
     return {

@@ -185,9 +185,9 @@ def jackknife_intervals(
     rng = np.random.default_rng(seed)
     changed = None if changed_factor is None else np.asarray(changed_factor)
     groups = Design(
-        _dealt(np.zeros(len(codes.train)), resamples, rng),
-        _dealt(np.zeros(len(codes.test)), resamples, rng),
-        *(() if changed is None else [_dealt(changed, resamples, rng)] * 2),
+        deal(np.zeros(len(codes.train)), resamples, rng),
+        deal(np.zeros(len(codes.test)), resamples, rng),
+        *(() if changed is None else [deal(changed, resamples, rng)] * 2),
     )
     runs = [
         compute(
@@ -197,18 +197,53 @@ def jackknife_intervals(
         )
         for group in range(resamples)
     ]
-    factor = student.ppf(0.975, resamples - 1) * np.sqrt((resamples - 1) / resamples)
-    intervals = {}
-    for name, value in scores.items():
-        # A metric that the rows are too few for without a group has no interval.
-        values = np.array([run.get(name, np.nan) for run in runs])
-        half = factor * np.sqrt(((values - values.mean()) ** 2).sum())
-        intervals[name] = (float(value - half), float(value + half))
-    return intervals
+    # A metric that the rows are too few for without a group has no interval.
+    return {
+        name: jackknife_interval(value, [run.get(name, np.nan) for run in runs])
+        for name, value in scores.items()
+    }
 
 
-def _dealt(stratum: NDArray, groups: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return a group for each row, of equal numbers within each stratum."""
+def jackknife_interval(value: float, without: ArrayLike) -> tuple[float, float]:
+    """Return the 95 % interval of one score from its values without each group of rows.
+
+    Parameters
+    ----------
+    value : float
+        The score of all rows.
+    without : array_like, shape (groups,)
+        The score without each group.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper bound.
+    """
+    without = np.asarray(without, dtype=np.float64)
+    groups = len(without)
+    error = np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum())
+    half = student.ppf(0.975, groups - 1) * error
+    return float(value - half), float(value + half)
+
+
+def deal(stratum: ArrayLike, groups: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Deal rows into groups at random, of equal numbers within each stratum.
+
+    Parameters
+    ----------
+    stratum : array_like, shape (N,)
+        Rows with the same value are dealt on their own.
+    groups : int
+        Number of groups.
+    rng : numpy.random.Generator
+        Source of the order.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        Group of each row, from 0.
+    """
+    stratum = np.asarray(stratum)
     dealt = np.empty(len(stratum), dtype=np.intp)
     for value in np.unique(stratum):
         rows = np.flatnonzero(stratum == value)

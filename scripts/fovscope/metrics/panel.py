@@ -267,7 +267,7 @@ METRICS: dict[str, Metric] = {
         _tested("factor_vae", factor_vae_score, seeded=True),
         fast={**FACTOR_VAE_FAST, "group_size": 4},
     ),
-    "sap": Metric(_tested("sap", sap_score, seeded=False), fits=True, fast={}),
+    "sap": Metric(_tested("sap", sap_score, seeded=False), fits=True),
     "explicitness": Metric(_tested("explicitness", explicitness_score, seeded=False), fits=True),
 }
 """The panel by name, in the order of its computation: EDI uses DCI's classifiers."""

@@ -59,17 +59,48 @@ def latent_means(latents: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.floa
     FovscopeError
         If an image has no latents.
     """
-    names = [column for column in latents if column.startswith("z")]
+    return _latent_columns(latents, images, "z")
+
+
+def latent_variances(latents: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.float32]:
+    """Return the log variances (N, d) of the posteriors of `images`, in their order.
+
+    Raises
+    ------
+    FovscopeError
+        If an image has no latents.
+    """
+    return _latent_columns(latents, images, "logvar")
+
+
+def _latent_columns(
+    latents: pd.DataFrame, images: pd.DataFrame, prefix: str
+) -> NDArray[np.float32]:
+    names = [column for column in latents if column.startswith(prefix)]
     found = latents.set_index("image_id")[names].reindex(images["image_id"])
-    absent = found.index[found["z0"].isna()]
+    absent = found.index[found[names[0]].isna()]
     if len(absent):
         raise FovscopeError(f"{len(absent)} images have no latents, first {absent[0]}")
     return found.to_numpy(np.float32)
 
 
-def score_table(values: Mapping[str, float], **columns: Any) -> pd.DataFrame:  # noqa: ANN401
-    """Return one row a score; `columns` are identity and provenance, the same in each row."""
-    table = pd.DataFrame({"score": list(values), "value": [float(v) for v in values.values()]})
+def score_table(
+    values: Mapping[str, float] | pd.DataFrame,
+    **columns: Any,  # noqa: ANN401
+) -> pd.DataFrame:
+    """Return one row a score; `columns` are identity and provenance, the same in each row.
+
+    Parameters
+    ----------
+    values : mapping of str to float, or pandas.DataFrame
+        Scores by name; or a table with the columns ``score`` and ``value`` and more.
+    **columns
+        Identity and provenance.
+    """
+    if isinstance(values, pd.DataFrame):
+        table = values.copy()
+    else:
+        table = pd.DataFrame({"score": list(values), "value": [float(v) for v in values.values()]})
     for position, (name, value) in enumerate(columns.items()):
         table.insert(
             position if name in IDENTITY or name == "probe" else table.shape[1], name, value

@@ -43,7 +43,10 @@ def widen(cells: pd.DataFrame, row: list[str], column: str) -> pd.DataFrame:
 
 
 def write_views(
-    long: pd.DataFrame, view: pd.DataFrame, caption: str, paths: dict[str, str]
+    long: pd.DataFrame,
+    view: pd.DataFrame | dict[str, pd.DataFrame],
+    caption: str,
+    paths: dict[str, str],
 ) -> None:
     """Write a table in all its formats.
 
@@ -51,18 +54,25 @@ def write_views(
     ----------
     long : pandas.DataFrame
         The table itself, one row a number.
-    view : pandas.DataFrame
-        What a person reads: one row a line, cells as text.
+    view : pandas.DataFrame, or dict of str to pandas.DataFrame
+        What a person reads: one row a line, cells as text; too many columns for a page come
+        as several tables by title.
     caption : str
         One sentence above the Markdown and LaTeX tables.
     paths : dict of str to str
         File by format: ``parquet, csv, md, tex``.
     """
     write_table(paths["parquet"], long)
+    views = view if isinstance(view, dict) else {"": view}
+    markdown, latex = [caption], []
+    for title, table in views.items():
+        markdown += [f"**{title}**"] if title else []
+        markdown.append(table.to_markdown(index=False, disable_numparse=True))
+        latex.append(_latex(table, f"{title}. {caption}" if title else caption))
     texts = {
-        "csv": view.to_csv(index=False),
-        "md": f"{caption}\n\n{view.to_markdown(index=False, disable_numparse=True)}\n",
-        "tex": _latex(view, caption),
+        "csv": "\n".join(table.to_csv(index=False) for table in views.values()),
+        "md": "\n\n".join(markdown) + "\n",
+        "tex": "\n".join(latex),
     }
     for kind, text in texts.items():
         with replacing(paths[kind]) as temporary:

@@ -1,0 +1,32 @@
+"""Compare the models of all seeds on one data set, without labels."""
+
+import pandas as pd
+
+from fovscope.evaluation.agreement import compare_models
+from fovscope.job import logged
+from fovscope.tables.records import score_table, write_table
+
+with logged(snakemake):
+    wildcards = snakemake.wildcards
+    images = pd.read_parquet(snakemake.input.table)
+    if "role" in images:  # of the source: the independent rows
+        images = images[images["role"].isin(("iid_train", "iid_test"))]
+    resamples = snakemake.params.resamples
+    tables = []
+    for stage in snakemake.params.scope["stages"]:
+        latents = {
+            str(seed): pd.read_parquet(path)
+            for seed, path in zip(
+                snakemake.params.scope["seeds"], snakemake.input[stage], strict=True
+            )
+        }
+        for seed, scores in compare_models(latents, images, resamples=resamples).items():
+            identity = {
+                "kind": "disentanglement",
+                "tuned_on": wildcards.dataset if stage == "finetuned" else "",
+                "seed": seed,
+                "stage": stage,
+                "representation": "seeds",
+            }
+            tables.append(score_table(scores, **wildcards, **identity))
+    write_table(snakemake.output[0], pd.concat(tables, ignore_index=True))
