@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import platform
 import time
-from functools import partial
 
 import numpy as np
 import sklearn
@@ -21,12 +20,7 @@ import xgboost
 from sklearn.ensemble import GradientBoostingClassifier
 
 from fovscope.data.design import FACTORS, SIZES
-from fovscope.metrics.beta_vae import beta_vae_score
 from fovscope.metrics.dci import completeness, dci_scores, disentanglement
-from fovscope.metrics.dci_es import loss_capacity_curves
-from fovscope.metrics.explicitness import explicitness_score
-from fovscope.metrics.factor_vae import factor_vae_score
-from fovscope.metrics.irs import irs_score
 from fovscope.metrics.mig import mutual_information
 from fovscope.metrics.panel import METRICS, Design, disentanglement_panel
 from fovscope.metrics.udr import udr_scores

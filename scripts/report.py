@@ -18,6 +18,7 @@ from fovscope.figures.report import (
 )
 from fovscope.job import logged
 from fovscope.provenance import read_json, replacing, versions
+from fovscope.tables.disentanglement import disentanglement_blocks
 
 with logged(snakemake):
     given, captions = snakemake.input, snakemake.params.captions
@@ -32,6 +33,16 @@ with logged(snakemake):
         caption = (folder / f"{name}.md").read_text(encoding="utf-8").partition("\n\n")[0]
         view = pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False)
         return [Table(view, caption)]
+
+    def disentanglement() -> list[Table]:
+        """Return the parts of the disentanglement table, which is too wide for a page."""
+        whole = table("disentanglement")
+        if not whole:
+            return []
+        path = next(path for path in given.tables if Path(path).stem == "disentanglement")
+        blocks = disentanglement_blocks(pd.read_parquet(Path(path).with_suffix(".parquet")))
+        captions = [f"{title}. {whole[0].caption}" for title in blocks]
+        return [Table(*part) for part in zip(blocks.values(), captions, strict=True)]
 
     def pictures(kind: str) -> list[Picture]:
         """Return the pictures of a kind, each with the caption of the kind and what it shows."""
@@ -58,9 +69,7 @@ with logged(snakemake):
         [
             Section("Data", design["citation"], [data, *pictures("samples"), *pictures("masks")]),
             Section("Accuracy", "", [*table("accuracy"), *table("comparisons")]),
-            Section(
-                "Disentanglement", "", [*table("disentanglement"), *pictures("disentanglement")]
-            ),
+            Section("Disentanglement", "", [*disentanglement(), *pictures("disentanglement")]),
             Section(
                 "What each dimension means",
                 "",

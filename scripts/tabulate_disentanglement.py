@@ -1,7 +1,12 @@
 """Aggregate the scores of all jobs to the disentanglement table and its views."""
 
 from fovscope.job import logged
-from fovscope.tables.disentanglement import CAPTION, disentanglement_table, disentanglement_views
+from fovscope.tables.disentanglement import (
+    CAPTION,
+    disentanglement_blocks,
+    disentanglement_table,
+    disentanglement_view,
+)
 from fovscope.tables.records import read_scores
 from fovscope.tables.render import write_views
 
@@ -10,7 +15,8 @@ with logged(snakemake):
     long = disentanglement_table(read_scores(snakemake.input, "disentanglement"), variant=variant)
     write_views(
         long,
-        disentanglement_views(long),
+        disentanglement_view(long),
         CAPTION.format(variant=variant),
         dict(snakemake.output.items()),
+        blocks=disentanglement_blocks(long),
     )

@@ -5,7 +5,11 @@ import pytest
 from fovscope import FovscopeError
 from fovscope.tables.accuracy import accuracy_table, accuracy_view
 from fovscope.tables.comparisons import comparison_table, comparison_view, holm
-from fovscope.tables.disentanglement import disentanglement_table, disentanglement_views
+from fovscope.tables.disentanglement import (
+    disentanglement_blocks,
+    disentanglement_table,
+    disentanglement_view,
+)
 from fovscope.tables.published import beside_published, published_accuracy
 from fovscope.tables.records import (
     latent_means,
@@ -152,7 +156,7 @@ def test_floor_is_0_and_ceiling_1_of_a_normalised_score():
     assert long.loc[("source", "mig"), "normalised"] == pytest.approx(0.5)
     assert long.loc[("code: perfect", "mig"), "normalised"] == 1
     assert not any(score.startswith("mi_over_h") for _, score in long.index)
-    views = disentanglement_views(long.reset_index())
+    views = disentanglement_blocks(long.reset_index())
     assert list(views) == ["By information and trees", "By intervention, and others"]
     view = views["By information and trees"]
     assert list(view["stage"]) == ["source", "code: perfect", "code: rotated", "code: noise"]
@@ -180,8 +184,11 @@ def test_a_models_own_bounds_come_before_those_of_the_codes():
     assert long.loc[("known", "code: perfect", "mig"), "floor"] == 0.1
     udr = long.loc[("none", "source", "udr_lasso")]
     assert udr["of_ceiling"] == pytest.approx(2 / 3)
-    view = disentanglement_views(table)["Agreement of seeds, without factors"]
+    view = disentanglement_blocks(table)["Agreement of seeds, without factors"]
     assert view["UDR Lasso"].tolist() == ["0.60"]
+    whole = disentanglement_view(table)
+    assert whole["factors"].tolist() == ["known", "known", "known", "none"]
+    assert whole["UDR Lasso"].tolist() == ["–", "–", "–", "0.60"]
 
 
 def test_only_scores_of_one_kind_are_read(tmp_path):
@@ -206,9 +213,9 @@ def test_lines_keep_their_order():
 def test_several_views_have_titles(tmp_path):
     view = pd.DataFrame({"a": ["1"]})
     paths = {kind: str(tmp_path / f"t.{kind}") for kind in ("parquet", "csv", "md", "tex")}
-    write_views(view, {"One": view, "Two": view}, "All.", paths)
+    write_views(view, view, "All.", paths, blocks={"One": view, "Two": view})
     texts = {kind: (tmp_path / f"t.{kind}").read_text() for kind in ("csv", "md", "tex")}
-    assert texts["csv"] == "a\n1\n\na\n1\n"
+    assert texts["csv"] == "a\n1\n"
     assert texts["md"].startswith("All.\n\n**One**\n\n| a ")
     assert texts["tex"].count(r"\caption{") == 2
     assert "Two. All." in texts["tex"]

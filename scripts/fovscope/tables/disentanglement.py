@@ -91,8 +91,13 @@ def disentanglement_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame
     return long.assign(variant=variant)
 
 
-def disentanglement_views(long: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the tables that a person reads: a column a score, reference codes below.
+def disentanglement_view(long: pd.DataFrame) -> pd.DataFrame:
+    """Return the table that a person reads: a column a score, reference codes below."""
+    return _view(long, _COLUMNS)
+
+
+def disentanglement_blocks(long: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the same view as tables that fit on a page.
 
     Parameters
     ----------
@@ -107,12 +112,11 @@ def disentanglement_views(long: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """
     known, agreement = long["factors"] != "none", long["factors"] == "none"
     blocks = {
-        "By information and trees": (long[known], _BY_INFORMATION),
-        "By intervention, and others": (long[known], _BY_INTERVENTION),
-        "Agreement of seeds, without factors": (long[agreement], _BY_AGREEMENT),
+        "By information and trees": _view(long[known], _BY_INFORMATION),
+        "By intervention, and others": _view(long[known], _BY_INTERVENTION),
+        "Agreement of seeds, without factors": _view(long[agreement], _BY_AGREEMENT),
     }
-    views = {title: _view(rows, columns) for title, (rows, columns) in blocks.items()}
-    return {title: view for title, view in views.items() if len(view)}
+    return {title: block for title, block in blocks.items() if len(block)}
 
 
 def _view(long: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:

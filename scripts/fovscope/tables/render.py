@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -44,9 +45,11 @@ def widen(cells: pd.DataFrame, row: list[str], column: str) -> pd.DataFrame:
 
 def write_views(
     long: pd.DataFrame,
-    view: pd.DataFrame | dict[str, pd.DataFrame],
+    view: pd.DataFrame,
     caption: str,
     paths: dict[str, str],
+    *,
+    blocks: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
     """Write a table in all its formats.
 
@@ -54,23 +57,24 @@ def write_views(
     ----------
     long : pandas.DataFrame
         The table itself, one row a number.
-    view : pandas.DataFrame, or dict of str to pandas.DataFrame
-        What a person reads: one row a line, cells as text; too many columns for a page come
-        as several tables by title.
+    view : pandas.DataFrame
+        What a person reads: one row a line, cells as text.
     caption : str
         One sentence above the Markdown and LaTeX tables.
     paths : dict of str to str
         File by format: ``parquet, csv, md, tex``.
+    blocks : mapping of str to pandas.DataFrame, optional
+        The same as several tables by title, for Markdown and LaTeX, where one would be too
+        wide for a page.
     """
     write_table(paths["parquet"], long)
-    views = view if isinstance(view, dict) else {"": view}
     markdown, latex = [caption], []
-    for title, table in views.items():
+    for title, table in (blocks or {"": view}).items():
         markdown += [f"**{title}**"] if title else []
         markdown.append(table.to_markdown(index=False, disable_numparse=True))
         latex.append(_latex(table, f"{title}. {caption}" if title else caption))
     texts = {
-        "csv": "\n".join(table.to_csv(index=False) for table in views.values()),
+        "csv": view.to_csv(index=False),
         "md": "\n\n".join(markdown) + "\n",
         "tex": "\n".join(latex),
     }
