@@ -136,6 +136,7 @@ def test_seeds_are_compared_on_the_images_that_they_share():
         assert copies["low"] < copies["value"] <= copies["ceiling"] + 0.02
         assert copies["value"] == pytest.approx(copies["ceiling"], abs=0.06)
         assert stranger["value"] < 0.15
+        assert copies["floor"] < 0.15
         assert abs(stranger["value"] - stranger["floor"]) < 0.1
     without = compare_models(models, images, resamples=0)["0"]
     assert without["low"].isna().all()

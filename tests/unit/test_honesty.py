@@ -129,6 +129,9 @@ def test_more_rows_lower_the_floor_and_parts_are_nested():
     assert [panel["mig"].n_pairs for panel in found.values()] == [18, 60, 180]
     whole = scored_panel(codes, factors, changed, metrics=CHEAP, resamples=0)
     assert found[3_000]["mig"].value == pytest.approx(whole["mig"].value)
+    # Three pairs of each factor, the fewest that OMES takes: the part has as many of each.
+    fewest = score_by_size(codes, factors, changed, sizes=[150], metrics=["omes"])
+    assert fewest[150]["omes"].n_pairs == 9
     with pytest.raises(ValueError, match="3000 training rows"):
         score_by_size(codes, factors, changed, sizes=[4_000])
 
