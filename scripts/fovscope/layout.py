@@ -38,6 +38,7 @@ class Paths:
         self.design = f"{root}/data/{source}/design.parquet"
         self.design_info = f"{root}/data/{source}/manifest.json"
 
+        self.features_task = f"{root}/features/{{dataset}}/{{backbone}}/task.json"
         self.features = f"{root}/features/{{dataset}}/{{backbone}}/manifest.json"
         self.source_features = f"{root}/features/{source}/{{backbone}}/manifest.json"
 

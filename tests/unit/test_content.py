@@ -120,8 +120,20 @@ def test_of_a_table_its_text_and_the_files_that_it_lists_count(folder):
         first["table_sha256"],
     )
     save(table, "path,label\na/1.png,y\na/2.png,y\n")
-    assert now()["sha256"] == second["sha256"]
-    assert now() != second
+    third = now()
+    assert {key for key in second if third[key] != second[key]} == {"table_sha256"}
+
+
+def test_which_image_has_which_mask_counts_and_the_order_of_rows_does_not(folder):
+    table = folder / "table.csv"
+
+    def now(*rows):
+        save(table, "\n".join(["path,mask,label", *rows]) + "\n")
+        return of(folder, folder=None, table=str(table))["rows_sha256"]
+
+    one, other = "a/1.png,a/2.png,x", "a/2.png,a/1.png,y"
+    assert now(one, other) == now(other, one)
+    assert now(one, other) != now("a/1.png,a/1.png,x", "a/2.png,a/2.png,y")
 
 
 def test_a_listed_file_that_vanishes_is_noticed_even_if_it_was_young(folder):

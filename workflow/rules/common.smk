@@ -73,6 +73,11 @@ def data_of(wildcards):
     return {"table": PATHS.manifest, "info": PATHS.data_info}
 
 
+def data_of_features(wildcards):
+    """The same; a new table is no reason to extract again, see `specify_features`."""
+    return {name: ancient(path) for name, path in data_of(wildcards).items()}
+
+
 def files_digest(what, function, *arguments):
     """Digest files that the config names; the digests of unchanged ones are looked up."""
     try:
@@ -115,6 +120,21 @@ def features_code(wildcards):
 def rendering_options(wildcards):
     """The config by which the source is rendered; a target's manifest says all of it."""
     return STUDY["source"] if wildcards.dataset == SOURCE else None
+
+
+def images_of(wildcards):
+    """What images a data set has, and in which order: all of it but labels and splits."""
+    name = wildcards.dataset
+    if name == SOURCE:
+        return {"code": code_of("design_source"), "options": {}}
+    made_by = "generate_target" if name in GENERATED else "prepare_target"
+    keys = ["background", "mask", "white_level"]
+    keys += ["generator", "images", "seed"] if name in GENERATED else []
+    options = {key: STUDY["targets"][name][key] for key in keys}
+    if name in PROVIDED:
+        content = target_files(wildcards)
+        options["files"] = {k: v for k, v in content.items() if k != "table_sha256"}
+    return {"code": code_of(made_by, without=["fovscope.data.splits"]), "options": options}
 
 
 def features_files(wildcards):

@@ -2,12 +2,41 @@
 
 The manifest is the tracked output and the store its undeclared payload: Snakemake deletes
 declared outputs when a job starts again, and the finished shards must outlive that.
+
+Features depend on images, not on labels and splits, which are in the same table. So that
+table is `ancient` here, and all that does count is written down first, as the task. That is a
+job of its own because Snakemake does not look at the params of a job below one that will
+run: an ancient edge from there would hide that they changed.
 """
+
+
+rule specify_features:
+    output:
+        PATHS.features_task,
+    log:
+        PATHS.log("specify_features", "{dataset}_{backbone}"),
+    benchmark:
+        PATHS.benchmark("specify_features", "{dataset}_{backbone}")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=features_code,
+        images=images_of,
+        source=rendering_options,
+        backbone=lookup(within=STUDY, dpath="backbones/{backbone}"),
+        files=features_files,
+        features=STUDY["features"],
+    message:
+        "Write down what {wildcards.backbone} features of {wildcards.dataset} depend on"
+    script:
+        "../../scripts/specify_features.py"
 
 
 rule cache_features:
     input:
-        unpack(data_of),
+        unpack(data_of_features),
+        task=PATHS.features_task,
     output:
         PATHS.features,
     log:
@@ -21,12 +50,6 @@ rule cache_features:
         gpu=1,
         mem_mb=6000,
         runtime=240,
-    params:
-        code=features_code,
-        source=rendering_options,
-        backbone=lookup(within=STUDY, dpath="backbones/{backbone}"),
-        files=features_files,
-        features=STUDY["features"],
     message:
         "Cache {wildcards.backbone} features of {wildcards.dataset}"
     script:

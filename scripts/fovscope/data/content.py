@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fovscope.data.listing import DataError, image_files, relative, require_folder
-from fovscope.provenance import digest_bytes, digest_file, replacing
+from fovscope.provenance import digest_bytes, digest_file, digest_json, replacing
 
 _JUST_NOW = 2_000_000_000
 """ns; a file this young could change again without another time stamp, so it is not trusted."""
@@ -47,7 +47,7 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
     -------
     dict
         ``files``, the number of images and masks, and ``sha256`` of all; of a table also
-        ``table_sha256``.
+        ``table_sha256`` and ``rows_sha256``, of which image has which mask.
 
     Raises
     ------
@@ -57,8 +57,10 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
     require_target(target)
     if target["table"]:
         table = Path(target["table"])
-        digests = file_digests(table.parent, _listed(table), cache)
-        return {"table_sha256": digest_file(table), **summary(digests)}
+        rows = _rows(table)
+        names = {relative(table.parent / cell, table.parent) for row in rows for cell in row if cell}
+        content = summary(file_digests(table.parent, names, cache))
+        return content | {"table_sha256": digest_file(table), "rows_sha256": digest_json(rows)}
     folder = Path(target["folder"])
     names = set(image_files(folder))
     if target["masks"]:
@@ -136,11 +138,11 @@ def summary(digests: Mapping[str, str]) -> dict[str, Any]:
     return {"files": len(digests), "sha256": digest_bytes(lines.encode("utf-8", "surrogateescape"))}
 
 
-def _listed(table: Path) -> set[str]:
-    """Return the files that a table names, from its folder; its mistakes are found by its job."""
+def _rows(table: Path) -> list[tuple[str, str]]:
+    """Return the image and mask of each row, sorted; mistakes are found by the table's job."""
     with table.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        cells = [row.get(column) for row in csv.DictReader(stream) for column in ("path", "mask")]
-    return {relative(table.parent / cell, table.parent) for cell in cells if cell}
+        rows = csv.DictReader(stream)
+        return sorted((row.get("path") or "", row.get("mask") or "") for row in rows)
 
 
 def _stamp(path: str) -> list[int] | None:
