@@ -240,6 +240,11 @@ class Features(Section):
     )
     batch_size: int = _option(64, "Images per forward pass.", ge=1)
     shard_rows: int = _option(2_048, "Rows per shard of the store: what a kill can cost.", ge=1)
+    images_per_job: int = _option(
+        250_000,
+        "A data set with more images is extracted by several jobs; no result changes.",
+        ge=1,
+    )
 
 
 class Model(Section):

@@ -1,6 +1,7 @@
 """Where everything lies on disk: all paths of a study, made in this one place.
 
-Paths are templates with the wildcards ``{dataset} {backbone} {beta} {seed}``. A job writes
+Paths are templates with the wildcards ``{dataset} {backbone} {beta} {seed}``
+(and ``{part} {parts}`` of a feature store that several jobs fill). A job writes
 each of its outputs whole or not at all.
 """
 
@@ -39,6 +40,9 @@ class Paths:
         self.design_info = f"{root}/data/{source}/manifest.json"
 
         self.features_task = f"{root}/features/{{dataset}}/{{backbone}}/task.json"
+        self.features_part = (
+            f"{root}/features/{{dataset}}/{{backbone}}/part{{part}}of{{parts}}.json"
+        )
         self.features = f"{root}/features/{{dataset}}/{{backbone}}/manifest.json"
         self.source_features = f"{root}/features/{source}/{{backbone}}/manifest.json"
 
@@ -61,6 +65,9 @@ class Paths:
 
         self.traversal = f"{root}/traversals/{model}/{{dataset}}.parquet"
         self.traversal_scores = f"{root}/scores/{model}/{{dataset}}.traversal.parquet"
+
+        self.cut = f"{root}/.fovscope/parts/{{dataset}}/{{backbone}}.json"
+        """How many jobs filled a feature store; never an output."""
 
     def content(self, what: str) -> str:
         """Return the file that keeps the digests of images or weights; never an output."""

@@ -18,7 +18,7 @@ import torch
 from fovscope.config import Backbone, Features, Finetuning, Model, SourceTraining
 from fovscope.data.images import FolderImages
 from fovscope.features.extract import cache_features
-from fovscope.features.store import Layout, write_store
+from fovscope.features.store import WHOLE, Layout, Part, fill_store, seal_store
 from fovscope.job import logged
 from fovscope.locks import writing
 from fovscope.models.storage import load_model
@@ -75,8 +75,15 @@ def _job(folder):
         yield
 
 
-def extract(folder, *, weights, workers=0, pause=0.002, images=None):
-    """Cache features of noise, or of the image files `images`."""
+def seal(folder, parts=1):
+    """Seal a store, and delete the notes of its parts as Snakemake does."""
+    seal_store(folder / "manifest.json", parts)
+    for part in WHOLE.cut(parts):
+        (folder / part.note).unlink(missing_ok=True)
+
+
+def extract(folder, *, weights, workers=0, pause=0.002, images=None, part=(1, 1)):
+    """Cache features of noise, or of the image files `images`; seal what is one part."""
     notes = Notes(folder.parent / f"{folder.name}.notes")
 
     def open_images(*, size, interpolation):
@@ -93,19 +100,23 @@ def extract(folder, *, weights, workers=0, pause=0.002, images=None):
             data_digest="d",
             device=CPU,
             workers=workers,
+            part=Part(*part),
         )
+        if part == (1, 1):
+            seal(folder)
 
 
 def fill(folder, *, identity="a"):
     """Write a store of two shards."""
     rows = np.random.default_rng(0).standard_normal((20, 3), dtype=np.float32)
     with _job(folder):
-        write_store(
+        fill_store(
             folder / "manifest.json",
             Layout(20, 3, "float32", 10),
             {"identity": identity},
             lambda ranges: (rows[start:stop] for start, stop in ranges),
         )
+        seal(folder)
 
 
 def pairs():
@@ -150,9 +161,9 @@ def train(
         write_table(outputs[2], latents_table(ids, *encode(trained.model, first)))
 
 
-def hold(path):
+def hold(path, pieces=None):
     """Hold a lock until killed."""
-    with writing(path):
+    with writing(path, pieces=pieces):
         path.with_name("held").touch()
         time.sleep(600)
 

@@ -553,6 +553,52 @@ def test_two_processes_on_one_store(tmp_path, start, weights, whole_store):
     assert snapshot(folder) == whole_store
 
 
+def test_parts_fill_a_store_at_once_and_are_killed_meanwhile(tmp_path, start, weights, whole_store):
+    folder, chance, parts, work = tmp_path / "store", random.Random(3), 3, {"weights": weights}
+    processes = {}
+    kills = 0
+    while kills < 6 or any(process.exitcode != 0 for process in processes.values()):
+        for number in range(1, parts + 1):
+            if number not in processes or processes[number].exitcode not in (None, 0):
+                processes[number] = start(extract, folder, part=(number, parts), **work)
+        time.sleep(chance.uniform(0.1, 0.4))
+        running = [process for process in processes.values() if process.is_alive()]
+        if running and kills < 6:
+            kill(chance.choice(running))
+            kills += 1
+    fault_jobs.seal(folder, parts)
+    assert snapshot(folder) == whole_store
+    # Each part keeps its finished shards: a kill costs the shard in work.
+    assert notes_of(folder).count() - IMAGES <= kills * (SHARD + OPTIONS.batch_size)
+
+
+def test_two_cuts_of_one_store_never_write_the_same_shard(tmp_path, start, weights, whole_store):
+    folder = tmp_path / "store"
+    first = start(extract, folder, weights=weights, pause=0.005, part=(1, 2))
+    wait_for(lambda: notes_of(folder).count() > SHARD)
+    other = start(extract, folder, weights=weights, pause=0.005, part=(2, 2))
+    whole = start(extract, folder, weights=weights, pause=0.005)
+    for process in (first, other, whole):
+        process.join(60)
+        assert process.exitcode == 0
+    assert f"process {first.pid} on " in log_of(folder) or f"{other.pid} on " in log_of(folder)
+    assert notes_of(folder).count() == IMAGES
+    assert snapshot(folder) == whole_store
+
+
+def test_other_content_waits_for_a_running_part(tmp_path, start, run):
+    folder = tmp_path / "store"
+    process = start(hold, folder / "manifest.json", pieces=range(1, 2))
+    wait_for((folder / "held").exists)
+    filling = start(fill, folder)
+    filling.join(1)
+    assert filling.is_alive()
+    kill(process)
+    filling.join(10)
+    assert filling.exitcode == 0
+    assert f"process {process.pid} on " in log_of(folder)
+
+
 def test_two_processes_on_one_model(tmp_path, start, trainings):
     (options, expected), folder = trainings["source"], tmp_path / "model"
     processes = [start(train, folder, **options) for _ in range(2)]

@@ -6,7 +6,17 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fovscope.features.store import Layout, StoreError, read_store, verify_store, write_store
+from fovscope.features.store import (
+    WHOLE,
+    Layout,
+    Part,
+    StoreError,
+    fill_store,
+    join_parts,
+    read_store,
+    seal_store,
+    verify_store,
+)
 
 LAYOUT = Layout(rows=700, columns=5, dtype="float32", shard_rows=256)
 
@@ -19,6 +29,14 @@ def features(rng):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+def write_store(manifest, layout, identity, compute, parts=1):
+    for part in WHOLE.cut(parts):
+        fill_store(manifest, layout, identity, compute, part=part)
+    seal_store(manifest, parts)
+    for part in WHOLE.cut(parts):  # as Snakemake does
+        manifest.with_name(part.note).unlink()
 
 
 def computed(features):
@@ -141,3 +159,73 @@ def test_shards_that_zarr_cannot_cut_are_refused(tmp_path, features):
         write_store(
             tmp_path / "manifest.json", Layout(700, 5, "float32", 300), {}, computed(features)
         )
+
+
+@given(shards=st.integers(0, 60), parts=st.integers(1, 20), ranks=st.integers(1, 5))
+def test_parts_and_their_parts_cover_every_shard_once(shards, parts, ranks):
+    cut = [part.shards(shards) for part in WHOLE.cut(parts)]
+    assert [shard for part in cut for shard in part] == list(range(shards))
+    for part, shards_of_part in zip(WHOLE.cut(parts), cut, strict=True):
+        finer = [shard for piece in part.cut(ranks) for shard in piece.shards(shards)]
+        assert finer == list(shards_of_part)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_a_store_does_not_depend_on_its_parts(tmp_path, features, parts):
+    write_store(tmp_path / "one/manifest.json", LAYOUT, {"a": 1}, computed(features))
+    write_store(tmp_path / "more/manifest.json", LAYOUT, {"a": 1}, computed(features), parts)
+    assert snapshot(tmp_path / "more") == snapshot(tmp_path / "one")
+
+
+def test_another_cut_keeps_the_shards_of_the_first(tmp_path, features):
+    asked = []
+
+    def watched(ranges):
+        asked.extend(ranges)
+        return computed(features)(ranges)
+
+    manifest = tmp_path / "manifest.json"
+    fill_store(manifest, LAYOUT, {}, watched, part=Part(1, 2))
+    fill_store(manifest, LAYOUT, {}, watched, part=Part(1, 1))
+    seal_store(manifest)
+    assert asked == [LAYOUT.bounds(shard) for shard in range(3)]
+    assert [path.name for path in tmp_path.glob("part*of*")] == ["part1of1.json"]
+
+
+def test_pieces_of_a_part_become_the_part(tmp_path, features):
+    manifest = tmp_path / "manifest.json"
+    for part in Part(2, 2).cut(2):
+        fill_store(manifest, LAYOUT, {}, computed(features), part=part)
+    join_parts(manifest, Part(2, 2), 2)
+    assert [path.name for path in tmp_path.glob("part*of*")] == ["part2of2.json"]
+    fill_store(manifest, LAYOUT, {}, computed(features), part=Part(1, 2))
+    seal_store(manifest, 2)
+    np.testing.assert_array_equal(read_store(manifest), features)
+
+
+def test_a_store_with_a_part_of_other_content_is_not_sealed(tmp_path, features):
+    manifest = tmp_path / "manifest.json"
+    fill_store(manifest, LAYOUT, {"weights": "old"}, computed(features), part=Part(1, 2))
+    fill_store(manifest, LAYOUT, {"weights": "new"}, computed(features), part=Part(2, 2))
+    with pytest.raises(StoreError, match=r"different images, code or versions; delete part"):
+        seal_store(manifest, 2)
+    assert not manifest.exists()
+
+
+def test_a_store_with_a_lost_shard_is_not_sealed(tmp_path, features):
+    manifest = tmp_path / "manifest.json"
+    fill_store(manifest, LAYOUT, {}, computed(features))
+    (tmp_path / "features.zarr/c/1/0").unlink()
+    with pytest.raises(StoreError, match=r"c/1/0 is missing; delete part\*of\*.json"):
+        seal_store(manifest)
+    (tmp_path / "parts/000001.json").unlink()
+    with pytest.raises(StoreError, match="shard 1 is missing"):
+        seal_store(manifest)
+    assert not manifest.exists()
+
+
+def test_other_content_takes_the_manifest_of_the_old_away_first(tmp_path, features):
+    manifest = tmp_path / "manifest.json"
+    write_store(manifest, LAYOUT, {"weights": "old"}, computed(features))
+    fill_store(manifest, LAYOUT, {"weights": "new"}, computed(features), part=Part(1, 2))
+    assert not manifest.exists()

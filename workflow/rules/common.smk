@@ -8,6 +8,7 @@ for each other go into one mapping.
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
@@ -59,6 +60,8 @@ wildcard_constraints:
     backbone="|".join(BACKBONES),
     beta=r"[0-9.e+-]+",
     seed=r"[0-9]+",
+    part=r"[0-9]+",
+    parts=r"[0-9]+",
 
 
 def one_of(names):
@@ -105,10 +108,15 @@ def target_options(wildcards):
     return {key: value for key, value in options.items() if key not in unused}
 
 
+@cache
+def content_of_target(name):
+    """What the images and masks of a target hold, and its table; looked up once a run."""
+    return files_digest(f"targets/{name}", target_content, STUDY["targets"][name])
+
+
 def target_files(wildcards):
     """What the images and masks of a target hold, and its table."""
-    name = wildcards.dataset
-    return files_digest(f"targets/{name}", target_content, STUDY["targets"][name])
+    return content_of_target(wildcards.dataset)
 
 
 def features_code(wildcards):
@@ -165,6 +173,32 @@ def model_options(wildcards):
     if learns_from_pixels(wildcards):
         return STUDY["image_model"] | {"latent_dim": study.model.latent_dim}
     return STUDY["model"]
+
+
+def features_options(wildcards):
+    """How features are computed, without what only says how many jobs do it."""
+    return {k: v for k, v in STUDY["features"].items() if k != "images_per_job"}
+
+
+def number_of_images(name):
+    """About how many images a data set has, masks included."""
+    if name == SOURCE:
+        pairs = study.source.train_pairs + 7 * study.source.pairs_per_factor
+        return study.source.iid_train + study.source.iid_test + 2 * pairs
+    if name in GENERATED:
+        return study.targets[name].images
+    return content_of_target(name)["files"]
+
+
+def parts_of_features(wildcards):
+    """What the jobs say that fill a store; one that is whole stays cut as it was."""
+    manifest, cut = (Path(path.format(**wildcards)) for path in (PATHS.features, PATHS.cut))
+    if manifest.exists() and cut.exists():
+        parts = json.loads(cut.read_text())
+    else:
+        parts = -(-number_of_images(wildcards.dataset) // study.features.images_per_job)
+    numbers = range(1, parts + 1)
+    return collect(PATHS.features_part, part=numbers, parts=parts, **wildcards)
 
 
 def scope_of(wildcards):

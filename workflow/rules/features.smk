@@ -1,7 +1,9 @@
 """Images → features of a frozen backbone, cached in a Zarr store with a manifest.
 
 The manifest is the tracked output and the store its undeclared payload: Snakemake deletes
-declared outputs when a job starts again, and the finished shards must outlive that.
+declared outputs when a job starts again, and the finished shards must outlive that. A large
+data set is extracted by several jobs, each of which fills a part of the store; whatever their
+number, one light job at the end checks all shards and writes the manifest.
 
 Features depend on images, not on labels and splits, which are in the same table. So that
 table is `ancient` here, and all that does count is written down first, as the task. That is a
@@ -26,7 +28,7 @@ rule specify_features:
         source=rendering_options,
         backbone=lookup(within=STUDY, dpath="backbones/{backbone}"),
         files=features_files,
-        features=STUDY["features"],
+        features=features_options,
     message:
         "Write down what {wildcards.backbone} features of {wildcards.dataset} depend on"
     script:
@@ -38,19 +40,43 @@ rule cache_features:
         unpack(data_of_features),
         task=PATHS.features_task,
     output:
-        PATHS.features,
+        temp(PATHS.features_part),
     log:
-        PATHS.log("cache_features", "{dataset}_{backbone}"),
+        PATHS.log("cache_features", "{dataset}_{backbone}_{part}of{parts}"),
     benchmark:
-        PATHS.benchmark("cache_features", "{dataset}_{backbone}")
+        PATHS.benchmark("cache_features", "{dataset}_{backbone}_{part}of{parts}")
     conda:
         "../../envs/gpu.yaml"
     threads: 4
     resources:
         gpu=1,
+        tasks=1,
         mem_mb=6000,
         runtime=240,
+    params:
+        manifest=PATHS.features,
     message:
-        "Cache {wildcards.backbone} features of {wildcards.dataset}"
+        "Cache {wildcards.backbone} features of {wildcards.dataset}, part {wildcards.part} of {wildcards.parts}"
     script:
         "../../scripts/cache_features.py"
+
+
+rule seal_features:
+    input:
+        parts_of_features,
+    output:
+        PATHS.features,
+    log:
+        PATHS.log("seal_features", "{dataset}_{backbone}"),
+    benchmark:
+        PATHS.benchmark("seal_features", "{dataset}_{backbone}")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        code=code_of("seal_features"),
+        cut=PATHS.cut,
+    message:
+        "Seal the {wildcards.backbone} features of {wildcards.dataset}"
+    script:
+        "../../scripts/seal_features.py"

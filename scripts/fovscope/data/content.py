@@ -58,7 +58,8 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
     if target["table"]:
         table = Path(target["table"])
         rows = _rows(table)
-        names = {relative(table.parent / cell, table.parent) for row in rows for cell in row if cell}
+        cells = {cell for row in rows for cell in row if cell}
+        names = {relative(table.parent / cell, table.parent) for cell in cells}
         content = summary(file_digests(table.parent, names, cache))
         return content | {"table_sha256": digest_file(table), "rows_sha256": digest_json(rows)}
     folder = Path(target["folder"])

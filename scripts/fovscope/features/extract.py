@@ -25,7 +25,7 @@ from fovscope.data.images import DataError
 from fovscope.data.sources import ImageSource
 from fovscope.devices import resolve_precision
 from fovscope.features.backbones import FeatureExtractor, Pixels, load_extractor
-from fovscope.features.store import Layout, write_store
+from fovscope.features.store import WHOLE, Layout, Part, fill_store
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,13 +76,14 @@ def cache_features(
     device: torch.device,
     workers: int,
     key: str = "",
+    part: Part = WHOLE,
 ) -> None:
-    """Write the features of all images and the manifest that vouches for them.
+    """Write the features of a part of the images; see `fill_store`.
 
     Parameters
     ----------
     manifest_path : Path
-        Manifest to write; the store lies beside it.
+        Where the manifest will be; the store lies beside it.
     open_images : callable
         ``open_images(size=..., interpolation=...)`` returns the images, uint8
         (size, size, 3): the weights say which size they want.
@@ -95,7 +96,9 @@ def cache_features(
     workers : int
         Processes that read images; 0 reads in this process. Does not change the result.
     key : str
-        Digest of what else the features depend on; see `write_store`.
+        Digest of what else the features depend on.
+    part : Part
+        The part; by default all images.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def cache_features(
     DataError
         If an image cannot be read any more, or a process that reads images was killed.
     LockError
-        If another process is writing the store.
+        If another process is writing the same part.
     """
     extractor, identity = load_extractor(backbone, options)
     extractor.to(device)
@@ -116,8 +119,8 @@ def cache_features(
     precision = resolve_precision(options.precision, device)
     layout = Layout(len(images), extractor.dim, extractor.dtype, options.shard_rows)
     _LOG.info(
-        "%d images -> %d features, %s on %s, %d worker(s)",
-        *(layout.rows, layout.columns, precision, device, workers),
+        "%d images -> %d features, part %d of %d, %s on %s, %d worker(s)",
+        *(layout.rows, layout.columns, part.number, part.of, precision, device, workers),
     )
 
     def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
@@ -135,7 +138,7 @@ def cache_features(
         return _by_range(_watched(features, total), ranges)
 
     with _in_words():
-        write_store(
+        fill_store(
             manifest_path,
             layout,
             identity
@@ -146,6 +149,7 @@ def cache_features(
             },
             compute,
             key=key,
+            part=part,
         )
 
 

@@ -6,6 +6,10 @@ shard: a shard that agrees with its record is kept, any other is computed again.
 outlive the run, so that a damaged store costs its damaged shards. The manifest is written last
 and carries the digest of every file; a store without a manifest is never read.
 
+Several processes, on one node or many, may fill a store at once: each has a part of its own,
+a run of shards, and ends with a small note beside the payload. When all have ended well, one
+process seals the store. What it then holds does not depend on how it was cut.
+
 Another program reads the cache with ``zarr.open_array("features.zarr")`` and the manifest
 with any JSON reader; row i belongs to row i of the data set's manifest.
 """
@@ -14,7 +18,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,9 +41,12 @@ from fovscope.provenance import (
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 _PAYLOAD = "features.zarr"
 _ARRAY = f"{_PAYLOAD}/zarr.json"
+_PARTS = "parts"
+_TASK = "task.json"
+_AGAIN = "delete part*of*.json there and run the workflow again"
 
 
 class StoreError(FovscopeError):
@@ -74,24 +82,58 @@ class Layout:
         return shard * self.shard_rows, min((shard + 1) * self.shard_rows, self.rows)
 
 
-def write_store(
+@dataclass(frozen=True)
+class Part:
+    """A run of the shards of a store, for one process to write.
+
+    Attributes
+    ----------
+    number : int
+        Which part, from 1.
+    of : int
+        How many parts there are. Parts beyond the number of shards are empty.
+    """
+
+    number: int = 1
+    of: int = 1
+
+    def shards(self, total: int) -> range:
+        """Return the shards of this part, of so many in all."""
+        return range((self.number - 1) * total // self.of, self.number * total // self.of)
+
+    @property
+    def note(self) -> str:
+        """Name of the file that says that this part is filled."""
+        return f"part{self.number}of{self.of}.json"
+
+    def cut(self, pieces: int) -> list[Part]:
+        """Return the parts of this part."""
+        last = self.number * pieces
+        return [Part(last - pieces + piece + 1, self.of * pieces) for piece in range(pieces)]
+
+
+WHOLE = Part()
+
+
+def fill_store(
     manifest_path: str | Path,
     layout: Layout,
     identity: Mapping[str, Any],
     compute: Callable[[list[tuple[int, int]]], Iterable[NDArray]],
     *,
     key: str = "",
+    part: Part = WHOLE,
 ) -> None:
-    """Fill the store beside `manifest_path` shard by shard, then write the manifest.
+    """Fill a part of the store beside `manifest_path`, shard by shard, then note that it is.
 
     Shards that an earlier call finished for the same `identity`, `layout` and `key` are kept,
     if they are as they were written; the finished store is the same as that of an undisturbed
-    run. Only one process writes a store at a time.
+    run. Only one process writes a shard at a time.
 
     Parameters
     ----------
     manifest_path : path
-        Where the manifest goes; the payload lies in the same folder.
+        Where the manifest will be; the payload lies in the same folder.
     layout : Layout
         Shape, type and sharding.
     identity : mapping
@@ -102,22 +144,29 @@ def write_store(
         rows, (stop - start, D).
     key : str
         Digest of anything else that the content depends on, such as code and versions.
+    part : Part
+        The part; by default all of the store.
 
     Raises
     ------
     StoreError
         If a computed feature is not finite; the rows are named.
     LockError
-        If another process is writing the store.
+        If another process is writing these shards.
     """
     folder = Path(manifest_path).parent
-    key = digest_json([_FORMAT, dict(identity), vars(layout), key])
-    parts = folder / "parts"
-    with writing(manifest_path):
-        _remove_leftovers(Path(manifest_path), parts)
-        array = _open_for(folder / _PAYLOAD, parts, layout, key)
-        pending = [n for n in range(layout.shards) if not _is_whole(folder, _record(parts, n))]
-        logger.info("%d of %d shards to compute", len(pending), layout.shards)
+    task = {"identity": dict(identity), "layout": vars(layout)}
+    task["key"] = digest_json([_FORMAT, task, key])
+    parts = folder / _PARTS
+    shards = part.shards(layout.shards)
+    with ExitStack() as stack:
+        with writing(folder / _PAYLOAD):  # one process at a time opens the store
+            array = _open_for(Path(manifest_path), layout, task)
+            if shards:  # the lock of no shard would be that of all
+                stack.enter_context(writing(manifest_path, pieces=shards))
+        _remove_leftovers(folder, shards)
+        pending = [n for n in shards if not _is_whole(folder, _record(parts, n))]
+        logger.info("%d of %d shards to compute", len(pending), len(shards))
         ranges = [layout.bounds(shard) for shard in pending]
         for shard, (start, stop), rows in zip(pending, ranges, compute(ranges), strict=True):
             _require_finite(rows, start)
@@ -127,19 +176,77 @@ def write_store(
             array[start:stop] = rows
             flush(folder / payload)
             write_json(_record(parts, shard), _fingerprint(folder, payload))
-        write_json(
-            manifest_path,
-            {
-                "format": _FORMAT,
-                "payload": _PAYLOAD,
-                "shape": [layout.rows, layout.columns],
-                "dtype": layout.dtype,
-                "shard_rows": layout.shard_rows,
-                "array": _fingerprint(folder, _ARRAY),
-                "shards": [read_json(_record(parts, shard)) for shard in range(layout.shards)],
-                **identity,
-            },
+    write_json(folder / part.note, {"key": task["key"]})
+
+
+def join_parts(manifest_path: str | Path, part: Part, pieces: int) -> None:
+    """Note that a part is filled when all its pieces are, and delete their notes.
+
+    Raises
+    ------
+    StoreError
+        If a piece is missing, or was made from something else than the others.
+    """
+    folder = Path(manifest_path).parent
+    notes = [folder / piece.note for piece in part.cut(pieces)]
+    write_json(folder / part.note, {"key": _one_key(notes)})
+    for note in notes:
+        note.unlink()
+
+
+def seal_store(manifest_path: str | Path, parts: int = 1) -> None:
+    """Write the manifest of a store whose parts are filled, after a look at each shard.
+
+    Parameters
+    ----------
+    manifest_path : path
+        The manifest; the payload lies in the same folder.
+    parts : int
+        In how many parts it was filled.
+
+    Raises
+    ------
+    StoreError
+        If a shard is missing or not as it was written, or the parts do not belong together.
+    LockError
+        If another process is writing the store.
+    """
+    folder = Path(manifest_path).parent
+    notes = [folder / part.note for part in WHOLE.cut(parts)]
+    with writing(manifest_path):
+        for leftover in (*folder.glob("part*of*.json"), *folder.glob(".*.json.*.json")):
+            if leftover not in notes:
+                leftover.unlink()
+        key = _one_key(notes)
+        task = _read_if_whole(folder / _PARTS / _TASK)
+        if task is None or task["key"] != key:
+            raise StoreError(f"{folder}: its shards were made from something else; {_AGAIN}")
+        layout = Layout(**task["layout"])
+        records = [_read_if_whole(_record(folder / _PARTS, n)) for n in range(layout.shards)]
+        manifest = {
+            "format": _FORMAT,
+            "payload": _PAYLOAD,
+            "shape": [layout.rows, layout.columns],
+            "dtype": layout.dtype,
+            "shard_rows": layout.shard_rows,
+            "array": _fingerprint(folder, _ARRAY),
+            "shards": records,
+            **task["identity"],
+        }
+        missing = [f"shard {n} is missing" for n, record in enumerate(records) if record is None]
+        for problem in missing or _problems(folder, manifest, full=False):
+            raise StoreError(f"{folder}: {problem}; {_AGAIN}")
+        write_json(manifest_path, manifest)
+
+
+def _one_key(notes: Sequence[Path]) -> str:
+    keys = {read_json(note)["key"] for note in notes}
+    if len(keys) != 1:
+        folder = notes[0].parent
+        raise StoreError(
+            f"{folder}: its parts were made from different images, code or versions; {_AGAIN}"
         )
+    return keys.pop()
 
 
 def open_store(manifest_path: str | Path) -> zarr.Array:
@@ -196,20 +303,28 @@ def verify_store(manifest_path: str | Path) -> list[str]:
     return list(_problems(Path(manifest_path).parent, read_json(manifest_path), full=True))
 
 
-def _remove_leftovers(manifest_path: Path, parts: Path) -> None:
-    """Delete the temporary files of killed writers: ours, and those of Zarr."""
-    remove_leftovers(manifest_path)
-    for leftover in (*parts.glob(".*"), *(manifest_path.parent / _PAYLOAD).rglob("*.partial")):
-        leftover.unlink()
+def _remove_leftovers(folder: Path, shards: range) -> None:
+    """Delete what killed writers of these shards left; others may be at work on other shards."""
+    records = ((path, path.name[1:].partition(".")[0]) for path in (folder / _PARTS).glob(".*.*"))
+    payload = ((path, path.parent.name) for path in (folder / _PAYLOAD).glob("c/*/*.partial"))
+    for path, shard in (*records, *payload):
+        if shard.isdecimal() and int(shard) in shards:
+            path.unlink()
 
 
-def _open_for(payload: Path, parts: Path, layout: Layout, key: str) -> zarr.Array:
+def _open_for(manifest_path: Path, layout: Layout, task: Mapping[str, Any]) -> zarr.Array:
     """Open the payload of an earlier run with the same key, or start afresh."""
-    marker = parts / "key.json"
-    if _read_if_whole(marker) != key:
-        for stale in (parts, payload):  # in this order: without its marker nothing is kept
-            if stale.exists():
-                shutil.rmtree(stale)
+    payload, parts = manifest_path.with_name(_PAYLOAD), manifest_path.with_name(_PARTS)
+    marker = parts / _TASK
+    known = _read_if_whole(marker)
+    if known is None or known["key"] != task["key"]:
+        with writing(manifest_path):  # whoever fills it with other content
+            manifest_path.unlink(missing_ok=True)
+            for stale in (parts, payload):  # in this order: without its marker nothing is kept
+                if stale.exists():
+                    shutil.rmtree(stale)
+    for leftover in payload.glob("*.partial"):
+        leftover.unlink()
     # The array's description is small, and surely whole when it is written again.
     (payload / "zarr.json").unlink(missing_ok=True)
     array = zarr.create_array(
@@ -221,7 +336,8 @@ def _open_for(payload: Path, parts: Path, layout: Layout, key: str) -> zarr.Arra
         compressors=None,  # mantissas of features do not compress; reading stays a plain copy
         dimension_names=("image", "feature"),
     )
-    write_json(marker, key)
+    remove_leftovers(marker)
+    write_json(marker, dict(task))
     return array
 
 

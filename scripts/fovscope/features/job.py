@@ -1,0 +1,184 @@
+"""One extraction job: from files to a part of a feature store, on one GPU or on several.
+
+A job that asks for several tasks becomes as many processes (ranks), each on a GPU of its own,
+on one node or on many. A rank fills its share of the job's shards, so ranks need not talk to
+each other; the job ends when all have. Slurm starts them by `srun`; elsewhere they are started
+here, with the environment variables that `torchrun` sets. A rank knows its place from these, or
+from Slurm's through submitit's `TorchDistributedEnvironment`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import torch
+from submitit.helpers import TorchDistributedEnvironment
+
+from fovscope import FovscopeError
+from fovscope.config import Backbone, Features, Source
+from fovscope.data.sources import open_images
+from fovscope.devices import resolve_device, use_cores
+from fovscope.features.extract import cache_features
+from fovscope.features.store import Part, join_parts
+from fovscope.job import logged
+from fovscope.provenance import digest_json, read_json, versions
+
+_PAUSE = 0.2
+"""Seconds between two looks at the ranks."""
+_ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class RankError(FovscopeError):
+    """A process of a job on several GPUs failed; its log says why."""
+
+
+@dataclass(frozen=True)
+class ExtractionJob:
+    """What one job does.
+
+    Attributes
+    ----------
+    manifest : str
+        Where the manifest of the store will be; the store lies beside it.
+    task : str
+        JSON of all that the features depend on: the rule `specify_features`.
+    table, info : str
+        The image table and its facts.
+    part, parts : int
+        Which part of the store, from 1, and how many there are.
+    threads : int
+        Processor cores of each process.
+    log : str
+        Log file of the job; ranks write theirs beside it.
+    """
+
+    manifest: str
+    task: str
+    table: str
+    info: str
+    part: int
+    parts: int
+    threads: int
+    log: str
+
+
+def run_job(job: ExtractionJob, tasks: int = 1) -> None:
+    """Fill the part of a job, by as many processes as it has tasks.
+
+    Parameters
+    ----------
+    job : ExtractionJob
+        The job.
+    tasks : int
+        Processes, each with a GPU of its own where there are GPUs. Does not change the result.
+
+    Raises
+    ------
+    RankError
+        If a process failed.
+    FovscopeError
+        As `cache_features`.
+    """
+    part = Part(job.part, job.parts)
+    if tasks == 1:
+        _fill(job, part)
+        return
+    with _ended_with_us(_start(job, tasks)) as ranks:
+        while any(rank.poll() is None for rank in ranks):
+            if any(rank.poll() for rank in ranks):
+                break
+            time.sleep(_PAUSE)
+        if any(rank.poll() != 0 for rank in ranks):
+            raise RankError(
+                f"one of {tasks} processes failed: see {_rank_log(job, '*')}; finished shards "
+                "are kept"
+            )
+    join_parts(job.manifest, part, tasks)
+
+
+def run_rank(job: ExtractionJob) -> None:
+    """Fill the share of this process, as the environment says which it is."""
+    if "RANK" not in os.environ:
+        # Which GPUs there are is for Slurm to say, so they keep their numbers.
+        TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
+    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    with logged(SimpleNamespace(log=[_rank_log(job, rank)], output=[])):
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+        _fill(job, Part(job.part, job.parts).cut(world)[rank])
+
+
+def _fill(job: ExtractionJob, part: Part) -> None:
+    task, info = read_json(job.task), read_json(job.info)
+    source = Source.model_validate(task["source"]) if task["source"] else None
+    # The images themselves count, not what tells that they may have changed.
+    depends_on = {name: value for name, value in task.items() if name != "images"}
+    device = resolve_device()
+    use_cores(job.threads)
+    cache_features(
+        Path(job.manifest),
+        partial(open_images, pd.read_parquet(job.table), info, source),
+        backbone=Backbone.model_validate(task["backbone"]),
+        options=Features.model_validate(task["features"]),
+        data_digest=info["images_digest"],
+        device=device,
+        # Without a GPU the network itself wants the cores.
+        workers=job.threads if device.type == "cuda" else 0,
+        key=digest_json([depends_on, info["images_digest"], versions()]),
+        part=part,
+    )
+
+
+def _start(job: ExtractionJob, tasks: int) -> list[subprocess.Popen]:
+    command = [sys.executable, "-m", __name__, json.dumps(asdict(job))]
+    # A script of the workflow finds the package next to it; a process of its own must be told.
+    scripts = str(Path(__file__).parents[2])
+    paths = os.pathsep.join(filter(None, [scripts, os.environ.get("PYTHONPATH")]))
+    env = os.environ | {"PYTHONPATH": paths}
+    if "SLURM_JOB_ID" in env and shutil.which("srun"):
+        # Within the step in which this process already is.
+        srun = ["srun", "--overlap", "--kill-on-bad-exit=1", f"--ntasks={tasks}"]
+        return [subprocess.Popen([*srun, *command], env=env)]
+    places = [
+        {"RANK": str(n), "LOCAL_RANK": str(n), "WORLD_SIZE": str(tasks)} for n in range(tasks)
+    ]
+    return [subprocess.Popen(command, env=env | place) for place in places]
+
+
+@contextmanager
+def _ended_with_us(ranks: list[subprocess.Popen]) -> Iterator[list[subprocess.Popen]]:
+    """End the ranks when this process fails or is asked to end; what is finished is kept."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in _ENDING:
+        signal.signal(number, end)
+    try:
+        yield ranks
+    finally:
+        for rank in ranks:
+            rank.terminate()
+        for rank in ranks:
+            rank.wait()
+
+
+def _rank_log(job: ExtractionJob, rank: int | str) -> str:
+    return str(Path(job.log).with_suffix(f".rank{rank}.log"))
+
+
+if __name__ == "__main__":
+    run_rank(ExtractionJob(**json.loads(sys.argv[1])))
