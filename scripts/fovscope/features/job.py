@@ -112,6 +112,7 @@ def run_job(job: ExtractionJob, tasks: int = 1) -> None:
 def run_rank(job: ExtractionJob) -> None:
     """Fill the share of this process, as the environment says which it is."""
     if "RANK" not in os.environ:
+        os.environ.setdefault("SUBMITIT_EXECUTOR", "slurm")  # who started us, for submitit
         # Which GPUs there are is for Slurm to say, so they keep their numbers.
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
