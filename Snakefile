@@ -24,6 +24,7 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/collect.smk"
+include: "workflow/rules/plan.smk"
 
 
 localrules:

@@ -6,10 +6,13 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fovscope import FovscopeError
+from fovscope.plan import plan
+from fovscope.provenance import read_json
 from fovscope.verify import verify_study
-from fovscope.why import why
+from fovscope.why import dry_run, why
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,8 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
         "why",
         help="say in words why jobs will run; options for Snakemake come after --",
     )
-    reasons.add_argument("targets", nargs="*", help="files or named targets; none: the study")
-    for command in (verify, reasons):
+    ahead = commands.add_parser(
+        "plan",
+        help="count the jobs ahead and their hours; options for Snakemake come after --",
+    )
+    for command in (reasons, ahead):
+        command.add_argument("targets", nargs="*", help="files or named targets; none: the study")
+    for command in (verify, reasons, ahead):
         command.add_argument(
             "--results", type=Path, default=Path("results"), help="results folder of the study"
         )
@@ -34,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "why":
             print(why(chosen.targets, options, chosen.results))
             return 0
+        if chosen.command == "plan":
+            print(_plan(chosen.targets, options, chosen.results))
+            return 0
         problems = verify_study(chosen.results)
     except FovscopeError as error:
         print(error, file=sys.stderr)
@@ -41,3 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
     for problem in problems:
         print(problem)
     return 1 if problems else 0
+
+
+def _plan(targets: list[str], options: list[str], results: Path) -> str:
+    with TemporaryDirectory() as folder:
+        facts = Path(folder) / "facts.json"
+        said = dry_run(targets, options, FOVSCOPE_FACTS=str(facts))
+        return plan(said, read_json(facts), results)

@@ -7,6 +7,7 @@ names. Here they are compared key by key: the digests of modules, of images, and
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -43,20 +44,28 @@ def why(targets: Sequence[str], options: Sequence[str], results: Path) -> str:
     FovscopeError
         If Snakemake cannot plan; the message is its own.
     """
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nocolor", "--cores", "1"]
-    run = subprocess.run(
-        [*command, *options, "--", *targets], capture_output=True, text=True, check=False
-    )
-    text = run.stdout + run.stderr
-    if run.returncode:
-        raise FovscopeError(text)
-    jobs = _JOB.findall(text)
+    jobs = _JOB.findall(dry_run(targets, options))
     if not jobs:
         return "Nothing will run: everything is there and up to date."
     return "\n".join(
         "\n".join([message, *(f"    {reason}" for reason in explained(reasons, results))])
         for message, reasons in jobs
     )
+
+
+def dry_run(targets: Sequence[str], options: Sequence[str], **env: str) -> str:
+    """Return what Snakemake prints when it plans; raise `FovscopeError` if it cannot."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nocolor", "--cores", "1"]
+    run = subprocess.run(
+        [*command, *options, "--", *targets],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | env,
+    )
+    if run.returncode:
+        raise FovscopeError(run.stdout + run.stderr)
+    return run.stdout + run.stderr
 
 
 def explained(reasons: str, results: Path) -> Iterator[str]:

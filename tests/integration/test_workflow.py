@@ -1,6 +1,7 @@
 """From a config to the tables, as a user runs it and reads it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, TINY, Run
+from conftest import ROOT, TINY, Run, Study
 from PIL import Image
 from safetensors import safe_open
 
@@ -159,6 +160,63 @@ def test_the_plan_of_the_demo_from_a_clean_clone_without_networks(tmp_path, new_
     assert run.code == 0, run.text
     assert run.jobs["train_source"] == 2
     assert study.run("-n", snakefile=ROOT / "workflow/Snakefile").jobs == run.jobs
+
+
+def test_the_plan_counts_jobs_without_and_with_packing(tiny_study):
+    options = ["-c", "import sys; from fovscope.cli import main; sys.exit(main(sys.argv[1:]))"]
+    options += ["plan", "--", "-s", ROOT / "Snakefile", "--forceall", "--configfile", "study.yaml"]
+    options += ["--set-resources", "train_source:pack=2"]
+    done = subprocess.run(
+        [sys.executable, *map(str, options)],
+        cwd=tiny_study.folder,
+        text=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line}
+    assert rows["train_source"][:3] == ["2", "2", "1"]
+    assert rows["finetune"][:3] == ["2", "2", "2"]
+    assert rows["seal_features"][0] == "2"
+    assert "No earlier run" not in done.stdout
+    run = tiny_study.run("plan", "--forcerun", "plan")
+    assert run.code == 0, run.text
+    assert "Nothing will run" in run.text
+
+
+def test_the_full_study_plans(tmp_path, new_study):
+    paper = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
+    for name, target in paper["targets"].items():
+        class_folders(tmp_path / name, per_class=1)
+        target["folder"] = str(tmp_path / name)
+        if "masks" in target:
+            target["masks"] = target["folder"]
+    jobs = Study(tmp_path, paper).run("-n").jobs
+    models = 5 * 2 * 10  # backbones, β, seeds
+    assert jobs["train_source"] == models
+    assert jobs["finetune"] == 4 * models
+    assert jobs["cache_features"] == 5 * 5
+
+
+def test_a_store_filled_by_several_jobs_is_that_of_one(tiny_study, new_study):
+    parts = new_study(features=TINY["features"] | {"images_per_job": 200})
+    store = "features/texture_dsprites/lite0"
+    run = parts.run(f"results/{store}/manifest.json")
+    assert run.code == 0, run.text
+    assert run.jobs["cache_features"] == 6
+    folders = [study.folder / "results" / store for study in (tiny_study, parts)]
+    one, more = (
+        {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*/**/*")
+            if path.is_file()
+        }
+        for folder in folders
+    )
+    assert one == more
+    # A store that is whole stays cut as it is.
+    parts.config["features"]["images_per_job"] = 100
+    assert not parts.run("-n", f"results/{store}/manifest.json").jobs
 
 
 def test_rule_graph_needs_no_other_program(new_study):

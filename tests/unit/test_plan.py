@@ -1,0 +1,81 @@
+import pytest
+import yaml
+
+from fovscope.plan import plan, planned_jobs, seconds_per_job
+
+DRY_RUN = """Building DAG of jobs...
+Job stats:
+job                count
+---------------  -------
+design_source          1
+train_source          10
+evaluate              21
+all                    1
+total                 33
+
+Job 3: Train 7
+"""
+STUDY = {"source_training": {"steps": 400}, "finetuning": {"epochs": 20}}
+
+
+def facts():
+    rule = {"local": False, "gpus": 0, "cores": 2, "pack": 1}
+    return {
+        "design_source": rule | {"local": True},
+        "train_source": rule | {"gpus": 1, "pack": 4},
+        "evaluate": rule | {"pack": 10},
+        "not_planned": rule,
+    }
+
+
+def write_benchmarks(results, rule, *seconds):
+    folder = results / "benchmarks" / rule
+    folder.mkdir(parents=True)
+    for number, value in enumerate(seconds):
+        (folder / f"{number}.tsv").write_text(f"s\th:m:s\tmax_rss\n{value}\t0:0:1\t-\n")
+
+
+def cells(text):
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line}
+
+
+def test_jobs_are_counted_by_rule():
+    assert planned_jobs(DRY_RUN) == {
+        "design_source": 1,
+        "train_source": 10,
+        "evaluate": 21,
+        "all": 1,
+    }
+
+
+def test_slurm_jobs_and_hours_add_up(tmp_path):
+    write_benchmarks(tmp_path, "train_source", 3600, 7200)
+    write_benchmarks(tmp_path, "evaluate", 1800)
+    found = cells(plan(DRY_RUN, {"study": STUDY, "rules": facts()}, tmp_path))
+    assert found["train_source"] == ["10", "10", "3", "5400", "15.00"]
+    # 21 jobs of half an hour on two cores.
+    assert found["evaluate"] == ["21", "21", "3", "1800", "21.00"]
+    # Local jobs are none of Slurm's.
+    assert found["total"] == ["32", "31", "6", "15.00", "21.00"]
+    assert "not_planned" not in found
+
+
+def test_what_has_never_run_is_named(tmp_path):
+    write_benchmarks(tmp_path, "train_source", 3600)
+    text = plan(DRY_RUN, {"study": STUDY, "rules": facts()}, tmp_path)
+    assert text.endswith("No earlier run to estimate from: evaluate.")
+    assert cells(text)["evaluate"] == ["21", "21", "3", "?"]
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("train_source", 800), ("evaluate", 200)])
+def test_training_takes_longer_in_proportion_to_its_steps(tmp_path, rule, expected):
+    write_benchmarks(tmp_path, rule, 200)
+    earlier = {"source_training": {"steps": 100}, "finetuning": {"epochs": 20}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
+    assert seconds_per_job(rule, STUDY, tmp_path) == expected
+    assert seconds_per_job("finetune", STUDY, tmp_path) is None
+
+
+def test_nothing_ahead_is_said(tmp_path):
+    text = plan("Nothing to be done", {"study": STUDY, "rules": facts()}, tmp_path)
+    assert text.startswith("Nothing will run")
