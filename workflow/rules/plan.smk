@@ -3,25 +3,6 @@
 `fovscope plan` asks a dry run, which leaves here what it knows of the rules.
 """
 
-import os
-
-
-def facts_of_rules(wildcards=None):
-    """How the jobs of each rule run, as the profile has it."""
-    groups = workflow.group_settings.group_components
-    facts = {}
-    for rule in workflow.rules:
-        if rule.norun or rule.name == "plan":
-            continue
-        wants = {key: resource.raw for key, resource in rule.resources.items()}
-        facts[rule.name] = {
-            "local": rule.name in workflow._localrules,
-            "gpus": wants.get("gpu", 0),
-            "cores": wants["_cores"],
-            "pack": wants.get("pack", groups.get(rule.group, 1)),
-        }
-    return {"study": STUDY, "rules": facts}
-
 
 rule plan:
     log:
