@@ -53,6 +53,12 @@ def on(rule: str, *datasets: str) -> set[str]:
     return {f"{rule} {dataset}" for dataset in datasets}
 
 
+def extracted(*datasets: str) -> set[str]:
+    """Return the jobs that make features anew."""
+    rules = ("specify_features", "cache_features", "seal_features")
+    return {job for rule in rules for job in on(rule, *datasets)}
+
+
 SCORE_TABLES = {"tabulate_accuracy", "tabulate_comparisons", "tabulate_disentanglement"}
 EVALUATED = on("evaluate", *TARGETS) | SCORE_TABLES
 EXPLAINED = on("correlate", *TARGETS) | {"tabulate_correlation"}
@@ -61,21 +67,23 @@ REFERENCES = on("evaluate_references", "cells", "table", "texture_dsprites")
 TUNED = on("finetune", *TARGETS) | EVALUATED | EXPLAINED
 BASELINES = on("evaluate_baselines", *TARGETS)
 TRAINED = {"train_source", "evaluate_source"} | TUNED
-TARGET_FEATURES = on("cache_features", *TARGETS)
-SOURCE_FEATURES = on("cache_features", "texture_dsprites") | TRAINED
+TARGET_FEATURES = extracted(*TARGETS)
+SOURCE_FEATURES = extracted("texture_dsprites") | TRAINED
 
 
-def of_target(name: str, *, factors: bool) -> set[str]:
-    """All that follows when the images of a target change, without what makes its manifest."""
-    rules = ("cache_features", "finetune", "evaluate", "evaluate_baselines")
-    rules += ("measure_objects", "correlate")
+def of_labels(name: str, *, factors: bool) -> set[str]:
+    """All that follows when labels or splits of a target change: features do not."""
+    made = "generate_target" if name == "cells" else "prepare_target"
     known = on("evaluate_references", name) if factors else set()
+    rules = (made, "finetune", "evaluate", "evaluate_baselines", "measure_objects", "correlate")
     return TABLES | known | {f"{rule} {name}" for rule in rules}
 
 
-FOLDER = on("prepare_target", "folder") | of_target("folder", factors=False)
-TABLE = on("prepare_target", "table") | of_target("table", factors=True)
-CELLS = on("generate_target", "cells") | of_target("cells", factors=True)
+FOLDER = of_labels("folder", factors=False) | extracted("folder")
+TABLE_LABELS = of_labels("table", factors=True)
+TABLE = TABLE_LABELS | extracted("table")
+CELLS_LABELS = of_labels("cells", factors=True)
+CELLS = CELLS_LABELS | extracted("cells")
 PREPARED = FOLDER | TABLE | CELLS
 CONFIG_FILE = {"save_config"}
 
@@ -114,6 +122,10 @@ def code(file: str, before: str, after: str) -> Callable[[Path], None]:
         path.write_text(text.replace(before, after, 1))
 
     return edit
+
+
+def replaced(file: str, before: str, after: str) -> Callable[[Path], None]:
+    return code(f"../{file}", before, after)
 
 
 def added(file: str, text: str) -> Callable[[Path], None]:
@@ -207,6 +219,10 @@ EDITS = {
         SOURCE_FEATURES,
     ),
     "the reading of images": (added(f"code/{PACKAGE}/data/images.py", "NEW = 1"), PREPARED),
+    "how splits are drawn": (
+        added(f"code/{PACKAGE}/data/splits.py", "NEW = 1"),
+        of_labels("folder", factors=False) | TABLE_LABELS | CELLS_LABELS,
+    ),
     "the backbones": (
         added(f"code/{PACKAGE}/features/backbones.py", "NEW = 1"),
         SOURCE_FEATURES | TARGET_FEATURES | BASELINES,
@@ -259,6 +275,7 @@ EDITS = {
         config("features", dtype="float16"),
         CONFIG_FILE | SOURCE_FEATURES | TARGET_FEATURES | BASELINES,
     ),
+    "how many jobs extract features": (config("features", images_per_job=20), CONFIG_FILE),
     "the source": (
         config("source", train_pairs=50),
         CONFIG_FILE
@@ -267,7 +284,11 @@ EDITS = {
         | on("evaluate_references", "texture_dsprites"),
     ),
     "the background of a target": (config("targets.folder", background=9), CONFIG_FILE | FOLDER),
-    "the split of a target": (config("targets.table", split_seed=1), CONFIG_FILE | TABLE),
+    "the split of a target": (config("targets.table", split_seed=1), CONFIG_FILE | TABLE_LABELS),
+    "the split of generated images": (
+        config("targets.cells", test_fraction=0.3),
+        CONFIG_FILE | CELLS_LABELS,
+    ),
     "the generator's images": (config("targets.cells", images=60), CONFIG_FILE | CELLS),
     "published twin": (
         config("targets.folder", published="WHOI15"),
@@ -300,14 +321,14 @@ EDITS = {
     "a target less": (without("targets", "folder"), CONFIG_FILE | TABLES),
     "a target more": (
         config("targets.more", folder="images/folder"),
-        CONFIG_FILE | on("prepare_target", "more") | of_target("more", factors=False),
+        CONFIG_FILE | of_labels("more", factors=False) | extracted("more"),
     ),
     "another backbone": (
         config("backbones.other", **LITE0),
         CONFIG_FILE
         | TABLES
         | {f"{job} other" for job in (TRAINED - TABLES) | TARGET_FEATURES | BASELINES}
-        | on("cache_features", "texture_dsprites other"),
+        | extracted("texture_dsprites other"),
     ),
     "the variant, with no value that it changes": (
         config(
@@ -344,6 +365,7 @@ EDITS = {
     "a file that is no image": (added("images/folder/a/notes.txt", "hello"), set()),
     "a pixel of an image that a table lists": (one_pixel("images/listed/3.png"), TABLE),
     "an image that no table lists": (copied("images/listed/3.png", "images/listed/x.png"), set()),
+    "a label in a table": (replaced("images/table.csv", "3.png,b", "3.png,a"), TABLE_LABELS),
     "a row of a table": (lambda work: _drop_last_line(work / "images/table.csv"), TABLE),
     # results
     # What was made from it is still right, so nothing needs it; see also the next test.
@@ -370,7 +392,11 @@ def _other_resources(profile: Path) -> None:
     options |= {
         "retries": 5,
         "set-threads": ["train_source=2", "evaluate=1"],
-        "set-resources": ["finetune:mem_mb=9999", "cache_features:runtime=7"],
+        "set-resources": [
+            "finetune:mem_mb=9999",
+            "cache_features:runtime=7",
+            "cache_features:tasks=2",
+        ],
     }
     profile.write_text(yaml.safe_dump(options))
 
@@ -458,7 +484,7 @@ def _remove(path: Path) -> None:
 
 _RULE = re.compile(r'^rule (\w+):.*?^    message:\n        "(.*?)"$', re.MULTILINE | re.DOTALL)
 _DRAWING = re.compile(r"plot_|traverse |report$")
-_USUAL = {"backbone": "lite0", "beta": "1", "seed": "0"}
+_USUAL = {"backbone": "lite0", "beta": "1", "seed": "0", "part": "1", "parts": "1"}
 
 
 def message_patterns() -> list[tuple[str, re.Pattern[str]]]:
@@ -512,12 +538,12 @@ def test_an_edit_reruns_exactly_what_depends_on_it(work, edit, expected):
         (
             "results/features/folder/lite0/manifest.json",
             "features",
-            {"cache_features folder"},
+            {"cache_features folder", "seal_features folder"},
         ),
         (
             "results/features/folder/lite0/manifest.json",
             "results/features/folder/lite0/manifest.json",
-            {"cache_features folder"},
+            {"cache_features folder", "seal_features folder"},
         ),
     ],
 )
@@ -551,6 +577,14 @@ def test_two_edits_at_once_rerun_what_either_does(work):
     one_pixel("images/folder/a/0.png")(work)
     config("probes", gbt_rounds=3)(work)
     assert stale_jobs(work) == FOLDER | CONFIG_FILE | EVALUATED | BASELINES | EXPLAINED
+
+
+def test_features_are_made_anew_although_labels_changed_too(work):
+    config("targets.table", split_seed=1)(work)
+    one_pixel("images/folder/a/0.png")(work)
+    config("features", dtype="float16")(work)
+    expected = CONFIG_FILE | SOURCE_FEATURES | TARGET_FEATURES | BASELINES | TABLE | FOLDER
+    assert stale_jobs(work) == expected
 
 
 def test_a_missing_folder_is_named_before_anything_runs(work):

@@ -192,10 +192,10 @@ def test_the_full_study_plans(tmp_path, new_study):
         if "masks" in target:
             target["masks"] = target["folder"]
     jobs = Study(tmp_path, paper).run("-n").jobs
-    models = 5 * 2 * 10  # backbones, β, seeds
+    models = 6 * 2 * 10  # backbones and pixels, β, seeds
     assert jobs["train_source"] == models
     assert jobs["finetune"] == 4 * models
-    assert jobs["cache_features"] == 5 * 5
+    assert jobs["cache_features"] == jobs["seal_features"] == 6 * 5
 
 
 def test_a_store_filled_by_several_jobs_is_that_of_one(tiny_study, new_study):
