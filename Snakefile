@@ -20,6 +20,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/open_set.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/checks.smk"
@@ -40,3 +41,4 @@ rule all:
         rules.tabulate_disentanglement.output,
         rules.tabulate_correlation.output,
         rules.report.output,
+        rules.open_set.input,

@@ -114,6 +114,9 @@ class Target(Section):
     )
     images: int = _option(1_200, "Number of images to generate.", ge=50)
     seed: int = _option(0, "Seed of the generator.", ge=0)
+    odd_class: bool = _option(
+        False, "A tenth of the generated cells is spiny, of class `odd`, planted to be found."
+    )
     masks: str | None = _option(
         None, "Folder of masks with the relative paths of the images (any image suffix)."
     )
@@ -156,6 +159,8 @@ class Target(Section):
             raise ValueError(f"set exactly one of 'folder', 'table', 'generator' (now: {now})")
         if self.masks and not self.folder:
             raise ValueError("'masks' goes with 'folder'; a table names its masks in column 'mask'")
+        if self.odd_class and not self.generator:
+            raise ValueError("'odd_class' goes with 'generator'")
         if self.factors and not self.table:
             raise ValueError("'factors' names columns of a 'table'")
         return self
@@ -378,6 +383,21 @@ def _demo_targets() -> dict[str, Target]:
     return {"synthetic_cells": Target(generator="synthetic_cells")}
 
 
+class Encoding(Section):
+    """New images to apply a model of this study to."""
+
+    model: str = _option(
+        ...,
+        "Model by its path below `models/`, e.g. `dino/beta1/seed0/my_cells`.",
+        pattern=f"^{NAME}/beta[0-9.e+-]+/seed[0-9]+/{NAME}$",
+    )
+    images: str = _option(..., "Folder of images, at any depth.")
+    masks: str | None = _option(
+        None, "Folder of their masks, where the target of the model is masked."
+    )
+    probe: Literal["gbt", "mlp"] = _option("gbt", "What predicts the class.")
+
+
 class Study(Section):
     """One study: what is compared on what, and every constant."""
 
@@ -396,6 +416,12 @@ class Study(Section):
         description="Frozen networks by name.",
         min_length=1,
     )
+    open_set: dict[str, Literal["each"] | tuple[str, ...]] = _option(
+        {},
+        "Target → classes to hold out one at a time, or `each`: models are fine-tuned and probed "
+        "without the class and must tell that it is new.",
+    )
+    encode: dict[str, Encoding] = Field({}, description="New images by name.")
     features: Features = Field(Features(), description="Feature extraction.")
     model: Model = Field(Model(), description="Feature VAE.")
     image_model: ImageModel = Field(ImageModel(), description="Image VAE.")
@@ -413,7 +439,7 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Study:
-        for kind in ("targets", "backbones"):
+        for kind in ("targets", "backbones", "encode"):
             for name in getattr(self, kind):
                 if not re.fullmatch(NAME, name):
                     raise ValueError(
@@ -427,7 +453,36 @@ class Study(Section):
             raise ValueError(
                 "supervision 'labels' binds the 7 factors to dimensions: latent_dim must be >= 7"
             )
+        for name in self.open_set:
+            if name not in self.targets:
+                raise ValueError(f"open_set: {unknown_name('target', name, self.targets)}")
+        for name, encoding in self.encode.items():
+            self._has_model(f"encode.{name}: model", encoding.model)
         return self
+
+    @field_validator("open_set")
+    @classmethod
+    def _no_class_twice(cls, held_out: dict) -> dict:
+        for name, classes in held_out.items():
+            if len(set(classes)) != len(classes) and classes != "each":
+                raise ValueError(f"'{name}' lists a class twice: {list(classes)}")
+        return held_out
+
+    def _has_model(self, where: str, model: str) -> None:
+        """Raise ValueError unless a model, by its path, is one that this study makes."""
+        for kind, name, known in zip(
+            ("backbone", "β", "seed", "target"),
+            model.split("/"),
+            (
+                self.backbones,
+                [f"beta{beta:g}" for beta in self.betas],
+                [f"seed{seed}" for seed in self.seeds],
+                self.targets,
+            ),
+            strict=True,
+        ):
+            if name not in known:
+                raise ValueError(f"{where}: {unknown_name(kind, name, known)}")
 
 
 def load_study(raw: Mapping[str, Any]) -> Study:
@@ -518,6 +573,8 @@ def _type_name(annotation: object) -> str:
         return " or ".join(_type_name(a) for a in get_args(annotation) if a is not type(None))
     if get_origin(annotation) is tuple:
         return f"list of {_type_name(get_args(annotation)[0])}"
+    if get_origin(annotation) is dict:
+        return f"names with {_type_name(get_args(annotation)[1])}"
     names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     return names[annotation]
 

@@ -1,7 +1,8 @@
 """Where everything lies on disk: all paths of a study, made in this one place.
 
-Paths are templates with the wildcards ``{dataset} {backbone} {beta} {seed}``
-(and ``{part} {parts}`` of a feature store that several jobs fill). A job writes
+Paths are templates with the wildcards ``{dataset} {backbone} {beta} {seed}``,
+``{held_out}``, the file name of a class, and ``{part} {parts}`` of a feature store that several
+jobs fill. A job writes
 each of its outputs whole or not at all.
 """
 
@@ -65,6 +66,15 @@ class Paths:
 
         self.traversal = f"{root}/traversals/{model}/{{dataset}}.parquet"
         self.traversal_scores = f"{root}/scores/{model}/{{dataset}}.traversal.parquet"
+        open_set = "open_set/{dataset}/{held_out}"
+        self.open_set_model = f"{models}/{open_set}.safetensors"
+        self.open_set_model_info = f"{models}/{open_set}.json"
+        self.open_set_latents = f"{latents}/{open_set}.parquet"
+        self.open_set_scores = f"{root}/scores/{model}/{open_set}.parquet"
+        self.open_set_images = f"{root}/scores/{model}/{open_set}.images.parquet"
+
+        self.encoded = f"{root}/encoded/{{images}}/latents.csv"
+        self.contact_sheet = f"{root}/encoded/{{images}}/contact_sheet.html"
 
         self.cut = f"{root}/.fovscope/parts/{{dataset}}/{{backbone}}.json"
         """How many jobs filled a feature store; never an output."""

@@ -11,6 +11,7 @@ localrules:
     figures,
     objects,
     correlation,
+    open_set,
 
 
 rule data:
@@ -61,3 +62,8 @@ rule objects:
 rule correlation:
     input:
         rules.tabulate_correlation.output,
+
+
+rule open_set:
+    input:
+        rules.tabulate_open_set.output if any(HELD_OUT.values()) else [],

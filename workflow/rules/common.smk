@@ -16,6 +16,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from fovscope.code_digest import CodeDigests
 from fovscope.config import PROCEDURAL, ConfigError, load_study
+from fovscope.data.classes import held_out_classes
 from fovscope.data.content import path_content, require_target, target_content
 from fovscope.data.listing import DataError
 from fovscope.layout import Paths
@@ -45,6 +46,11 @@ PATHS = Paths(study.results, SOURCE)
 try:
     for name in PROVIDED:
         require_target(STUDY["targets"][name])
+    # Target → file name → class.
+    HELD_OUT = {
+        name: held_out_classes(name, STUDY["targets"][name], chosen)
+        for name, chosen in STUDY["open_set"].items()
+    }
 except DataError as error:
     raise WorkflowError(str(error))
 
@@ -62,11 +68,26 @@ wildcard_constraints:
     seed=r"[0-9]+",
     part=r"[0-9]+",
     parts=r"[0-9]+",
+    held_out=r"[A-Za-z0-9_.-]+",
 
 
 def one_of(names):
     """A regular expression; with no names one that matches nothing (an empty one is ignored)."""
     return "|".join(names) or "(?!)"
+
+
+def held_out_class(wildcards):
+    """The class that a file name stands for."""
+    return HELD_OUT[wildcards.dataset][wildcards.held_out]
+
+
+def of_held_out(template):
+    """All (target, held-out class, backbone, β, seed) of a template."""
+    return [
+        file
+        for target, classes in HELD_OUT.items()
+        for file in of_all_models(template, dataset=target, held_out=list(classes))
+    ]
 
 
 def data_of(wildcards):
@@ -103,7 +124,7 @@ def target_options(wildcards):
     """What of a target's config its manifest depends on."""
     unused = {"licence", "citation", "published"}
     if wildcards.dataset not in GENERATED:
-        unused |= {"images", "seed"}
+        unused |= {"images", "seed", "odd_class"}
     options = STUDY["targets"][wildcards.dataset]
     return {key: value for key, value in options.items() if key not in unused}
 

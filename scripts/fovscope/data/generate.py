@@ -24,11 +24,15 @@ def generate_target(options: Target, folder: Path, *, workers: int) -> Manifest:
     workers : int
         Threads that read images.
     """
-    table = write_cells(folder, options.images, seed=options.seed)
+    table = write_cells(
+        folder, options.images, seed=options.seed, odd_class=options.odd_class
+    )
     return manifest_from_table(table, folder, options, factors=FACTORS, workers=workers)
 
 
-def write_cells(folder: Path, count: int, *, seed: int) -> pd.DataFrame:
+def write_cells(
+    folder: Path, count: int, *, seed: int, odd_class: bool = False
+) -> pd.DataFrame:
     """Write generated cells and their masks as PNG files.
 
     Parameters
@@ -39,6 +43,8 @@ def write_cells(folder: Path, count: int, *, seed: int) -> pd.DataFrame:
         Number of cells.
     seed : int
         Of the generator.
+    odd_class : bool
+        Whether some cells are of the planted class.
 
     Returns
     -------
@@ -48,7 +54,7 @@ def write_cells(folder: Path, count: int, *, seed: int) -> pd.DataFrame:
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rows = []
-    for index, cell in enumerate(generate_cells(count, seed)):
+    for index, cell in enumerate(generate_cells(count, seed, odd_class=odd_class)):
         name = f"{index:06d}.png"
         Image.fromarray(cell.image).save(folder / "images" / name)
         Image.fromarray(cell.mask * 255).save(folder / "masks" / name)

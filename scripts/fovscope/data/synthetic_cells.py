@@ -8,6 +8,9 @@ law of Beer and Lambert: stains add up in optical density.
 The class is drawn from `class_probabilities`, a soft rule on five of the factors. Nobody who
 knows all factors can be right more often than 91.1 % of the time (the mean over cells of the
 largest class probability; 10^6 simulated cells).
+
+On demand a few cells are of another class, `ODD`: spiny all round, like a burr cell. It is
+planted for detectors of what nobody has seen; all other cells stay as they are without it.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter, zoom
 from scipy.special import expit
 from skimage.color import hsv2rgb
+
+from fovscope.data.classes import CELLS as CLASSES
+from fovscope.data.classes import ODD
 
 SIDE = 128
 """Side of an image in pixels."""
@@ -42,9 +48,12 @@ counter-clockwise on the screen.
 """
 
 FACTORS = tuple(RANGES)
-CLASSES = ("blast", "spindle", "granulocyte", "squamous")
+
+ODD_SHARE = 0.1
+"""Chance of a cell to be odd, where they are asked for."""
 
 _SOFTNESS = 0.03
+_SPINES, _SPINE_LENGTH = 11, 0.25
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Cell:
     factors : dict of str to float
         Values of `FACTORS`.
     label : str
-        One of `CLASSES`.
+        One of `CLASSES`, or `ODD`.
     """
 
     image: np.ndarray
@@ -70,17 +79,23 @@ class Cell:
     label: str
 
 
-def generate_cells(n_images: int, seed: int) -> Iterator[Cell]:
+def generate_cells(n_images: int, seed: int, *, odd_class: bool = False) -> Iterator[Cell]:
     """Yield cells 0 .. n_images - 1 of a seed; the first ones do not depend on `n_images`."""
-    return (make_cell(index, seed) for index in range(n_images))
+    return (make_cell(index, seed, odd_class=odd_class) for index in range(n_images))
 
 
-def make_cell(index: int, seed: int) -> Cell:
-    """Generate one cell; it depends on `seed` and `index` alone."""
+def make_cell(index: int, seed: int, *, odd_class: bool = False) -> Cell:
+    """Generate one cell; it depends on `seed` and `index` alone, and may be odd if that is on."""
     rng = np.random.default_rng([seed, index])
     factors, label = _draw(rng)
-    image, mask, nucleus_mask = render_cell(factors, rng)
-    return Cell(image, mask, nucleus_mask, factors, label)
+    odd = odd_class and _is_odd(index, seed)
+    image, mask, nucleus_mask = render_cell(factors, rng, spiny=odd)
+    return Cell(image, mask, nucleus_mask, factors, ODD if odd else label)
+
+
+def _is_odd(index: int, seed: int) -> bool:
+    # A stream of its own: whether odd cells are asked for changes nothing in the others.
+    return bool(np.random.default_rng([seed, index, 1]).random() < ODD_SHARE)
 
 
 def factor_table(n_images: int, seed: int) -> pd.DataFrame:
@@ -136,7 +151,7 @@ def _draw(rng: np.random.Generator) -> tuple[dict[str, float], str]:
 
 
 def render_cell(
-    factors: dict[str, float], rng: np.random.Generator
+    factors: dict[str, float], rng: np.random.Generator, *, spiny: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Make the image and the masks of a cell with given factors.
 
@@ -146,13 +161,15 @@ def render_cell(
         Values of `FACTORS`, in the units of `RANGES`.
     rng : Generator
         For everything that the factors leave open.
+    spiny : bool
+        Whether spines stand out all round; area, elongation and orientation stay.
 
     Returns
     -------
     image : (128, 128, 3) array of uint8
     mask, nucleus_mask : (128, 128) array of uint8
     """
-    cell, nucleus = _outlines(factors, rng)
+    cell, nucleus = _outlines(factors, rng, spiny=spiny)
     density = _cytoplasm(cell, nucleus, factors, rng)[..., None] * _stain(factors["Hue"], 0.38)
     # The nucleus takes up the blue dye: its hue goes only part of the way to pink.
     nuclear_hue = 250 + 0.45 * (factors["Hue"] - 250)
@@ -165,12 +182,16 @@ def render_cell(
 # Geometry ----------------------------------------------------------------------------------
 
 
-def _outlines(factors: dict[str, float], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _outlines(
+    factors: dict[str, float], rng: np.random.Generator, *, spiny: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the signed distances (about pixels, negative inside) of cell and nucleus."""
     area, elongation = factors["Size"], factors["Elongation"]
     angle = np.deg2rad(factors["Orientation"])
     centre = (SIDE - 1) / 2 + rng.uniform(-2, 2, size=2)
-    cell = _blob_distance(centre, area, elongation, angle, roughness=0.045, rng=rng)
+    cell = _blob_distance(
+        centre, area, elongation, angle, roughness=0.045, rng=rng, spines=_SPINE_LENGTH * spiny
+    )
 
     # Less elongated than the cell and shifted within the gap that this leaves on each axis.
     nuclear_area, nuclear_elongation = factors["NucleusRatio"] * area, elongation**0.7
@@ -186,7 +207,7 @@ def _outlines(factors: dict[str, float], rng: np.random.Generator) -> tuple[np.n
     nucleus = _blob_distance(
         centre + shift, nuclear_area, nuclear_elongation, angle, roughness=0.025, rng=rng
     )
-    return cell, nucleus
+    return cell, np.maximum(nucleus, cell) if spiny else nucleus  # it stays between the spines
 
 
 def _blob_distance(
@@ -196,16 +217,22 @@ def _blob_distance(
     angle: float,
     roughness: float,
     rng: np.random.Generator,
+    spines: float = 0,
 ) -> np.ndarray:
     """Return the approximate signed distance (pixels) to a smooth irregular outline.
 
     The outline is a circle with harmonics 3 to 6, stretched along the major axis: its area is
     exact before sampling; elongation and orientation are to first order in the roughness,
-    because only harmonic 2 would enter the second moments.
+    because only harmonic 2 would enter the second moments. Spines are one harmonic more.
     """
     order = np.arange(3, 7)
     size = roughness * rng.standard_normal(4).clip(-1.5, 1.5) * (3 / order)
     phase = rng.uniform(0, 2 * np.pi, 4)
+    if spines:
+        order, size, phase = (
+            np.append(known, more)
+            for known, more in ((order, _SPINES), (size, spines), (phase, 0.0))
+        )
 
     def radius(theta: np.ndarray) -> np.ndarray:
         return 1 + np.cos(theta[..., None] * order + phase) @ size

@@ -1,0 +1,40 @@
+"""Fine-tune one source model on a target without one of its classes; encode all its images."""
+
+import pandas as pd
+
+from fovscope.config import Finetuning
+from fovscope.devices import resolve_device, use_cores
+from fovscope.features.store import read_store
+from fovscope.job import job_key, logged
+from fovscope.models.feature_vae import encode
+from fovscope.models.storage import load_model
+from fovscope.tables.records import latents_table, write_table
+from fovscope.training.finetune import finetune
+from fovscope.training.record import save_trained, training
+
+with (
+    logged(snakemake),
+    training(
+        snakemake.output.model,
+        snakemake.output,
+        key=job_key(snakemake),
+        minutes=snakemake.resources.checkpoint_minutes,
+    ) as checkpoints,
+):
+    use_cores(snakemake.threads)
+    device = resolve_device()
+    manifest = pd.read_parquet(snakemake.input.manifest)
+    seen = (manifest["split"] == "train") & (manifest["label"] != snakemake.params.held_out)
+    features = read_store(snakemake.input.features)
+    tuned = finetune(
+        load_model(snakemake.input.model, device=device),
+        features[seen.to_numpy()],
+        options=Finetuning.model_validate(dict(snakemake.params.finetuning)),
+        beta=float(snakemake.wildcards.beta),
+        seed=int(snakemake.wildcards.seed),
+        device=device,
+        checkpoints=checkpoints,
+    )
+    latents = latents_table(manifest["image_id"], *encode(tuned.model, features))
+    save_trained(snakemake.output.model, snakemake.output.info, tuned, snakemake.input.features)
+    write_table(snakemake.output.latents, latents)

@@ -1,0 +1,121 @@
+"""Which classes a target has, known before any image is read; the standard library only.
+
+The Snakefile asks this when it is parsed, for targets of which a class is to be held out.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fovscope.data.listing import IMAGE_SUFFIXES, DataError
+from fovscope.provenance import digest_bytes
+from fovscope.registry import unknown_name
+
+CELLS = ("blast", "spindle", "granulocyte", "squamous")
+"""Classes of the generated cells; see `fovscope.data.synthetic_cells`."""
+
+ODD = "odd"
+"""The class of generated cells that is planted to be found."""
+
+EACH = "each"
+"""In the place of a list of classes: every class in turn."""
+
+_SPLITS = {"train", "val", "test"}
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_LONGEST = 60
+
+
+def class_names(target: Mapping[str, Any]) -> list[str]:
+    """Return the classes of a target: of a generator, of a column, or of a folder's folders.
+
+    Parameters
+    ----------
+    target : mapping
+        The configuration of a target, as plain values.
+
+    Returns
+    -------
+    list of str
+        Sorted; the labels that its manifest has, or will have.
+    """
+    if target["generator"]:
+        return sorted([*CELLS, ODD] if target["odd_class"] else CELLS)
+    if target["table"]:
+        with Path(target["table"]).open(newline="", encoding="utf-8-sig") as stream:
+            return sorted({row["label"] for row in csv.DictReader(stream) if row.get("label")})
+    folder = Path(target["folder"])
+    masks = Path(target["masks"]) if target["masks"] else None
+    inside = set(_with_images(folder, masks))
+    if inside and (inside <= _SPLITS or {"train", "test"} <= inside):
+        inside = {name for split in inside & _SPLITS for name in _with_images(folder / split, masks)}
+    return sorted(inside)
+
+
+def held_out_classes(
+    name: str, target: Mapping[str, Any], chosen: str | Sequence[str]
+) -> dict[str, str]:
+    """Return the classes of a target to hold out, by the name that each has in file names.
+
+    Parameters
+    ----------
+    name : str
+        Of the target, for messages.
+    target : mapping
+        Its configuration, as plain values.
+    chosen : "each" or sequence of str
+        Classes.
+
+    Returns
+    -------
+    dict of str to str
+        File name → class.
+
+    Raises
+    ------
+    DataError
+        If the target has no such class, or fewer than two classes would be left.
+    """
+    known = class_names(target)
+    wanted = known if chosen == EACH else list(chosen)
+    for label in wanted:
+        if label not in known:
+            kind = f"class of '{name}'"
+            raise DataError(f"open_set: {unknown_name(kind, label, known)}")
+    if wanted and len(known) < 3:
+        raise DataError(
+            f"open_set: '{name}' has {len(known)} classes ({', '.join(known)}); holding one out "
+            "must leave two to tell apart"
+        )
+    return {file_name(label): label for label in wanted}
+
+
+def file_name(label: str) -> str:
+    """Return a class name as part of a file name: itself, or what is legible and a digest."""
+    if _PLAIN.fullmatch(label) and len(label) <= _LONGEST:
+        return label
+    legible = re.sub(r"[^A-Za-z0-9_-]+", "_", label).strip("_-")[:_LONGEST]
+    return f"{legible or 'class'}.{digest_bytes(label.encode('utf-8', 'surrogateescape'))[:8]}"
+
+
+def _with_images(folder: Path, masks: Path | None) -> Iterator[str]:
+    """Yield the folders in `folder` that hold images at any depth, other than masks."""
+    for entry in os.scandir(folder):
+        if entry.is_dir() and not entry.name.startswith(".") and _holds_image(entry.path, masks):
+            yield entry.name
+
+
+def _holds_image(folder: str, masks: Path | None) -> bool:
+    """Whether there is an image; the search ends at the first one."""
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        images = (name for name in names if not name.startswith("."))
+        if any(os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in images) and not (  # noqa: PTH122
+            masks is not None and Path(parent).is_relative_to(masks)
+        ):
+            return True
+    return False

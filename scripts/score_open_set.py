@@ -1,0 +1,32 @@
+"""Score what one model makes of a class that was held out."""
+
+import pandas as pd
+
+import fovscope
+from fovscope.config import Probes
+from fovscope.interpret.dimensions import dimension_names
+from fovscope.interpret.open_set import score_open_set
+from fovscope.job import logged
+from fovscope.provenance import read_json
+from fovscope.tables.records import latent_means, write_table
+
+with logged(snakemake):
+    wildcards, what = snakemake.wildcards, snakemake.params.what
+    manifest = pd.read_parquet(snakemake.input.manifest)
+    codes = latent_means(pd.read_parquet(snakemake.input.latents), manifest)
+    scores, images = score_open_set(
+        manifest,
+        codes,
+        held_out=what["held_out"],
+        dimensions=dimension_names(codes.shape[1], bound=what["bound"]),
+        active_sd=what["active_sd"],
+        options=Probes.model_validate(dict(snakemake.params.probes)),
+        seed=int(wildcards.seed),
+        threads=snakemake.threads,
+    )
+    identity = dict(wildcards) | {"held_out": what["held_out"]}
+    identity |= {"kind": "open_set", "tuned_on": wildcards.dataset, "stage": "finetuned"}
+    provenance = read_json(snakemake.input.model)["provenance"]
+    scores = scores.assign(**identity, **provenance, fovscope=fovscope.__version__)
+    write_table(snakemake.output.scores, scores)
+    write_table(snakemake.output.images, images)
