@@ -23,6 +23,7 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/open_set.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/encode.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/plan.smk"
@@ -42,3 +43,4 @@ rule all:
         rules.tabulate_correlation.output,
         rules.report.output,
         rules.open_set.input,
+        rules.encode.input,

@@ -1,4 +1,4 @@
-"""The command ``fovscope``: questions to a study that is on disk."""
+"""The command ``fovscope``: questions to a study that is on disk, and its models on new images."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument(
             "--results", type=Path, default=Path("results"), help="results folder of the study"
         )
+    encode = commands.add_parser(
+        "encode", help="apply a fine-tuned model to new images: table and contact sheet"
+    )
+    encode.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        help="<results>/models/<backbone>/beta<β>/seed<n>/<target>.safetensors",
+    )
+    encode.add_argument("--images", type=Path, required=True, help="folder of images, any depth")
+    encode.add_argument("--masks", type=Path, help="folder of masks, if the target is masked")
+    encode.add_argument("--probe", choices=("gbt", "mlp"), default="gbt", help="says the class")
+    encode.add_argument("--out", type=Path, default=Path("encoded"), help="folder to write to")
     given = list(sys.argv[1:] if arguments is None else arguments)
     split = given.index("--") if "--" in given else len(given)
     chosen, options = parser.parse_args(given[:split]), given[split + 1 :]
@@ -44,6 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if chosen.command == "plan":
             print(_plan(chosen.targets, options, chosen.results))
+            return 0
+        if chosen.command == "encode":
+            _encode(chosen)
             return 0
         problems = verify_study(chosen.results)
     except FovscopeError as error:
@@ -59,3 +75,24 @@ def _plan(targets: list[str], options: list[str], results: Path) -> str:
         facts = Path(folder) / "facts.json"
         said = dry_run(targets, options, FOVSCOPE_FACTS=str(facts))
         return plan(said, read_json(facts), results)
+
+
+def _encode(chosen: argparse.Namespace) -> None:
+    # Here, because torch takes seconds to import and the other commands do without.
+    import torch
+
+    from fovscope.apply.encode import encode_folder, find_model
+    from fovscope.devices import resolve_device
+
+    files, options = find_model(chosen.model)
+    encode_folder(
+        files,
+        options,
+        chosen.images,
+        masks=chosen.masks,
+        probe=chosen.probe,
+        table=chosen.out / "latents.csv",
+        sheet=chosen.out / "contact_sheet.html",
+        device=resolve_device(),
+        threads=torch.get_num_threads(),
+    )

@@ -102,6 +102,22 @@ class Paths:
         return f"{self.root}/benchmarks/{rule}/{job}.tsv"
 
 
+def model_files(paths: Paths, model: str) -> dict[str, str]:
+    """Return what is needed to apply a fine-tuned model, ``backbone/beta1/seed0/dataset``."""
+    backbone, beta, seed, dataset = model.split("/")
+    templates = {
+        "model": paths.tuned_model,
+        "info": paths.tuned_model_info,
+        "latents": paths.tuned_latents,
+        "features": paths.features,
+        "manifest": paths.manifest,
+        "data_info": paths.data_info,
+    }
+    names = {"backbone": backbone, "dataset": dataset}
+    names |= {"beta": beta.removeprefix("beta"), "seed": seed.removeprefix("seed")}
+    return {key: template.format(**names) for key, template in templates.items()}
+
+
 def digest_list(log: str | Path) -> tuple[Path, Path]:
     """Return the folder of the study, and where the digests of a job's outputs are noted."""
     rule, job = Path(log).parent, Path(log).stem

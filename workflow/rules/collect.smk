@@ -12,6 +12,7 @@ localrules:
     objects,
     correlation,
     open_set,
+    encode,
 
 
 rule data:
@@ -67,3 +68,8 @@ rule correlation:
 rule open_set:
     input:
         rules.tabulate_open_set.output if any(HELD_OUT.values()) else [],
+
+
+rule encode:
+    input:
+        collect(rules.encode_images.output, images=STUDY["encode"]),

@@ -18,8 +18,8 @@ from fovscope.code_digest import CodeDigests
 from fovscope.config import PROCEDURAL, ConfigError, load_study
 from fovscope.data.classes import held_out_classes
 from fovscope.data.content import path_content, require_target, target_content
-from fovscope.data.listing import DataError
-from fovscope.layout import Paths
+from fovscope.data.listing import DataError, require_folder
+from fovscope.layout import Paths, model_files
 
 try:
     study = load_study(config)
@@ -46,6 +46,10 @@ PATHS = Paths(study.results, SOURCE)
 try:
     for name in PROVIDED:
         require_target(STUDY["targets"][name])
+    for encoding in STUDY["encode"].values():
+        for key, what in (("images", "folder of images"), ("masks", "folder of masks")):
+            if encoding[key]:
+                require_folder(Path(encoding[key]), what)
     # Target → file name → class.
     HELD_OUT = {
         name: held_out_classes(name, STUDY["targets"][name], chosen)
@@ -169,11 +173,36 @@ def images_of(wildcards):
 def features_files(wildcards):
     """What the local files hold that features depend on, beside the images of a target."""
     files = source_files(wildcards) if wildcards.dataset == SOURCE else {}
-    weights = STUDY["backbones"][wildcards.backbone]["weights"]
-    if weights and not weights.startswith("pip:"):
-        what = f"backbones/{wildcards.backbone}"
-        files["weights"] = files_digest(what, path_content, weights)
-    return files
+    return files | weights_files(wildcards.backbone)
+
+
+def weights_files(backbone):
+    """What the file of a backbone's weights holds, where the config names one."""
+    weights = STUDY["backbones"][backbone]["weights"]
+    if not weights or weights.startswith("pip:"):
+        return {}
+    return {"weights": files_digest(f"backbones/{backbone}", path_content, weights)}
+
+
+def applied_model(wildcards):
+    """The model that new images are encoded with, and what belongs to it."""
+    return model_files(PATHS, STUDY["encode"][wildcards.images]["model"])
+
+
+def applied_backbone(wildcards):
+    """The config of the backbone of that model."""
+    return STUDY["backbones"][STUDY["encode"][wildcards.images]["model"].split("/")[0]]
+
+
+def encoded_files(wildcards):
+    """What the new images, their masks and the weights hold."""
+    encoding = STUDY["encode"][wildcards.images]
+    files = {
+        key: files_digest(f"encode/{wildcards.images}/{key}", path_content, encoding[key])
+        for key in ("images", "masks")
+        if encoding[key]
+    }
+    return files | weights_files(encoding["model"].split("/")[0])
 
 
 def learns_from_pixels(wildcards):

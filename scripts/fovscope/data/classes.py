@@ -52,7 +52,8 @@ def class_names(target: Mapping[str, Any]) -> list[str]:
     masks = Path(target["masks"]) if target["masks"] else None
     inside = set(_with_images(folder, masks))
     if inside and (inside <= _SPLITS or {"train", "test"} <= inside):
-        inside = {name for split in inside & _SPLITS for name in _with_images(folder / split, masks)}
+        splits = inside & _SPLITS
+        inside = {name for split in splits for name in _with_images(folder / split, masks)}
     return sorted(inside)
 
 
@@ -81,7 +82,7 @@ def held_out_classes(
         If the target has no such class, or fewer than two classes would be left.
     """
     known = class_names(target)
-    wanted = known if chosen == EACH else list(chosen)
+    wanted = known if chosen == EACH else sorted(chosen)
     for label in wanted:
         if label not in known:
             kind = f"class of '{name}'"

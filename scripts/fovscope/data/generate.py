@@ -24,15 +24,11 @@ def generate_target(options: Target, folder: Path, *, workers: int) -> Manifest:
     workers : int
         Threads that read images.
     """
-    table = write_cells(
-        folder, options.images, seed=options.seed, odd_class=options.odd_class
-    )
+    table = write_cells(folder, options.images, seed=options.seed, odd_class=options.odd_class)
     return manifest_from_table(table, folder, options, factors=FACTORS, workers=workers)
 
 
-def write_cells(
-    folder: Path, count: int, *, seed: int, odd_class: bool = False
-) -> pd.DataFrame:
+def write_cells(folder: Path, count: int, *, seed: int, odd_class: bool = False) -> pd.DataFrame:
     """Write generated cells and their masks as PNG files.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The open set: what does a model make of a class that it has never seen?
+"""The open set: what a model makes of a class that it has never seen.
 
 One class is held out of fine-tuning and probes (Dapueto et al., IJCNN 2025, arXiv 2506.20649,
 open-set experiment). Its images are then taken for other classes; in which dimensions they
@@ -144,9 +144,7 @@ def _detection(images: pd.DataFrame) -> Iterator[tuple]:
         yield from ((detector, probe, "", "", name, value) for name, value in found.items())
 
 
-def _mistakes(
-    images: pd.DataFrame, labels: Sequence[str], names: Sequence[str]
-) -> Iterator[tuple]:
+def _mistakes(images: pd.DataFrame, labels: Sequence[str], names: Sequence[str]) -> Iterator[tuple]:
     for probe, rows in images[images["held_out"]].groupby("probe", sort=False):
         for label in labels:
             taken = rows[rows["predicted"] == label]

@@ -88,10 +88,10 @@ def _with_interval(row: pd.Series) -> str:
 
 
 CAPTION = (
-    "Open set: a class is held out of fine-tuning and probes. What the GBT takes its images for (share "
-    "of them), and the dimension in which these lie farthest from that class's centroid, in units of its "
-    "spread (a member lies at 0.8). AUROC and FPR95 of detectors, test images of the held-out class "
-    "against those of the known ones. Mean ± SD over n models (all β and seeds) [95 % interval of the "
-    "mean]. Variant: {variant}."
+    "Open set: a class is held out of fine-tuning and probes. What the GBT takes its images for "
+    "(share of them), and the dimension in which these lie farthest from that class's centroid, "
+    "in units of its spread (a member lies at 0.8). AUROC and FPR95 of detectors: test images of "
+    "the held-out class against those of the known ones. Mean ± SD over n models (all β and "
+    "seeds) [95 % interval of the mean]. Variant: {variant}."
 )
 """One paragraph above the views."""

@@ -1,0 +1,356 @@
+"""New images through a fine-tuned model: the same preprocessing, backbone and encoder.
+
+What a model needs lies in the results folder of its study: the preprocessing in the manifest
+of its target, the backbone's identity in the manifest of its features, the population to
+compare with in its latents. Images are streamed; only latents stay in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+import fovscope
+from fovscope import FovscopeError
+from fovscope.apply.contact_sheet import contact_sheet
+from fovscope.apply.population import Population, fit_population
+from fovscope.config import Backbone, ConfigError, Features, Probes, load_study
+from fovscope.data.images import FolderImages
+from fovscope.data.listing import IMAGE_SUFFIXES, DataError, image_files, require_folder
+from fovscope.devices import resolve_precision
+from fovscope.features.backbones import WeightsError, load_extractor
+from fovscope.features.extract import ImageTensors, extract
+from fovscope.interpret.dimensions import dimension_names
+from fovscope.layout import Paths, model_files
+from fovscope.models.feature_vae import FeatureVAE, encode
+from fovscope.models.storage import load_model
+from fovscope.provenance import read_json, replacing
+from fovscope.tables.records import latent_means
+
+logger = logging.getLogger(__name__)
+
+THUMBNAIL = 112
+"""Side of the images on a contact sheet, pixels."""
+
+_READERS = 4
+_LISTED = 20
+_IDENTITY = ("model", "weights_digest", "pooling", "transform")
+"""What of a feature manifest must be the same for new images."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of a study's config a model is applied with.
+
+    Attributes
+    ----------
+    backbone, features, probes
+        Sections of the config; the backbone is that of the model.
+    active_sd : float
+        A dimension with a smaller SD counts as inactive.
+    bound : bool
+        Whether the dimensions are named after factors.
+    seed : int
+        Of the model, and of its probe.
+    """
+
+    backbone: Backbone
+    features: Features
+    probes: Probes
+    active_sd: float
+    bound: bool
+    seed: int
+
+
+def find_model(model: Path) -> tuple[dict[str, Path], Options]:
+    """Return the files that belong to a fine-tuned model, and the config of its study.
+
+    Parameters
+    ----------
+    model : Path
+        ``<results>/models/<backbone>/beta<β>/seed<n>/<target>.safetensors``.
+
+    Raises
+    ------
+    FovscopeError
+        If the path is another one, or one of the files is not there.
+    """
+    parts = model.absolute().parts
+    if len(parts) < 6 or parts[-5] != "models" or model.suffix != ".safetensors":
+        raise FovscopeError(
+            f"{model} is not a fine-tuned model of a study; give "
+            "<results>/models/<backbone>/beta<β>/seed<n>/<target>.safetensors"
+        )
+    root = model.absolute().parents[4]
+    backbone, _, seed = parts[-4:-1]
+    config = root / "config.yaml"
+    _require([model, config])
+    try:
+        study = load_study(yaml.safe_load(config.read_text("utf-8")))
+    except ConfigError as error:
+        raise FovscopeError(f"{config} is of another version of fovscope: {error}") from error
+    if model.stem == study.source.name or model.stem == "source":
+        tuned = ", ".join(f"{name}.safetensors" for name in sorted(study.targets))
+        raise FovscopeError(f"{model} has no target; give a fine-tuned model beside it: {tuned}")
+    if backbone not in study.backbones:
+        raise FovscopeError(f"{config} has no backbone '{backbone}'; put it back into the study")
+    names = model_files(Paths(str(root), study.source.name), "/".join([*parts[-4:-1], model.stem]))
+    return {key: Path(name) for key, name in names.items()}, Options(
+        study.backbones[backbone],
+        study.features,
+        study.probes,
+        study.metrics.active_sd,
+        study.source_training.supervision == "labels",
+        int(seed.removeprefix("seed")),
+    )
+
+
+def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any]) -> FolderImages:
+    """Return the images below a folder, prepared as those of a target, each read once.
+
+    Parameters
+    ----------
+    folder : Path
+        Images at any depth.
+    masks : Path, optional
+        Folder of masks with the same relative paths, any image suffix.
+    preprocessing : dict
+        Of the target: ``background``, ``white_level``, ``mask``.
+
+    Returns
+    -------
+    FolderImages
+        As thumbnails.
+
+    Raises
+    ------
+    DataError
+        If there are no images, one cannot be read, or a mask is missing; all are named.
+    """
+    require_folder(folder, "folder of images")
+    if preprocessing["mask"] and masks is None:
+        raise DataError("the target of this model is masked; give the masks of the new images too")
+    names = image_files(folder)
+    paths, mask_paths = [folder / name for name in names], None
+    if preprocessing["mask"]:
+        require_folder(masks, "folder of masks")
+        by_name = {Path(name).with_suffix(""): masks / name for name in image_files(masks)}
+        # Masks may lie in the folder itself.
+        paths = [path for path in paths if not path.is_relative_to(masks)]
+        wanted = [path.relative_to(folder).with_suffix("") for path in paths]
+        _raise_all(f"images have no mask in {masks}", [n for n in wanted if n not in by_name])
+        mask_paths = tuple(by_name[name] for name in wanted)
+    if not paths:
+        raise DataError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    images = FolderImages(
+        tuple(paths),
+        size=THUMBNAIL,
+        interpolation="bilinear",
+        background=preprocessing["background"],
+        white_level=preprocessing["white_level"],
+        masks=mask_paths,
+    )
+    with ThreadPoolExecutor(_READERS) as pool:
+        problems = pool.map(partial(_problem, images), range(len(images)))
+        _raise_all("images cannot be used", list(filter(None, problems)))
+    return images
+
+
+def encode_images(
+    images: FolderImages,
+    files: Mapping[str, Path],
+    options: Options,
+    *,
+    device: torch.device,
+    workers: int = 0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the posteriors of images under a fine-tuned model.
+
+    Parameters
+    ----------
+    images : FolderImages
+        Of any size; they are read in that of the backbone.
+    files : mapping of str to Path
+        As `find_model` returns.
+    options : Options
+        Config of the study.
+    device : torch.device
+        Where the networks run.
+    workers : int
+        Processes that read images; 0 reads in this one.
+
+    Returns
+    -------
+    mean, logvar : float32 arrays of shape (N, d)
+
+    Raises
+    ------
+    FovscopeError
+        If the model is of another version, or the backbone is not that of its features.
+    """
+    model = _load(files).to(device)
+    stored = read_json(files["features"])
+    extractor, identity = load_extractor(options.backbone, options.features)
+    _require_same(identity, stored, read_json(files["info"]), files)
+    extractor.to(device)
+    transform = extractor.transform
+    loader = DataLoader(
+        ImageTensors(replace(images, size=transform.size, interpolation=transform.interpolation)),
+        batch_size=options.features.batch_size,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,
+        pin_memory=device.type == "cuda",
+    )
+    batches = extract(
+        extractor, loader, device=device, precision=resolve_precision(stored["precision"], device)
+    )
+    hidden = not sys.stderr.isatty()
+    posteriors = [
+        encode(model, features.astype(stored["dtype"]).astype(np.float32))
+        for features in tqdm(batches, "encode", len(loader), unit="batch", disable=hidden)
+    ]
+    mean, logvar = zip(*posteriors, strict=True)
+    return np.concatenate(mean), np.concatenate(logvar)
+
+
+def training_population(
+    files: Mapping[str, Path], options: Options, *, probe: str, threads: int
+) -> Population:
+    """Return the training images of a model's target, from its stored latents."""
+    manifest = pd.read_parquet(files["manifest"])
+    codes = latent_means(pd.read_parquet(files["latents"]), manifest)
+    return fit_population(
+        manifest,
+        codes,
+        dimensions=dimension_names(codes.shape[1], bound=options.bound),
+        active_sd=options.active_sd,
+        probe=probe,
+        options=options.probes,
+        seed=options.seed,
+        threads=threads,
+    )
+
+
+def encode_folder(
+    files: Mapping[str, Path],
+    options: Options,
+    folder: Path,
+    *,
+    masks: Path | None,
+    probe: str,
+    table: Path,
+    sheet: Path,
+    device: torch.device,
+    threads: int = 1,
+) -> None:
+    """Encode the images of a folder; write what the model says of them, and a contact sheet.
+
+    Parameters
+    ----------
+    files, options
+        As `find_model` returns.
+    folder, masks : Path
+        As in `open_folder`.
+    probe : {"gbt", "mlp"}
+        What predicts the class.
+    table, sheet : Path
+        Where to write the CSV (as `Population.describe`, one row an image) and the HTML.
+    device : torch.device
+        Where the networks run.
+    threads : int
+        Threads of the probe, and on a GPU processes that read images.
+
+    Raises
+    ------
+    FovscopeError
+        If a file of the model is missing or does not belong to it, or images cannot be used.
+    """
+    _require(files.values())
+    images = open_folder(folder, masks, read_json(files["data_info"])["preprocessing"])
+    population = training_population(files, options, probe=probe, threads=threads)
+    # Without a GPU the network itself wants the cores.
+    workers = threads if device.type == "cuda" else 0
+    codes, _ = encode_images(images, files, options, device=device, workers=workers)
+    names = [path.relative_to(folder).as_posix() for path in images.paths]
+    described = population.describe(names, codes)
+    model = "/".join(files["model"].with_suffix("").parts[-4:])
+    html = contact_sheet(described, images, population, title=folder.resolve().name, model=model)
+    with replacing(table) as temporary:
+        described.to_csv(temporary, index=False, float_format="%.6g")
+    with replacing(sheet) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    unusual = (described["outlier_percentile"] > 99).sum()
+    logger.info(
+        "%d images -> %s, %s; %d are less like any class than 99 %% of the training images",
+        *(len(described), table, sheet, unusual),
+    )
+
+
+def _require(files: Iterable[Path]) -> None:
+    for file in files:
+        if not file.is_file():
+            raise FovscopeError(
+                f"{file} is not there, and the model cannot be applied without it; ask Snakemake "
+                "for that file, or keep the results folder whole when you copy it"
+            )
+
+
+def _raise_all(what: str, cases: Sequence[object]) -> None:
+    if cases:
+        more = [f"  and {len(cases) - _LISTED} more"] if len(cases) > _LISTED else []
+        shown = [f"  {case}" for case in cases[:_LISTED]]
+        raise DataError("\n".join([f"{len(cases)} {what}:", *shown, *more]))
+
+
+def _problem(images: FolderImages, row: int) -> str | None:
+    try:
+        images[row]
+    except (DataError, OSError) as error:
+        return str(error)
+    return None
+
+
+def _load(files: Mapping[str, Path]) -> FeatureVAE:
+    written_by = read_json(files["info"])["versions"]["fovscope"]
+    try:
+        return load_model(files["model"])
+    except (ValueError, RuntimeError, SafetensorError) as error:  # options, shapes, the file
+        raise FovscopeError(
+            f"{files['model']} cannot be read by fovscope {fovscope.__version__} (it was written "
+            f"by {written_by}): {error}; install that version, or train the model again"
+        ) from error
+
+
+def _require_same(
+    identity: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    info: Mapping[str, Any],
+    files: Mapping[str, Path],
+) -> None:
+    """Raise unless backbone, cached features and model belong together."""
+    for key in _IDENTITY:
+        if identity[key] != stored[key]:
+            raise WeightsError(
+                f"the backbone here is not that of {files['features']}: {key} is {identity[key]}, "
+                f"there {stored[key]}; use the same config and weights"
+            )
+    if info["provenance"]["weights_digest"] != stored["weights_digest"]:
+        raise WeightsError(
+            f"{files['model']} was trained on features of other weights than {files['features']} "
+            "has; run the workflow again"
+        )

@@ -1,0 +1,122 @@
+"""Where new images lie among the training images of a target, as one model encodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fovscope.config import Probes
+from fovscope.interpret.known import KnownClasses, fit_known_classes
+from fovscope.probes.confidence import FittedProbe, fit_probe
+
+
+@dataclass(frozen=True)
+class Population:
+    """The training images of a target.
+
+    Attributes
+    ----------
+    dimensions : tuple of str
+        Names of the D latent dimensions.
+    codes : ndarray, shape (N, D)
+        Each dimension sorted by itself.
+    outlier_scores : ndarray, shape (N,)
+        Mahalanobis distances to the nearest class, sorted.
+    known : KnownClasses
+        Their classes.
+    probe : FittedProbe
+        Fitted on their active dimensions.
+    """
+
+    dimensions: tuple[str, ...]
+    codes: NDArray[np.floating]
+    outlier_scores: NDArray[np.floating]
+    known: KnownClasses
+    probe: FittedProbe
+
+    def describe(self, images: Sequence[str], codes: NDArray[np.floating]) -> pd.DataFrame:
+        """Return what the model says of images.
+
+        Parameters
+        ----------
+        images : sequence of str
+            Their names, M.
+        codes : ndarray, shape (M, D)
+            Their latent codes.
+
+        Returns
+        -------
+        DataFrame
+            One row an image: ``image``, ``predicted`` class and its ``confidence``,
+            ``outlier_score`` (Mahalanobis distance to the nearest class) and
+            ``outlier_percentile``, then the latents by the name of their dimension, then
+            ``<dimension>_percentile``. A percentile is the share of the training images that
+            lie below, in %; ties count half.
+        """
+        predicted, confidence = self.probe.predict(codes[:, self.known.active])
+        outlier = self.known.mahalanobis(codes)
+        facts = {
+            "image": list(images),
+            "predicted": predicted,
+            "confidence": confidence,
+            "outlier_score": outlier,
+            "outlier_percentile": percentiles(self.outlier_scores, outlier),
+        }
+        latents = {name: codes[:, d] for d, name in enumerate(self.dimensions)}
+        places = {
+            f"{name}_percentile": percentiles(self.codes[:, d], codes[:, d])
+            for d, name in enumerate(self.dimensions)
+        }
+        return pd.DataFrame(facts | latents | places)
+
+
+def fit_population(
+    manifest: pd.DataFrame,
+    codes: NDArray[np.floating],
+    *,
+    dimensions: Sequence[str],
+    active_sd: float,
+    probe: str,
+    options: Probes,
+    seed: int,
+    threads: int,
+) -> Population:
+    """Describe the training images of a target.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        Images of the target: ``label``, ``split``.
+    codes : ndarray, shape (N, D)
+        Their latent codes.
+    dimensions : sequence of str
+        Names of the D dimensions.
+    active_sd : float
+        A dimension with a smaller SD counts as inactive: neither class nor outlier score
+        depend on it.
+    probe : {"gbt", "mlp"}
+        What predicts the class.
+    options : Probes
+        Its constants.
+    seed, threads : int
+        Seed and threads of its fit.
+    """
+    train = (manifest["split"] == "train").to_numpy()
+    codes, labels = codes[train], manifest["label"][train]
+    known = fit_known_classes(codes, labels, active_sd=active_sd)
+    fitted = fit_probe(
+        probe, codes[:, known.active], labels, options=options, seed=seed, threads=threads
+    )
+    scores = np.sort(known.mahalanobis(codes))
+    return Population(tuple(dimensions), np.sort(codes, axis=0), scores, known, fitted)
+
+
+def percentiles(population: NDArray, values: NDArray) -> NDArray[np.floating]:
+    """Return the share of a sorted population (N,) below each value (M,), in %, ties half."""
+    below = np.searchsorted(population, values, side="left")
+    up_to = np.searchsorted(population, values, side="right")
+    return 50 * (below + up_to) / len(population)

@@ -1,0 +1,40 @@
+"""New images → what a fine-tuned model of the study says of them, as a table and a page.
+
+`encode` of the config names the images and the model; `fovscope encode` does the same by hand.
+"""
+
+
+rule encode_images:
+    input:
+        unpack(applied_model),
+    output:
+        table=PATHS.encoded,
+        sheet=PATHS.contact_sheet,
+    log:
+        PATHS.log("encode_images", "{images}"),
+    benchmark:
+        PATHS.benchmark("encode_images", "{images}")
+    wildcard_constraints:
+        images=one_of(STUDY["encode"]),
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=240,
+    params:
+        code=code_of("encode_images"),
+        encoding=lookup(within=STUDY, dpath="encode/{images}"),
+        files=encoded_files,
+        backbone=applied_backbone,
+        features=STUDY["features"],
+        probes=STUDY["probes"],
+        what={
+            "active_sd": study.metrics.active_sd,
+            "bound": study.source_training.supervision == "labels",
+        },
+    message:
+        "Encode {wildcards.images}"
+    script:
+        "../../scripts/encode_images.py"
