@@ -318,6 +318,17 @@ EDITS = {
         | {f"{j} β4" for j in TUNED - TABLES}
         | TABLES,
     ),
+    "a class held out": (
+        config("open_set", cells=["blast"]),
+        CONFIG_FILE
+        | on("finetune_open_set", "cells blast")
+        | on("score_open_set", "cells blast")
+        | {"tabulate_open_set"},
+    ),
+    "new images to encode": (
+        config("encode.new", model="lite0/beta1/seed0/folder", images="images/listed"),
+        CONFIG_FILE | {"encode_images new"},
+    ),
     "a target less": (without("targets", "folder"), CONFIG_FILE | TABLES),
     "a target more": (
         config("targets.more", folder="images/folder"),

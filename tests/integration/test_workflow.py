@@ -266,7 +266,8 @@ def test_the_slurm_profile_sends_every_gpu_rule_to_the_gpu_partition():
     profile = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     on_gpu = {block.partition(":")[0] for block in rules.split("\nrule ")[1:] if "gpu=1," in block}
-    assert on_gpu == {"cache_features", "train_source", "finetune"}
+    training = {"train_source", "finetune", "finetune_open_set"}
+    assert on_gpu == {"cache_features", "encode_images"} | training
     assert on_gpu == {
         rule
         for rule, resources in profile["set-resources"].items()

@@ -59,6 +59,15 @@ def test_resolved_study_loads_to_itself():
         ),
         ({"backbones": {"rgb": {"model": "pixels", "size": 60}}}, "backbones.rgb", "multiple of 8"),
         ({"source_training": {"steps": 9}}, "source_training", "β would never be reached"),
+        ({"targets": {"a": {"folder": "x", "odd_class": True}}}, "targets.a", "'generator'"),
+        ({"open_set": {"synthetic_cell": "each"}}, "config", "did you mean 'synthetic_cells'?"),
+        ({"open_set": {"synthetic_cells": ["a", "a"]}}, "open_set", "lists a class twice"),
+        (
+            {"encode": {"new": {"images": "x", "model": "dino/beta1/seed99/synthetic_cells"}}},
+            "config",
+            "encode.new: model: unknown seed 'seed99'",
+        ),
+        ({"encode": {"new": {"images": "x", "model": "dino"}}}, "encode.new.model", "pattern"),
         ({"variant": "papr"}, "variant", "'default' or 'paper'"),
         (
             {"targets": {"a": {"folder": "x", "group_pattern": "slide"}}},

@@ -8,6 +8,8 @@ from skimage.measure import label, regionprops
 from fovscope.data.synthetic_cells import (
     CLASSES,
     FACTORS,
+    ODD,
+    ODD_SHARE,
     RANGES,
     SIDE,
     class_probabilities,
@@ -153,3 +155,31 @@ def test_orientation_has_no_say_in_the_class():
     factors = drawn_factors(100)
     turned = factors.assign(Orientation=0.0)
     np.testing.assert_array_equal(class_probabilities(factors), class_probabilities(turned))
+
+
+def test_odd_cells_change_nothing_in_the_others(cells):
+    with_odd = list(generate_cells(len(cells), seed=0, odd_class=True))
+    odd = [cell.label == ODD for cell in with_odd]
+    assert np.mean(odd) == pytest.approx(ODD_SHARE, abs=0.08)  # 3 SD of 150 draws
+    for plain, other, is_odd in zip(cells, with_odd, odd, strict=True):
+        assert plain.label != ODD
+        assert plain.factors == other.factors
+        if is_odd:
+            assert (plain.image != other.image).any()
+        else:
+            np.testing.assert_array_equal(plain.image, other.image)
+            np.testing.assert_array_equal(plain.mask, other.mask)
+            assert plain.label == other.label
+
+
+def test_odd_cells_are_spiny_and_keep_their_factors():
+    odd = [c for c in generate_cells(200, seed=1, odd_class=True) if c.label == ODD]
+    for cell in odd:
+        (region,) = regionprops(cell.mask)
+        assert region.solidity < 0.8  # of the others: above 0.9
+        assert region.area == pytest.approx(cell.factors["Size"], rel=0.02)
+        elongation = region.axis_major_length / region.axis_minor_length
+        assert elongation == pytest.approx(cell.factors["Elongation"], rel=0.05)
+        ratio = cell.nucleus_mask.sum() / cell.mask.sum()
+        assert ratio == pytest.approx(cell.factors["NucleusRatio"], abs=0.015)
+        assert (cell.nucleus_mask <= cell.mask).all()

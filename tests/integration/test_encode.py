@@ -1,0 +1,183 @@
+"""A model of a study on images: those it was tuned on come back, and mistakes are named."""
+
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import TINY
+from safetensors.numpy import load_file, save_file
+
+from fovscope.cli import main
+from fovscope.interpret.dimensions import dimension_names
+from fovscope.provenance import read_json, write_json
+
+pytestmark = pytest.mark.slow
+
+MODEL = "lite0/beta1/seed0/synthetic_cells"
+SAID = ["image", "predicted", "confidence"]
+
+
+def encode(results, images, out, *options):
+    model = f"{results}/models/{MODEL}.safetensors"
+    arguments = ["encode", "--model", model, "--images", str(images), "--out", str(out)]
+    return main([*arguments, *options])
+
+
+@pytest.fixture(scope="module")
+def images(tiny_study):
+    return tiny_study.folder / "results/data/synthetic_cells/images"
+
+
+@pytest.fixture(scope="module")
+def encoded(tiny_study, images, tmp_path_factory):
+    out = tmp_path_factory.mktemp("encoded")
+    assert encode(tiny_study.folder / "results", images, out) == 0
+    return out
+
+
+@pytest.fixture
+def results(tiny_study, tmp_path):
+    """A copy of what a model needs: neither images nor features."""
+    left_out = shutil.ignore_patterns("images", "masks", "features.zarr", "parts")
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_study.folder / "results", copy, ignore=left_out)
+    return copy
+
+
+def test_the_images_of_the_study_give_its_latents(tiny_study, encoded):
+    results = tiny_study.folder / "results"
+    stored = pd.read_parquet(
+        results / "latents/lite0/beta1/seed0/finetuned/synthetic_cells.parquet"
+    )
+    table = pd.read_csv(encoded / "latents.csv")
+    assert ("images/" + table["image"]).tolist() == stored["image_id"].tolist()
+    np.testing.assert_allclose(
+        table[dimension_names(10, bound=True)],
+        stored[[f"z{k}" for k in range(10)]],
+        rtol=1e-3,
+        atol=1e-3,
+    )
+
+
+def test_the_training_images_fill_every_percentile_evenly(tiny_study, encoded):
+    manifest = pd.read_parquet(tiny_study.folder / "results/data/synthetic_cells/manifest.parquet")
+    train = pd.read_csv(encoded / "latents.csv")[(manifest["split"] == "train").to_numpy()]
+    even = 100 * (np.arange(len(train)) + 0.5) / len(train)
+    for name in ("outlier", *dimension_names(10, bound=True)):
+        # Rounding may change a rank by one.
+        np.testing.assert_allclose(
+            np.sort(train[f"{name}_percentile"]), even, atol=100 / len(train)
+        )
+
+
+def test_the_contact_sheet_opens_from_disk_and_shows_the_oddest_first(encoded):
+    page = (encoded / "contact_sheet.html").read_text("utf-8")
+    table = pd.read_csv(encoded / "latents.csv").sort_values("outlier_score", ascending=False)
+    assert re.findall(r"<h2>(.*?)</h2>", page) == table["image"].tolist()
+    sources = re.findall(r'(?:src|href)="(.*?)"', page)
+    assert len(sources) == len(table)
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert "url(" not in page
+
+
+def test_the_workflow_gives_what_the_command_gives(tiny_study, images, encoded):
+    manifest = pd.read_parquet(tiny_study.folder / "results/data/synthetic_cells/manifest.parquet")
+    new = {"model": MODEL, "images": str(images)}
+    tiny_study.config = TINY | {"encode": {"new": new}}
+    run = tiny_study.run("encode")
+    tiny_study.config = TINY | {"encode": {"new": new | {"images": f"{images}s"}}}
+    mistaken = tiny_study.run("-n", "encode")
+    tiny_study.config = TINY
+    assert run.code == 0, run.text
+    assert run.jobs == {"encode": 1, "encode_images": 1}
+    there = tiny_study.folder / "results/encoded/new"
+    found, expected = (pd.read_csv(folder / "latents.csv") for folder in (there, encoded))
+    assert list(found) == list(expected)
+    for name in found.select_dtypes("number").columns.drop("confidence"):
+        rank = 100 / len(manifest) * 2 if name.endswith("percentile") else 1e-3
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-3, atol=rank)
+    # Trees are cut at values of training images, which rounding can push to the other side.
+    new = (manifest["split"] != "train").to_numpy()
+    pd.testing.assert_frame_equal(found.loc[new, SAID], expected.loc[new, SAID], rtol=1e-3)
+    sizes = [(folder / "contact_sheet.html").stat().st_size for folder in (there, encoded)]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.01)
+    assert mistaken.code != 0
+    assert "did you mean 'images'?" in mistaken.text
+
+
+def test_images_that_cannot_be_used_are_named_all_at_once(results, tmp_path, images, capsys):
+    new = tmp_path / "new"
+    (new / "deep").mkdir(parents=True)
+    assert encode(results, new, tmp_path / "out") == 1
+    assert f"{new} holds no images" in capsys.readouterr().err
+    shutil.copy(images / "000000.png", new)
+    (new / "broken.png").write_bytes(b"no image")
+    (new / "deep/half.png").write_bytes((images / "000001.png").read_bytes()[:60])
+    assert encode(results, new, tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "2 images cannot be used" in said
+    assert "broken.png" in said
+    assert "half.png" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_masked_target_asks_for_masks(results, tmp_path, images, capsys):
+    info = results / "data/synthetic_cells/manifest.json"
+    facts = read_json(info)
+    write_json(info, facts | {"preprocessing": facts["preprocessing"] | {"mask": True}})
+    assert encode(results, images, tmp_path / "out") == 1
+    assert "give the masks" in capsys.readouterr().err
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for mask in sorted((images.parent / "masks").iterdir())[1:]:
+        shutil.copy(mask, masks)
+    assert encode(results, images, tmp_path / "out", "--masks", str(masks)) == 1
+    assert f"1 images have no mask in {masks}:\n  000000" in capsys.readouterr().err
+
+
+def drop_manifest(results):
+    (results / "features/synthetic_cells/lite0/manifest.json").unlink()
+
+
+def other_weights(results):
+    manifest = results / "features/synthetic_cells/lite0/manifest.json"
+    write_json(manifest, read_json(manifest) | {"weights_digest": "0" * 64})
+
+
+def other_version(results):
+    model = results / f"models/{MODEL}.safetensors"
+    save_file(load_file(model), model, {"fovscope.feature_vae.v9": "{}"})
+    info = model.with_suffix(".json")
+    facts = read_json(info)
+    write_json(info, facts | {"versions": facts["versions"] | {"fovscope": "9.0"}})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (drop_manifest, "features/synthetic_cells/lite0/manifest.json is not there"),
+        (other_weights, "the backbone here is not that of"),
+        (other_version, "it was written by 9.0"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_named(results, tmp_path, images, capsys, spoil, message):
+    spoil(results)
+    assert encode(results, images, tmp_path / "out") == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("models/lite0/beta1/seed0/source.safetensors", "give a fine-tuned model beside it"),
+        ("models/lite0/beta1/seed7/synthetic_cells.safetensors", "is not there"),
+        ("config.yaml", "is not a fine-tuned model of a study"),
+    ],
+)
+def test_a_path_to_something_else_is_named(tiny_study, images, capsys, model, message):
+    path = tiny_study.folder / "results" / model
+    assert main(["encode", "--model", str(path), "--images", str(images)]) == 1
+    assert message in capsys.readouterr().err

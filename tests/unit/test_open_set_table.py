@@ -1,0 +1,63 @@
+import pandas as pd
+import pytest
+
+from fovscope.tables.open_set import open_set_table, open_set_view
+
+DETECTORS = ("mahalanobis", "knn", "gbt confidence", "mlp confidence")
+
+
+def model(seed, *, auroc, share, shape, z7=9.0):
+    """The scores of one model: new images are taken for 'a' or for 'b'."""
+    rows = [(d, "", "", "", score, auroc) for d in DETECTORS for score in ("auroc", "fpr95")]
+    for probe, of_a in (("gbt", share), ("mlp", 0)):
+        rows += [("", probe, "a", "", "share", of_a), ("", probe, "b", "", "share", 1 - of_a)]
+        for name, value in (("Texture", 1.0), ("Shape", shape), ("z7", z7)):
+            rows.append(("", probe, "a", name, "distance", value))
+    columns = ["detector", "probe", "mistaken_for", "dimension", "score", "value"]
+    identity = {"dataset": "t", "backbone": "x", "beta": "1", "seed": seed, "held_out": "new one"}
+    provenance = {"weights_digest": "w", "data_digest": "d", "fovscope": "1"}
+    return pd.DataFrame(rows, columns=columns).assign(**identity, **provenance)
+
+
+@pytest.fixture
+def long():
+    models = [
+        model("0", auroc=0.6, share=0.7, shape=2.0),
+        model("1", auroc=0.8, share=0.9, shape=3.0),
+    ]
+    return open_set_table(pd.concat(models), variant="default")
+
+
+def test_mean_sd_and_interval_over_models(long):
+    (row,) = long[(long["detector"] == "knn") & (long["score"] == "auroc")].itertuples()
+    assert (row.mean, row.n) == (pytest.approx(0.7), 2)
+    assert row.sd == pytest.approx(0.02**0.5)
+    assert (row.low, row.high) == (0, 1)  # shares of 1 have no interval beyond it
+    (row,) = long[
+        (long["probe"] == "gbt") & (long["dimension"] == "Shape") & (long["score"] == "distance")
+    ].itertuples()
+    # Student's t for one degree of freedom is 12.706, and the SD of 2 and 3 over √2 is 0.5.
+    assert row.high - row.mean == pytest.approx(12.706 * 0.5, rel=1e-4)
+    assert row.mean - row.low == pytest.approx(12.706 * 0.5, rel=1e-4)
+
+
+def test_one_model_has_no_interval():
+    long = open_set_table(model("0", auroc=0.6, share=0.7, shape=2.0), variant="default")
+    assert long[["sd", "low", "high"]].isna().all().all()
+    assert open_set_view(long)["AUROC k-NN"].tolist() == ["0.60"]
+
+
+def test_a_line_says_what_for_and_why(long):
+    (line,) = open_set_view(long).to_dict("records")
+    assert line["held_out"] == "new one"
+    assert line["mistaken for"] == "a (80 ± 14 %)"
+    # z7 is farther away but means nothing.
+    assert line["differs most in"] == "Shape (2.5 ± 0.7)"
+    assert line["AUROC Mahalanobis"] == "0.70 ± 0.14 [0.00, 1.00]"
+    assert line["FPR95 GBT confidence, %"] == "70 ± 14"
+    assert line["n"] == 2
+
+
+def test_without_named_dimensions_any_may_differ_most(long):
+    long["dimension"] = long["dimension"].replace({"Texture": "z0", "Shape": "z2"})
+    assert open_set_view(long)["differs most in"].tolist() == ["z7 (9.0 ± 0.0)"]

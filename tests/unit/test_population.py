@@ -1,0 +1,60 @@
+"""Percentiles, and what is said of images among others whose place is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fovscope.apply.population import fit_population, percentiles
+from fovscope.config import Probes
+
+
+def test_percentiles_count_what_lies_below_and_half_of_what_is_equal():
+    population = np.array([1.0, 2, 2, 4])
+    assert percentiles(population, np.array([0, 1, 2, 3, 5])).tolist() == [0, 12.5, 50, 75, 100]
+
+
+@pytest.fixture(scope="module")
+def training():
+    rng = np.random.default_rng(0)
+    manifest = pd.DataFrame(
+        {"label": np.repeat(["a", "b"], 200), "split": ["train", "train", "val", "test"] * 100}
+    )
+    codes = rng.standard_normal((400, 4)).astype(np.float32)
+    codes[200:, 0] += 8
+    codes[manifest["split"] != "train", 1] += 50  # not in the population
+    return manifest, codes
+
+
+@pytest.fixture(scope="module", params=["gbt", "mlp"])
+def population(training, request):
+    return fit_population(
+        *training,
+        dimensions=("Texture", "Color", "Shape", "z3"),
+        active_sd=0.05,
+        probe=request.param,
+        options=Probes(gbt_rounds=5, mlp_max_epochs=100, mlp_learning_rate=1e-2),
+        seed=0,
+        threads=1,
+    )
+
+
+def test_the_training_images_fill_the_percentiles_evenly(training, population):
+    manifest, codes = training
+    codes = codes[manifest["split"] == "train"]
+    described = population.describe([str(n) for n in range(len(codes))], codes)
+    even = 100 * (np.arange(200) + 0.5) / 200
+    for name in ("outlier", *population.dimensions):
+        np.testing.assert_allclose(np.sort(described[f"{name}_percentile"]), even)
+    np.testing.assert_array_equal(described["Shape"], codes[:, 2])
+
+
+def test_a_new_image_has_class_place_and_outlier_score(population):
+    points = np.array([[0, 0, 0, 0], [8, 0, 0, 0], [8, 0, 30, 0]], np.float32)
+    described = population.describe(["x", "y", "z"], points)
+    assert described["image"].tolist() == ["x", "y", "z"]
+    assert described["predicted"].tolist()[:2] == ["a", "b"]
+    assert (described["confidence"] > 0.5).all()
+    assert described["outlier_percentile"].tolist()[2] == 100
+    assert (described["outlier_percentile"][:2] < 50).all()
+    assert described["Shape_percentile"][2] == 100
+    assert described["Color_percentile"][0] == pytest.approx(50, abs=12)
