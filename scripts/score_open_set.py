@@ -4,7 +4,7 @@ import pandas as pd
 
 import fovscope
 from fovscope.config import Probes
-from fovscope.interpret.dimensions import dimension_names
+from fovscope.dimensions import dimension_names
 from fovscope.interpret.open_set import score_open_set
 from fovscope.job import logged
 from fovscope.provenance import read_json
@@ -18,7 +18,7 @@ with logged(snakemake):
         manifest,
         codes,
         held_out=what["held_out"],
-        dimensions=dimension_names(codes.shape[1], bound=what["bound"]),
+        dimensions=dimension_names(codes.shape[1], named=what["named"]),
         active_sd=what["active_sd"],
         options=Probes.model_validate(dict(snakemake.params.probes)),
         seed=int(wildcards.seed),

@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from fovscope import FovscopeError
 from fovscope.config import Probes
-from fovscope.interpret.dimensions import NAMED, dimension_names
+from fovscope.dimensions import dimension_names
 from fovscope.interpret.known import NEIGHBOUR, fit_known_classes
 from fovscope.interpret.open_set import detection_scores, score_open_set
 
@@ -27,6 +27,7 @@ def test_a_detector_that_separates_is_perfect_and_a_constant_knows_nothing():
 def test_the_threshold_takes_95_of_100_known_images_for_known():
     known = np.arange(100.0)  # the smallest such threshold is 94
     assert detection_scores(known, [93.5, 94, 94.5, 95])["fpr95"] == 0.5
+    assert detection_scores(np.arange(10.0), [8.5])["fpr95"] == 1  # and of 10 all
 
 
 def test_scores_of_two_normal_distributions():
@@ -139,7 +140,7 @@ def score(manifest, codes):
         manifest,
         codes,
         held_out="new class",
-        dimensions=dimension_names(8, bound=True),
+        dimensions=dimension_names(8, named=True),
         active_sd=0.05,
         options=QUICK,
         seed=0,
@@ -153,11 +154,11 @@ def test_the_planted_difference_is_found_and_named():
     for probe in ("gbt", "mlp"):
         assert cells["", probe, "a", "", "share"] > 0.98
         distance = cells["", probe, "a", :, "distance"]
-        assert list(distance.index) == [*NAMED, "PosX", "PosY", "z7"]
-        assert distance["Shape"] == pytest.approx(3, abs=0.35)
+        assert list(distance.index) == dimension_names(8, named=True)
+        assert distance["z2 Shape"] == pytest.approx(3, abs=0.35)
         # The mean of |x| of a standard normal.
-        assert np.allclose(distance.drop("Shape"), np.sqrt(2 / np.pi), atol=0.2)
-        assert cells["", probe, "a", "Shape", "shift"] == pytest.approx(-3, abs=0.35)
+        assert np.allclose(distance.drop("z2 Shape"), np.sqrt(2 / np.pi), atol=0.2)
+        assert cells["", probe, "a", "z2 Shape", "shift"] == pytest.approx(-3, abs=0.35)
     assert cells["mahalanobis", "", "", "", "auroc"] > 0.8
     assert cells["knn", "", "", "", "auroc"] > 0.8
 
@@ -168,6 +169,14 @@ def test_what_does_not_differ_is_not_detected():
     assert set(auroc.index) == {"mahalanobis", "knn", "gbt confidence", "mlp confidence"}
     assert auroc["mahalanobis"] == pytest.approx(0.5, abs=0.12)
     assert auroc["knn"] == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_class_between_two_makes_the_mlp_unsure():
+    manifest, codes = planted(shift=0)
+    codes[manifest["label"] == "new class", 0] += 5
+    scores, _ = score(manifest, codes)
+    auroc = scores[scores["score"] == "auroc"].set_index("detector")["value"]
+    assert auroc["mlp confidence"] > 0.8
 
 
 def test_shares_are_of_all_held_out_images_and_every_known_class_has_one():
@@ -188,8 +197,3 @@ def test_nothing_of_the_held_out_class_is_fitted_on():
     _, again = score(manifest, other)
     known = ~images["held_out"]
     pd.testing.assert_frame_equal(images[known], again[known])
-
-
-def test_names_of_dimensions():
-    assert dimension_names(9, bound=True)[-3:] == ["PosY", "z7", "z8"]
-    assert dimension_names(2, bound=False) == ["z0", "z1"]

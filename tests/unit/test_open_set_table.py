@@ -11,7 +11,7 @@ def model(seed, *, auroc, share, shape, z7=9.0):
     rows = [(d, "", "", "", score, auroc) for d in DETECTORS for score in ("auroc", "fpr95")]
     for probe, of_a in (("gbt", share), ("mlp", 0)):
         rows += [("", probe, "a", "", "share", of_a), ("", probe, "b", "", "share", 1 - of_a)]
-        for name, value in (("Texture", 1.0), ("Shape", shape), ("z7", z7)):
+        for name, value in (("z0 Texture", 1.0), ("z2 Shape", shape), ("z7", z7)):
             rows.append(("", probe, "a", name, "distance", value))
     columns = ["detector", "probe", "mistaken_for", "dimension", "score", "value"]
     identity = {"dataset": "t", "backbone": "x", "beta": "1", "seed": seed, "held_out": "new one"}
@@ -34,7 +34,7 @@ def test_mean_sd_and_interval_over_models(long):
     assert row.sd == pytest.approx(0.02**0.5)
     assert (row.low, row.high) == (0, 1)  # shares of 1 have no interval beyond it
     (row,) = long[
-        (long["probe"] == "gbt") & (long["dimension"] == "Shape") & (long["score"] == "distance")
+        (long["probe"] == "gbt") & (long["dimension"] == "z2 Shape") & (long["score"] == "distance")
     ].itertuples()
     # Student's t for one degree of freedom is 12.706, and the SD of 2 and 3 over √2 is 0.5.
     assert row.high - row.mean == pytest.approx(12.706 * 0.5, rel=1e-4)
@@ -52,12 +52,12 @@ def test_a_line_says_what_for_and_why(long):
     assert line["held_out"] == "new one"
     assert line["mistaken for"] == "a (80 ± 14 %)"
     # z7 is farther away but means nothing.
-    assert line["differs most in"] == "Shape (2.5 ± 0.7)"
+    assert line["differs most in"] == "z2 Shape (2.5 ± 0.7)"
     assert line["AUROC Mahalanobis"] == "0.70 ± 0.14 [0.00, 1.00]"
     assert line["FPR95 GBT confidence, %"] == "70 ± 14"
     assert line["n"] == 2
 
 
 def test_without_named_dimensions_any_may_differ_most(long):
-    long["dimension"] = long["dimension"].replace({"Texture": "z0", "Shape": "z2"})
+    long["dimension"] = long["dimension"].replace({"z0 Texture": "z0", "z2 Shape": "z2"})
     assert open_set_view(long)["differs most in"].tolist() == ["z7 (9.0 ± 0.0)"]

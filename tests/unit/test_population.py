@@ -43,8 +43,8 @@ def test_the_training_images_fill_the_percentiles_evenly(training, population):
     codes = codes[manifest["split"] == "train"]
     described = population.describe([str(n) for n in range(len(codes))], codes)
     even = 100 * (np.arange(200) + 0.5) / 200
-    for name in ("outlier", *population.dimensions):
-        np.testing.assert_allclose(np.sort(described[f"{name}_percentile"]), even)
+    for name in ("outlier_", *(f"{name} " for name in population.dimensions)):
+        np.testing.assert_allclose(np.sort(described[f"{name}percentile"]), even)
     np.testing.assert_array_equal(described["Shape"], codes[:, 2])
 
 
@@ -56,5 +56,5 @@ def test_a_new_image_has_class_place_and_outlier_score(population):
     assert (described["confidence"] > 0.5).all()
     assert described["outlier_percentile"].tolist()[2] == 100
     assert (described["outlier_percentile"][:2] < 50).all()
-    assert described["Shape_percentile"][2] == 100
-    assert described["Color_percentile"][0] == pytest.approx(50, abs=12)
+    assert described["Shape percentile"][2] == 100
+    assert described["Color percentile"][0] == pytest.approx(50, abs=12)

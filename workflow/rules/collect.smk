@@ -67,7 +67,7 @@ rule correlation:
 
 rule open_set:
     input:
-        rules.tabulate_open_set.output if any(HELD_OUT.values()) else [],
+        rules.tabulate_open_set.output if OPEN_SET_TABLE else [],
 
 
 rule encode:

@@ -58,6 +58,7 @@ try:
 except DataError as error:
     raise WorkflowError(str(error))
 
+OPEN_SET_TABLE = ["open_set"] if any(HELD_OUT.values()) else []
 code_of = CodeDigests(SCRIPTS).of
 MODEL = "{backbone}_beta{beta}_seed{seed}"
 SHOWN = {"beta": BETAS[0], "seed": SEEDS[0]}

@@ -32,7 +32,7 @@ rule encode_images:
         probes=STUDY["probes"],
         what={
             "active_sd": study.metrics.active_sd,
-            "bound": study.source_training.supervision == "labels",
+            "named": study.source_training.supervision == "labels",
         },
     message:
         "Encode {wildcards.images}"

@@ -195,6 +195,7 @@ TABLES = [
         *("accuracy", "comparisons", "disentanglement"),
         *("transfer", "correlation", "importance"),
     )
+    for name in ("accuracy", "comparisons", "disentanglement", *OPEN_SET_TABLE)
     for kind, file in PATHS.table(name).items()
     if kind in ("csv", "md")
 ]

@@ -63,7 +63,7 @@ rule score_open_set:
         probes=STUDY["probes"],
         what=lambda wildcards: {
             "held_out": held_out_class(wildcards),
-            "bound": study.source_training.supervision == "labels",
+            "named": study.source_training.supervision == "labels",
             "active_sd": study.metrics.active_sd,
         },
     message:

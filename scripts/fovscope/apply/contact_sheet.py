@@ -53,7 +53,7 @@ def contact_sheet(
 
 
 def _card(row: pd.Series, pixels: NDArray, dimensions: Sequence[str]) -> dict[str, object]:
-    places = [float(row[f"{name}_percentile"]) for name in dimensions]
+    places = [float(row[f"{name} percentile"]) for name in dimensions]
     return {
         "image": row["image"],
         "thumbnail": _data_uri(pixels),

@@ -33,9 +33,9 @@ from fovscope.config import Backbone, ConfigError, Features, Probes, load_study
 from fovscope.data.images import FolderImages
 from fovscope.data.listing import IMAGE_SUFFIXES, DataError, image_files, require_folder
 from fovscope.devices import resolve_precision
+from fovscope.dimensions import dimension_names
 from fovscope.features.backbones import WeightsError, load_extractor
 from fovscope.features.extract import ImageTensors, extract
-from fovscope.interpret.dimensions import dimension_names
 from fovscope.layout import Paths, model_files
 from fovscope.models.feature_vae import FeatureVAE, encode
 from fovscope.models.storage import load_model
@@ -63,7 +63,7 @@ class Options:
         Sections of the config; the backbone is that of the model.
     active_sd : float
         A dimension with a smaller SD counts as inactive.
-    bound : bool
+    named : bool
         Whether the dimensions are named after factors.
     seed : int
         Of the model, and of its probe.
@@ -73,7 +73,7 @@ class Options:
     features: Features
     probes: Probes
     active_sd: float
-    bound: bool
+    named: bool
     seed: int
 
 
@@ -237,7 +237,7 @@ def training_population(
     return fit_population(
         manifest,
         codes,
-        dimensions=dimension_names(codes.shape[1], bound=options.bound),
+        dimensions=dimension_names(codes.shape[1], named=options.named),
         active_sd=options.active_sd,
         probe=probe,
         options=options.probes,

@@ -54,7 +54,7 @@ class Population:
             One row an image: ``image``, ``predicted`` class and its ``confidence``,
             ``outlier_score`` (Mahalanobis distance to the nearest class) and
             ``outlier_percentile``, then the latents by the name of their dimension, then
-            ``<dimension>_percentile``. A percentile is the share of the training images that
+            ``<dimension> percentile``. A percentile is the share of the training images that
             lie below, in %; ties count half.
         """
         predicted, confidence = self.probe.predict(codes[:, self.known.active])
@@ -68,7 +68,7 @@ class Population:
         }
         latents = {name: codes[:, d] for d, name in enumerate(self.dimensions)}
         places = {
-            f"{name}_percentile": percentiles(self.codes[:, d], codes[:, d])
+            f"{name} percentile": percentiles(self.codes[:, d], codes[:, d])
             for d, name in enumerate(self.dimensions)
         }
         return pd.DataFrame(facts | latents | places)

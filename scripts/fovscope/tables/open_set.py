@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from fovscope.interpret.dimensions import NAMED
+from fovscope.dimensions import dimension_names
 from fovscope.tables.render import STATISTICS, mean_sd
 
 _ROW = ["target", "input", "held_out"]
@@ -17,6 +17,9 @@ _NAMES = (
     ("gbt confidence", "GBT confidence"),
     ("mlp confidence", "MLP confidence"),
 )
+_NAMED = dimension_names(5, named=True)
+"""Texture to Orientation; positions are nuisance, because targets are centred."""
+
 _PROBE = "gbt"
 """Whose mistakes the view shows."""
 
@@ -64,7 +67,7 @@ def _mistake(rows: pd.DataFrame) -> dict[str, str]:
     shares = rows[rows["score"] == "share"].set_index("mistaken_for")[["mean", "sd"]]
     label = shares["mean"].idxmax()
     distances = rows[(rows["score"] == "distance") & (rows["mistaken_for"] == label)]
-    named = distances["dimension"].isin(NAMED)
+    named = distances["dimension"].isin(_NAMED)
     distances = distances[named | ~named.any()].set_index("dimension")[["mean", "sd"]]
     most = distances["mean"].idxmax()
     return {
