@@ -174,6 +174,9 @@ def test_odd_cells_change_nothing_in_the_others(cells):
 
 def test_odd_cells_are_spiny_and_keep_their_factors():
     odd = [c for c in generate_cells(200, seed=1, odd_class=True) if c.label == ODD]
+    low, high = RANGES["Size"]
+    place = np.mean([(cell.factors["Size"] - low) / (high - low) for cell in odd])
+    assert place == pytest.approx(0.5, abs=0.2)  # chance alone says which cells are odd
     for cell in odd:
         (region,) = regionprops(cell.mask)
         assert region.solidity < 0.8  # of the others: above 0.9
