@@ -194,8 +194,8 @@ TABLES = [
     for name in (
         *("accuracy", "comparisons", "disentanglement"),
         *("transfer", "correlation", "importance"),
+        *OPEN_SET_TABLE,
     )
-    for name in ("accuracy", "comparisons", "disentanglement", *OPEN_SET_TABLE)
     for kind, file in PATHS.table(name).items()
     if kind in ("csv", "md")
 ]

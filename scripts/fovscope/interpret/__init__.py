@@ -1,1 +1,1 @@
-"""What latent dimensions mean: objects measured by hand, held-out classes, how codes go with them."""
+"""What latent dimensions mean, on objects measured by hand and on classes held out."""
