@@ -4,10 +4,10 @@ import pandas as pd
 
 from fovscope.config import Finetuning
 from fovscope.devices import resolve_device, use_cores
-from fovscope.features.store import read_store
+from fovscope.features.store import open_store
 from fovscope.job import job_key, logged
-from fovscope.models.feature_vae import encode
 from fovscope.models.storage import load_model
+from fovscope.models.vae import encode
 from fovscope.tables.records import latents_table, write_table
 from fovscope.training.finetune import finetune
 from fovscope.training.record import save_trained, training
@@ -25,7 +25,7 @@ with (
     device = resolve_device()
     manifest = pd.read_parquet(snakemake.input.manifest)
     seen = (manifest["split"] == "train") & (manifest["label"] != snakemake.params.held_out)
-    features = read_store(snakemake.input.features)
+    features = open_store(snakemake.input.features)[:]  # in the stored type
     tuned = finetune(
         load_model(snakemake.input.model, device=device),
         features[seen.to_numpy()],

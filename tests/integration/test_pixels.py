@@ -10,6 +10,8 @@ from conftest import TINY
 from PIL import Image
 from safetensors import safe_open
 
+from fovscope.cli import main
+
 pytestmark = pytest.mark.slow
 
 
@@ -50,6 +52,14 @@ def test_pixels_go_the_way_of_features_to_tables_and_pictures(new_study):
     decoded = Image.open(io.BytesIO(pd.read_parquet(table)["decoded"][0]))
     assert decoded.size == (32, 32)
     assert (study.folder / strip).stat().st_size > 0
+
+    # The images come back as the latents that they have.
+    images, out = results / "data/cells/images", study.folder / "encoded"
+    arguments = ["--model", f"{model}/cells.safetensors", "--images", str(images)]
+    assert main(["encode", *arguments, "--out", str(out)]) == 0
+    stored = pd.read_parquet(results / "latents/rgb/beta1/seed0/finetuned/cells.parquet")
+    encoded = pd.read_csv(out / "latents.csv")["z2 Shape"]
+    np.testing.assert_allclose(encoded, stored["z2"], rtol=1e-3, atol=1e-3)
 
     # Nothing is left to do, and each kind of model depends on its own options alone.
     usual = study.config

@@ -29,7 +29,7 @@ rule finetune_open_set:
         runtime=120,
         checkpoint_minutes=5,
     params:
-        code=code_of("finetune_open_set"),
+        code=model_code("finetune_open_set"),
         finetuning=STUDY["finetuning"],
         held_out=held_out_class,
     message:

@@ -37,8 +37,8 @@ from fovscope.dimensions import dimension_names
 from fovscope.features.backbones import WeightsError, load_extractor
 from fovscope.features.extract import ImageTensors, extract
 from fovscope.layout import Paths, model_files
-from fovscope.models.feature_vae import FeatureVAE, encode
 from fovscope.models.storage import load_model
+from fovscope.models.vae import VAE, encode
 from fovscope.provenance import read_json, replacing
 from fovscope.tables.records import latent_means
 
@@ -221,7 +221,7 @@ def encode_images(
     )
     hidden = not sys.stderr.isatty()
     posteriors = [
-        encode(model, features.astype(stored["dtype"]).astype(np.float32))
+        encode(model, features.astype(stored["dtype"]))
         for features in tqdm(batches, "encode", len(loader), unit="batch", disable=hidden)
     ]
     mean, logvar = zip(*posteriors, strict=True)
@@ -325,7 +325,7 @@ def _problem(images: FolderImages, row: int) -> str | None:
     return None
 
 
-def _load(files: Mapping[str, Path]) -> FeatureVAE:
+def _load(files: Mapping[str, Path]) -> VAE:
     written_by = read_json(files["info"])["versions"]["fovscope"]
     try:
         return load_model(files["model"])
