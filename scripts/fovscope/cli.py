@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fovscope import FovscopeError
-from fovscope.plan import plan
+from fovscope.plan import FACTS, plan
 from fovscope.provenance import read_json
 from fovscope.verify import verify_study
 from fovscope.why import dry_run, why
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _plan(targets: list[str], options: list[str], results: Path) -> str:
     with TemporaryDirectory() as folder:
         facts = Path(folder) / "facts.json"
-        said = dry_run(targets, options, FOVSCOPE_FACTS=str(facts))
+        said = dry_run(targets, options, **{FACTS: str(facts)})
         return plan(said, read_json(facts), results)
 
 

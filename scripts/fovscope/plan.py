@@ -7,8 +7,10 @@ the same rule: their mean, scaled to the steps or epochs of today where the rule
 from __future__ import annotations
 
 import csv
+import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,12 +18,21 @@ from typing import Any
 import yaml
 from tabulate import tabulate
 
+FACTS = "FOVSCOPE_FACTS"
+"""Environment variable with the file where a dry run shall leave what it knows of the rules."""
+
 _JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 _GROWS_WITH = {
     "train_source": ("source_training", "steps"),
     "finetune": ("finetuning", "epochs"),
 }
 """Rules whose jobs take so much longer as a value of the config is larger."""
+
+
+def leave_facts(facts: Callable[[], Mapping[str, Any]]) -> None:
+    """Write the `workflow` of `plan` where `fovscope plan` wants it, if it asked."""
+    if FACTS in os.environ:
+        Path(os.environ[FACTS]).write_text(json.dumps(facts()), encoding="utf-8")
 
 
 def planned_jobs(dry_run: str) -> dict[str, int]:

@@ -20,6 +20,7 @@ from fovscope.data.classes import held_out_classes
 from fovscope.data.content import path_content, require_target, target_content
 from fovscope.data.listing import DataError, require_folder
 from fovscope.layout import Paths, model_files
+from fovscope.plan import leave_facts
 
 try:
     study = load_study(config)
@@ -319,14 +320,14 @@ def facts_of_rules(wildcards=None):
     """How the jobs of each rule run, as the profile has it."""
     groups = workflow.group_settings.group_components
     facts = {}
-    for rule in workflow.rules:
-        if rule.norun or rule.name == "plan":
+    for each in workflow.rules:
+        if each.norun or each.name == "plan":
             continue
-        wants = {key: resource.raw for key, resource in rule.resources.items()}
-        facts[rule.name] = {
-            "local": rule.name in workflow._localrules,
+        wants = {key: resource.raw for key, resource in each.resources.items()}
+        facts[each.name] = {
+            "local": each.name in workflow._localrules,
             "gpus": wants.get("gpu", 0),
             "cores": wants["_cores"],
-            "pack": wants.get("pack", groups.get(rule.group, 1)),
+            "pack": wants.get("pack", groups.get(each.group, 1)),
         }
     return {"study": STUDY, "rules": facts}

@@ -22,5 +22,4 @@ rule plan:
         "../../scripts/plan.py"
 
 
-if "FOVSCOPE_FACTS" in os.environ:
-    Path(os.environ["FOVSCOPE_FACTS"]).write_text(json.dumps(facts_of_rules()))
+leave_facts(facts_of_rules)
