@@ -81,7 +81,10 @@ with logged(snakemake):
             Section(
                 "Which dimensions tell the classes apart",
                 "",
-                [*table("importance"), *pictures("scatter"), *pictures("classes")],
+                [
+                    *(*table("importance"), *pictures("scatter")),
+                    *(*pictures("classes"), *pictures("pairs")),
+                ],
             ),
             Section("Open set", "", [*table("open_set"), *pictures("open-set")]),
             Section(

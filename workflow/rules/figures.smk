@@ -154,6 +154,30 @@ rule plot_correlation:
         "../../scripts/plot_correlation.py"
 
 
+rule plot_open_set:
+    input:
+        PATHS.table("open_set")["parquet"],
+    output:
+        **picture("Open set", "open-set_{dataset}_{backbone}"),
+    log:
+        PATHS.log("plot_open_set", "{dataset}_{backbone}"),
+    benchmark:
+        PATHS.benchmark("plot_open_set", "{dataset}_{backbone}")
+    wildcard_constraints:
+        dataset=one_of(HELD_OUT),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        code=code_of("plot_open_set"),
+    message:
+        "Draw what sets the held-out classes of {wildcards.dataset} apart with {wildcards.backbone}"
+    script:
+        "../../scripts/plot_open_set.py"
+
+
 rule plot_disentanglement:
     input:
         PATHS.table("disentanglement")["parquet"],
@@ -188,6 +212,11 @@ PICTURES = [
     of_shown_model("movement", WITH_FACTORS),
     *(of_shown_model(name, TARGETS) for name in ("scatter", "pairs", "classes")),
     PATHS.figure("disentanglement")["png"],
+    collect(
+        PATHS.figure("open-set_{dataset}_{backbone}")["png"],
+        dataset=HELD_OUT,
+        backbone=BACKBONES,
+    ),
 ]
 TABLES = [
     file
