@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from fovscope.figures.disentanglement import before_after_lines, draw_before_after
-from fovscope.figures.style import PAGE, figure, save
+from fovscope.figures.disentanglement import before_after_size, draw_before_after
+from fovscope.figures.style import figure, save
 from fovscope.job import logged
 
 with logged(snakemake):
@@ -12,10 +12,11 @@ with logged(snakemake):
         "dci_disentanglement": "DCI D",
         "dci_completeness": "DCI C",
         "dci_informativeness": "DCI I",
+        "infom": "InfoM",
         "omes": "OMES",
     }
     long = pd.read_parquet(snakemake.input[0])
     long = long[long["score"].isin(shown)]  # on a target without factors models are only compared
-    with figure(PAGE, 0.4 * before_after_lines(long) + 0.9) as canvas:
+    with figure(*before_after_size(long, shown)) as canvas:
         draw_before_after(canvas, long, shown)
         save(canvas, snakemake.output)

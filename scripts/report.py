@@ -69,7 +69,11 @@ with logged(snakemake):
         [
             Section("Data", design["citation"], [data, *pictures("samples"), *pictures("masks")]),
             Section("Accuracy", "", [*table("accuracy"), *table("comparisons")]),
-            Section("Disentanglement", "", [*disentanglement(), *pictures("disentanglement")]),
+            Section(
+                "Disentanglement",
+                "",
+                [*disentanglement(), *pictures("disentanglement"), *pictures("sizes")],
+            ),
             Section(
                 "What each dimension means",
                 "",

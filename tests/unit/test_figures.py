@@ -6,7 +6,7 @@ import pytest
 
 from fovscope.dimensions import dimension_names
 from fovscope.figures.correlation import correlation_size, draw_correlations
-from fovscope.figures.disentanglement import before_after_lines, draw_before_after
+from fovscope.figures.disentanglement import before_after_size, draw_before_after
 from fovscope.figures.heatmap import draw_heatmap
 from fovscope.figures.latents import (
     draw_distributions,
@@ -120,10 +120,13 @@ def test_before_and_after_stand_at_their_means():
         ("cells", "", "code: perfect", 1.0),
     ]
     long = pd.DataFrame(rows, columns=["measured_on", "tuned_on", "stage", "mean"])
-    long = long.assign(input="b", score="mig", sd=0.1, floor=0.0, ceiling=1.0)
-    assert before_after_lines(long) == 2
+    long = long.assign(input="b", score="mig", sd=0.1, floor=0.0, ceiling=1.0, factors="known")
+    other = long.assign(score="udr_lasso", factors="none", tuned_on="elsewhere")
+    long = pd.concat([long, other])
+    shown = {"mig": "MIG"}
+    assert before_after_size(long, shown) == pytest.approx((7.0, 2 * 0.4 + 0.9))
     with figure(4, 2) as canvas:
-        draw_before_after(canvas, long, {"mig": "MIG"})
+        draw_before_after(canvas, long, shown)
         (axes,) = canvas.axes
         marks = [bar.lines[0].get_xydata()[0].tolist() for bar in axes.containers]
     assert marks == [[0.2, 0.15], [0.4, -0.15], [0.2, -0.85], [0.9, -1.15]]

@@ -197,6 +197,9 @@ rule correlate:
     params:
         code=code_of("correlate"),
         options=EXPLANATION,
+        stand_ins=lambda wildcards: (
+            None if wildcards.dataset in WITH_FACTORS else STUDY["metrics"]
+        ),
     message:
         "Explain the dimensions on {wildcards.dataset}: {wildcards.backbone}, β = {wildcards.beta}, seed {wildcards.seed}"
     script:

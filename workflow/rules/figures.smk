@@ -154,6 +154,30 @@ rule plot_correlation:
         "../../scripts/plot_correlation.py"
 
 
+rule plot_sizes:
+    input:
+        design=PATHS.design,
+        latents=PATHS.source_latents,
+    output:
+        **picture("Disentanglement", f"sizes_{MODEL}"),
+    log:
+        PATHS.log("plot_sizes", MODEL),
+    benchmark:
+        PATHS.benchmark("plot_sizes", MODEL)
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code_of("plot_sizes"),
+        metrics=STUDY["metrics"],
+    message:
+        "Draw how scores of {wildcards.backbone} move with the number of rows"
+    script:
+        "../../scripts/plot_sizes.py"
+
+
 rule plot_open_set:
     input:
         PATHS.table("open_set")["parquet"],
@@ -212,6 +236,7 @@ PICTURES = [
     of_shown_model("movement", WITH_FACTORS),
     *(of_shown_model(name, TARGETS) for name in ("scatter", "pairs", "classes")),
     PATHS.figure("disentanglement")["png"],
+    collect(PATHS.figure(f"sizes_{MODEL}")["png"], backbone=BACKBONES, **SHOWN),
     collect(
         PATHS.figure("open-set_{dataset}_{backbone}")["png"],
         dataset=HELD_OUT,
@@ -226,7 +251,7 @@ TABLES = [
         *OPEN_SET_TABLE,
     )
     for kind, file in PATHS.table(name).items()
-    if kind in ("csv", "md")
+    if kind in ("csv", "md", "parquet")
 ]
 
 

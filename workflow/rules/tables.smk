@@ -64,6 +64,9 @@ rule tabulate_disentanglement:
             dataset=[SOURCE, *TARGETS] if len(SEEDS) > 1 else [],
         ),
         references=collect(PATHS.reference_scores, dataset=WITH_FACTORS),
+        stand_ins=of_all_models(
+            PATHS.correlations, dataset=[name for name in TARGETS if name not in WITH_FACTORS]
+        ),
     output:
         **PATHS.table("disentanglement"),
     log:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fovscope.figures.style import PALETTE
+from fovscope.figures.style import PAGE, PALETTE
 
 _BEFORE_AFTER = {"source": "before", "transferred": "before", "finetuned": "after"}
 
@@ -26,6 +26,7 @@ def draw_before_after(canvas: Figure, long: pd.DataFrame, shown: Mapping[str, st
     shown : mapping of str to str
         Scores to draw and their titles.
     """
+    long = long[long["score"].isin(shown)]
     lines = _lines(long)
     panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, (score, title) in zip(panels, shown.items(), strict=True):
@@ -36,26 +37,33 @@ def draw_before_after(canvas: Figure, long: pd.DataFrame, shown: Mapping[str, st
         axes.set(title=title, xlim=(-0.02, 1.02))
     panels[0].set_yticks(
         [-place for place in range(len(lines))],
-        [f"{line.measured_on}, {line.input}\n→ {line.tuned_on}" for line in lines.itertuples()],
+        [_name(line) for line in lines.itertuples()],
         fontsize=6,
     )
     canvas.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
-def before_after_lines(long: pd.DataFrame) -> int:
-    """Return how many lines `draw_before_after` draws, from which follows the height."""
-    return len(_lines(long))
+def before_after_size(long: pd.DataFrame, shown: Mapping[str, str]) -> tuple[float, float]:
+    """Return width and height in inches that `draw_before_after` needs."""
+    return PAGE, 0.4 * len(_lines(long[long["score"].isin(shown)])) + 0.9
 
 
 def _lines(long: pd.DataFrame) -> pd.DataFrame:
     tuned = long[long["stage"] == "finetuned"]
-    return tuned[["measured_on", "tuned_on", "input"]].drop_duplicates()
+    return tuned[["measured_on", "factors", "tuned_on", "input"]].drop_duplicates()
+
+
+def _name(line: tuple) -> str:
+    """Return what a line is about; measured features stand in for factors that are not known."""
+    stand_in = " *" if line.factors == "stand-in" else ""
+    return f"{line.measured_on}{stand_in}, {line.input}\n→ {line.tuned_on}"
 
 
 def _rows_of(long: pd.DataFrame, line: tuple, score: str) -> pd.DataFrame:
     """Return before and after of one line; before there was no target to tune on."""
     same = (long["score"] == score) & (long["measured_on"] == line.measured_on)
-    same &= (long["input"] == line.input) & long["stage"].isin(_BEFORE_AFTER)
+    same &= (long["input"] == line.input) & (long["factors"] == line.factors)
+    same &= long["stage"].isin(_BEFORE_AFTER)
     same &= (long["stage"] != "finetuned") | (long["tuned_on"] == line.tuned_on)
     return long[same]
 

@@ -74,3 +74,7 @@ COUNTERPARTS: dict[str, tuple[str, ...]] = {
     for factor in ("Texture", "Color", "Shape", "Scale", "Orientation")
 }
 """The named factors of the source, each with its features on real images."""
+
+STAND_INS = ("entropy", "value", "eccentricity", "area", "orientation")
+"""One feature a factor, Texture to Orientation, to measure disentanglement against where no
+factor is known; each is defined for grey images too."""

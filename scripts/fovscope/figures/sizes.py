@@ -1,0 +1,36 @@
+"""How scores move with the number of rows, between their floor and their ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fovscope.figures.style import PALETTE
+
+
+def draw_by_size(canvas: Figure, scores: pd.DataFrame, shown: Mapping[str, str]) -> None:
+    """Draw one panel a score.
+
+    Parameters
+    ----------
+    canvas : Figure
+        Empty.
+    scores : pandas.DataFrame
+        ``rows, score, value, floor, ceiling``.
+    shown : mapping of str to str
+        Scores to draw and their titles.
+    """
+    panels = canvas.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for axes, (name, title) in zip(panels, shown.items(), strict=True):
+        of_score = scores[scores["score"] == name]
+        for kind, look in (
+            ("ceiling", {"color": "0.5", "ls": ":"}),
+            ("value", {"color": PALETTE[0], "marker": "o", "ms": 3}),
+            ("floor", {"color": "0.5", "ls": "--"}),
+        ):
+            label = "model" if kind == "value" else kind
+            axes.plot(of_score["rows"], of_score[kind], lw=1, label=label, **look)
+        axes.set(title=title, xscale="log", xlabel="rows", ylim=(-0.02, 1.02))
+    canvas.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

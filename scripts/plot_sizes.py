@@ -1,0 +1,20 @@
+"""Draw how the scores of one source model move with the number of rows."""
+
+import pandas as pd
+
+from fovscope.config import Metrics
+from fovscope.evaluation.by_size import SHOWN, source_scores_by_size
+from fovscope.figures.sizes import draw_by_size
+from fovscope.figures.style import PAGE, figure, save
+from fovscope.job import logged
+from fovscope.tables.records import latent_means
+
+with logged(snakemake):
+    design = pd.read_parquet(snakemake.input.design).query("role != 'train_pair'")
+    codes = latent_means(pd.read_parquet(snakemake.input.latents), design)
+    scores = source_scores_by_size(
+        design, codes, options=Metrics.model_validate(dict(snakemake.params.metrics))
+    )
+    with figure(PAGE, 2.2) as canvas:
+        draw_by_size(canvas, scores, SHOWN)
+        save(canvas, snakemake.output)
