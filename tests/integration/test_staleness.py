@@ -185,7 +185,7 @@ EDITS = {
     "a docstring in a metric": (code(MIG, '"""', '"""Not. '), set()),
     "a constant in a metric": (
         added(f"code/{MIG}", "NEW = 1"),
-        {"evaluate_source"} | EVALUATED | REFERENCES,
+        {"evaluate_source"} | EVALUATED | REFERENCES | EXPLAINED,
     ),
     "the training loop": (added(f"code/{PACKAGE}/training/loop.py", "NEW = 1"), TRAINED),
     "models of pixels, which this study has none of": (
@@ -267,7 +267,11 @@ EDITS = {
     ),
     "metrics": (
         config("metrics", mig_bins=10),
-        CONFIG_FILE | {"evaluate_source"} | EVALUATED | REFERENCES,
+        CONFIG_FILE
+        | {"evaluate_source", "tabulate_correlation"}
+        | EVALUATED
+        | REFERENCES
+        | on("correlate", "folder"),  # of no other target the factors are unknown
     ),
     "fine-tuning options": (config("finetuning", epochs=2), CONFIG_FILE | TUNED),
     "source training options": (config("source_training", steps=21), CONFIG_FILE | TRAINED),
