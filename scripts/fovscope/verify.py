@@ -9,6 +9,7 @@ is needed.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,7 +45,10 @@ def verify_study(root: Path) -> list[str]:
     """
     lists = sorted(root.glob("digests/**/*.sha256"))
     if not lists:
-        raise FovscopeError(f"{root} holds no study: there are no digests of outputs in it")
+        raise FovscopeError(
+            f"{root} holds no finished job of a study: there are no digests of outputs in it; "
+            "is it the results folder?"
+        )
     noted = {root / name: digest for path in lists for digest, name in _entries(path)}
     expected = {path: digest for path, digest in noted.items() if path.exists()}
     damaged = _mismatches(expected)
@@ -58,14 +62,15 @@ def verify_study(root: Path) -> list[str]:
     for table in tables:
         problems += _changed_images(table)
     logger.info(
-        "%d files, %d feature stores and the images of %d targets compared, %d do not match",
-        *(len(expected), len(stores), len(tables), len(problems)),
+        "%d files, %d feature stores and the images of %d targets compared: %s",
+        *(len(expected), len(stores), len(tables)),
+        f"{len(problems)} do not match" if problems else "all match",
     )
     return problems
 
 
 def _cure(path: Path) -> str:
-    return f"delete {path} and ask Snakemake for that file"
+    return f"delete {path} and run: snakemake <your options> {path}"
 
 
 def _entries(path: Path) -> Iterator[list[str]]:
@@ -79,7 +84,9 @@ def _changed_images(table: Path) -> list[str]:
     expected = {}
     for name, digest in (("path", "sha256"), ("mask_path", "mask_sha256")):
         there = images.dropna(subset=[name, digest])
-        expected |= {root / path: d for path, d in zip(there[name], there[digest], strict=True)}
+        # Masks lie beside the images: "../masks/1.png".
+        files = (Path(os.path.normpath(root / path)) for path in there[name])
+        expected |= dict(zip(files, there[digest], strict=True))
     return [
         f"{path}: not the file that {table} lists; restore it, or {_cure(table)}"
         for path in _mismatches(expected)

@@ -25,6 +25,11 @@ from fovscope.data.content import known_digests, summary
 _JOB = re.compile(r"^Job \d+: (.*)\nReason: (.*)$", re.MULTILINE)
 _PARAMS = re.compile(r"Params have changed since last execution: [^:]*: before: (.*) now: (.*) ")
 _NOTHING = "<nothing exclusive>"
+_CONTENT = {"files", "sha256"}
+"""What a digest of files has and no part of the config: a backbone has a `sha256` too."""
+
+_LISTED = 3
+"""How many files of one reason are named."""
 
 
 def why(targets: Sequence[str], options: Sequence[str], results: Path) -> str:
@@ -56,6 +61,7 @@ def why(targets: Sequence[str], options: Sequence[str], results: Path) -> str:
 def dry_run(targets: Sequence[str], options: Sequence[str], **env: str) -> str:
     """Return what Snakemake prints when it plans; raise `FovscopeError` if it cannot."""
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nocolor", "--cores", "1"]
+    command += ["--quiet", "host"]
     run = subprocess.run(
         [*command, *options, "--", *targets],
         capture_output=True,
@@ -63,18 +69,28 @@ def dry_run(targets: Sequence[str], options: Sequence[str], **env: str) -> str:
         check=False,
         env=os.environ | env,
     )
+    text = run.stdout + run.stderr
     if run.returncode:
-        raise FovscopeError(run.stdout + run.stderr)
-    return run.stdout + run.stderr
+        # Of a wrong option only what is wrong, without the list of all options.
+        raise FovscopeError(text.partition("__main__.py: ")[2] or text)
+    return text
 
 
 def explained(reasons: str, results: Path) -> Iterator[str]:
     """Yield the reasons that Snakemake gives for one job, in words."""
     for part in _PARAMS.sub("", reasons).split("; "):
         if part.strip():
-            yield part.strip()[0].lower() + part.strip()[1:]
+            yield _shortened(part.strip()[0].lower() + part.strip()[1:])
     for before, now in _PARAMS.findall(reasons):
         yield from _changes(_values(before), _values(now), results)
+
+
+def _shortened(reason: str) -> str:
+    """Return a reason with its first files in order; a table can be made of thousands."""
+    what, colon, listed = reason.partition(": ")
+    files = sorted(listed.split(", "))
+    more = [f"and {len(files) - _LISTED} more"] if len(files) > _LISTED else []
+    return what + colon + ", ".join(files[:_LISTED] + more)
 
 
 def _values(text: str) -> list[Any]:
@@ -85,9 +101,11 @@ def _changes(before: list[Any], now: list[Any], results: Path) -> Iterator[str]:
     before = list(before)
     for value in now:
         old = max(before, key=lambda other: _likeness(other, value), default=None)
-        if old is not None and type(old) is type(value):
+        if type(old) is type(value):
             before.remove(old)
-        yield from _difference("", old, value, results)
+            yield from _difference("", old, value, results)
+        else:
+            yield f"newly used: {_shown(value)}"
     for value in before:
         yield f"no longer used: {_shown(value)}"
 
@@ -101,9 +119,9 @@ def _likeness(one: object, other: object) -> float:
 def _difference(name: str, old: object, new: object, results: Path) -> Iterator[str]:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         yield f"config changed: {name} {_shown(old)} -> {_shown(new)}".replace(":  ", ": ")
-    elif "sha256" in new:
+    elif new.keys() >= _CONTENT:
         yield from _content_changes(name, old, new, results)
-    elif all(key.endswith(".py") for key in new):
+    elif all(key.endswith(".py") for key in old.keys() | new.keys()):
         for file in sorted(old.keys() | new.keys()):
             if file not in old:
                 yield f"code added: {file}"
