@@ -190,7 +190,7 @@ def test_the_configuration_chooses_the_textures(tmp_path):
 
 def test_brodatz_is_cropped_and_scaled_whatever_the_suffix(tmp_path):
     grey = np.random.default_rng(0).integers(0, 256, (5, 260, 250), dtype=np.uint8)
-    files = ["D11.gif", "d40.PNG", "D23.tif", "D109.bmp", "D102.tiff"]
+    files = ["D11.png", "d40.PNG", "D23.tif", "D109.bmp", "D102.tiff"]
     for name, image in zip(files, grey, strict=True):
         Image.fromarray(image).save(tmp_path / name)
     Image.fromarray(grey[0]).save(tmp_path / "D11_COLORED.png")

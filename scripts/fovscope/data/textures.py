@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 from fovscope.config import PROCEDURAL
+from fovscope.data.listing import IMAGE_SUFFIXES
 
 SIDE = 224
 """Side of a texture in pixels."""
@@ -23,7 +24,6 @@ SIDE = 224
 BRODATZ = ("D11", "D40", "D23", "D109", "D102")
 
 _CROP = slice(20, 20 + SIDE)
-_SUFFIXES = (".bmp", ".gif", ".jpg", ".png", ".tif", ".tiff")
 
 
 def load_textures(which: str | None) -> np.ndarray:
@@ -111,8 +111,8 @@ def load_brodatz(folder: str | Path) -> np.ndarray:
     Parameters
     ----------
     folder : path
-        Holds the Normalized Brodatz images D11, D40, D23, D109 and D102 (e.g. ``D11.tif``);
-        suffix and case do not matter.
+        Holds the Normalized Brodatz images D11, D40, D23, D109 and D102 (e.g. ``D11.tif``),
+        in any format that images may have; case does not matter.
 
     Returns
     -------
@@ -127,12 +127,14 @@ def load_brodatz(folder: str | Path) -> np.ndarray:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; set source.textures or leave it out")
-    found = {p.stem.upper(): p for p in sorted(folder.iterdir()) if p.suffix.lower() in _SUFFIXES}
+    # The suffixes that also the Snakefile looks for: an image that is read is one that counts.
+    images = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
+    found = {path.stem.upper(): path for path in images}
     missing = [name for name in BRODATZ if name not in found]
     if missing:
         raise ValueError(
-            f"{folder}: no image {', '.join(missing)} ({', '.join(_SUFFIXES)}); the textures are "
-            f"{', '.join(BRODATZ)} of the Normalized Brodatz album"
+            f"{folder}: no image {', '.join(missing)} ({', '.join(sorted(IMAGE_SUFFIXES))}); the "
+            f"textures are {', '.join(BRODATZ)} of the Normalized Brodatz album"
         )
     return np.stack([_read_grey(found[name])[_CROP, _CROP] for name in BRODATZ]) / np.float32(255)
 
