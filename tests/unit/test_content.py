@@ -68,11 +68,14 @@ def test_a_file_that_is_younger_than_two_seconds_is_not_trusted(folder, read):
     "edit",
     [
         lambda f: save(f / "a/1.png", "a/x.png", OLD + 1),
+        lambda f: save(f / "a/1.png", "a/x.png", OLD + 1e-3),
+        lambda f: save(f / "a/1.png", "longer than before"),
         lambda f: save(f / "a/new.png", "new"),
         lambda f: (f / "a/1.png").unlink(),
         lambda f: (f / "a/1.png").rename(f / "b/1.png"),
+        lambda f: (f / "a/1.png").rename(f / "a/0.png"),
     ],
-    ids=["changed", "added", "removed", "moved"],
+    ids=["changed", "soon", "stamp kept", "added", "removed", "moved", "renamed in order"],
 )
 def test_content_counts(folder, edit):
     first = of(folder)
@@ -85,6 +88,21 @@ def test_what_is_no_image_does_not_count(folder):
     save(folder / "a/readme.txt", "hello")
     save(folder / "a/.hidden.png", "hello")
     assert of(folder) == first
+
+
+def test_linked_folders_count(folder):
+    (folder.parent / "elsewhere").mkdir()
+    (folder / "c").symlink_to(folder.parent / "elsewhere")
+    first = of(folder)
+    save(folder.parent / "elsewhere/4.png", "new")
+    assert of(folder) != first
+
+
+def test_digests_that_cannot_be_kept_are_computed_each_time(folder, read):
+    (folder.parent / "kept").symlink_to("nowhere")  # below it nothing can be written, by nobody
+    cache = folder.parent / "kept/cache.json"
+    assert of(folder, cache) == of(folder, cache)
+    assert len(read) == 6
 
 
 def test_another_place_with_the_same_content_is_the_same(folder):
@@ -134,6 +152,14 @@ def test_which_image_has_which_mask_counts_and_the_order_of_rows_does_not(folder
     one, other = "a/1.png,a/2.png,x", "a/2.png,a/1.png,y"
     assert now(one, other) == now(other, one)
     assert now(one, other) != now("a/1.png,a/1.png,x", "a/2.png,a/2.png,y")
+
+
+def test_the_masks_that_a_table_lists_count(folder):
+    table = folder / "table.csv"
+    save(table, "path,label,mask\na/1.png,x,b/3.png\n")
+    first = of(folder, folder=None, table=str(table))
+    save(folder / "b/3.png", "changed", OLD + 1)
+    assert of(folder, folder=None, table=str(table)) != first
 
 
 def test_a_listed_file_that_vanishes_is_noticed_even_if_it_was_young(folder):

@@ -172,10 +172,14 @@ def images_of(wildcards):
     return {"code": code_of(made_by, without=["fovscope.data.splits"]), "options": options}
 
 
+def rendering_files(wildcards):
+    """What the files hold with which the source is rendered; a target's manifest says its own."""
+    return source_files(wildcards) if wildcards.dataset == SOURCE else {}
+
+
 def features_files(wildcards):
     """What the local files hold that features depend on, beside the images of a target."""
-    files = source_files(wildcards) if wildcards.dataset == SOURCE else {}
-    return files | weights_files(wildcards.backbone)
+    return rendering_files(wildcards) | weights_files(wildcards.backbone)
 
 
 def weights_files(backbone):

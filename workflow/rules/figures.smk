@@ -21,6 +21,7 @@ rule plot_samples:
     params:
         code=code_of("plot_samples"),
         source=rendering_options,
+        files=rendering_files,
     message:
         "Draw some images of {wildcards.dataset}"
     script:
@@ -70,6 +71,7 @@ rule plot_traversal:
     params:
         code=code_of("plot_traversal"),
         source=rendering_options,
+        files=rendering_files,
         named=NAMED,
     message:
         "Draw the traversal of {wildcards.dataset} with {wildcards.backbone}"
