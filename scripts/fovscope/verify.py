@@ -61,10 +61,12 @@ def verify_study(root: Path) -> list[str]:
     tables = sorted(path for path in sound if path.match("data/*/manifest.parquet"))
     for table in tables:
         problems += _changed_images(table)
+    absent = len(noted) - len(expected)
     logger.info(
-        "%d files, %d feature stores and the images of %d targets compared: %s",
+        "%d files, %d feature stores and the images of %d targets compared: %s%s",
         *(len(expected), len(stores), len(tables)),
         f"{len(problems)} do not match" if problems else "all match",
+        f"; absent outputs: {absent}, a run makes those it needs" if absent else "",
     )
     return problems
 

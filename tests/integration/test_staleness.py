@@ -226,9 +226,9 @@ EDITS = {
         EXPLAINED,
     ),
     "a table": (added(f"code/{PACKAGE}/tables/accuracy.py", "NEW = 1"), {"tabulate_accuracy"}),
-    "the other table": (
-        added(f"code/{PACKAGE}/tables/disentanglement.py", "NEW = 1"),
-        {"tabulate_disentanglement"},
+    "the scripts of all tables": (
+        both(*(added(f"code/scripts/{table}.py", "NEW = 1") for table in sorted(TABLES))),
+        TABLES,
     ),
     "the script of the design": (added("code/scripts/design_source.py", "NEW = 1"), DESIGN),
     "the script of the config": (added("code/scripts/save_config.py", "NEW = 1"), CONFIG_FILE),
@@ -298,6 +298,10 @@ EDITS = {
         | EVALUATED
         | REFERENCES
         | on("correlate", "folder"),  # of no other target the factors are unknown
+    ),
+    "what counts as an active dimension": (
+        config("metrics", active_sd=0.1),
+        CONFIG_FILE | {"evaluate_source"} | EVALUATED | REFERENCES | EXPLAINED,
     ),
     "fine-tuning options": (config("finetuning", epochs=2), CONFIG_FILE | TUNED),
     "source training options": (config("source_training", steps=21), CONFIG_FILE | TRAINED),
@@ -595,8 +599,8 @@ def test_the_look_of_figures_is_no_reason_to_compute(work):
     added(f"code/{PACKAGE}/figures/style.py", "NEW = 1")(work)
     assert stale_jobs(work) == set()
     drawn = stale_jobs(work, drawing=True)
-    assert {"plot_latents folder", "plot_disentanglement", "report"} <= drawn
-    assert not any(job.startswith("traverse") for job in drawn)
+    plots = {rule for rule, _ in message_patterns() if rule.startswith("plot_")}
+    assert {job.split()[0] for job in drawn} == plots | {"report"}
 
 
 def test_the_look_of_the_report_is_no_reason_to_draw(work):
