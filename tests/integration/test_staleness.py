@@ -433,6 +433,7 @@ def _drop_last_line(path: Path) -> None:
 def _other_resources(profile: Path) -> None:
     options = yaml.safe_load(profile.read_text())
     others = {"mem_mb": 9999, "runtime": 7, "checkpoint_minutes": 1, "slurm_partition": "other"}
+    others |= {"tasks": 2}
     rules = [rule for rule, _ in message_patterns()]
     options |= {
         "retries": 5,
