@@ -64,7 +64,7 @@ def test_pixels_go_the_way_of_features_to_tables_and_pictures(new_study):
     # Nothing is left to do, and each kind of model depends on its own options alone.
     usual = study.config
     study.config = usual | {"model": TINY["model"] | {"width": 16}}
-    assert study.run("-n").jobs.keys() == {"save_config", "all"}
+    assert study.run("-n").jobs.keys() == {"save_config", "report", "all"}
     study.config = usual | {"image_model": {"likelihood": "gaussian"}}
     jobs = study.run("-n").jobs
     assert jobs["train_source"] == 1
