@@ -212,6 +212,15 @@ def test_a_store_with_a_part_of_other_content_is_not_sealed(tmp_path, features):
     assert not manifest.exists()
 
 
+def test_a_note_of_other_content_than_the_shards_seals_nothing(tmp_path, features):
+    manifest = tmp_path / "manifest.json"
+    fill_store(manifest, LAYOUT, {"weights": "old"}, computed(features))
+    fill_store(manifest, LAYOUT, {"weights": "new"}, computed(features), part=Part(1, 2))
+    with pytest.raises(StoreError, match="made from something else; delete part"):
+        seal_store(manifest)
+    assert not manifest.exists()
+
+
 def test_a_store_with_a_lost_shard_is_not_sealed(tmp_path, features):
     manifest = tmp_path / "manifest.json"
     fill_store(manifest, LAYOUT, {}, computed(features))
