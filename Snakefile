@@ -29,6 +29,14 @@ include: "workflow/rules/collect.smk"
 include: "workflow/rules/plan.smk"
 
 
+onstart:
+    # Also where the plain executor is used: its profile may be anybody's.
+    if getattr(workflow.executor_settings, "array_jobs", None):
+        from snakemake_executor_plugin_slurm_packs import ARRAYS_REFUSED
+
+        raise WorkflowError(ARRAYS_REFUSED)
+
+
 localrules:
     all,
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, TINY, Run, Study
+from conftest import ROOT, TINY, Study
 from PIL import Image
 from safetensors import safe_open
 
@@ -252,26 +252,6 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "correlate": 1,
         "tabulate_correlation": 1,
         "all": 1,
-    }
-
-
-def test_the_slurm_profile_plans_without_a_cluster():
-    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n", "--forceall"]
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert Run(0, done.stdout + done.stderr).jobs["train_source"] == 6
-
-
-def test_the_slurm_profile_sends_every_gpu_rule_to_the_gpu_partition():
-    profile = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
-    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    on_gpu = {block.partition(":")[0] for block in rules.split("\nrule ")[1:] if "gpu=1," in block}
-    training = {"train_source", "finetune", "finetune_open_set"}
-    assert on_gpu == {"cache_features", "encode_images"} | training
-    assert on_gpu == {
-        rule
-        for rule, resources in profile["set-resources"].items()
-        if resources["slurm_partition"] != profile["default-resources"]["slurm_partition"]
     }
 
 

@@ -335,3 +335,32 @@ def facts_of_rules(wildcards=None):
             "pack": wants.get("pack", groups.get(each.group, 1)),
         }
     return {"study": STUDY, "rules": facts}
+
+
+def scaled(base, *, per_gb=0):
+    """A resource that grows with what a job reads and with each attempt.
+
+    Megabytes or minutes: (`base` + `per_gb` × gigabytes) × attempt. Before the input is there,
+    it counts as nothing.
+    """
+
+    def amount(wildcards, input, attempt):
+        return round((base + per_gb * sum(map(gigabytes, input))) * attempt)
+
+    return amount
+
+
+def gigabytes(path):
+    """The size of an input; of the manifest of a feature store, that of the store in memory."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return 0
+    is_manifest = Path(path).name == "manifest.json"
+    return store_gigabytes(path, found.st_mtime_ns) if is_manifest else found.st_size / 1e9
+
+
+@cache
+def store_gigabytes(manifest, changed):
+    rows, columns = json.loads(Path(manifest).read_text()).get("shape", (0, 0))
+    return 4 * rows * columns / 1e9

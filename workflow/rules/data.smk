@@ -34,8 +34,8 @@ rule prepare_target:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
     params:
         code=code_of("prepare_target"),
         target=target_options,
@@ -60,8 +60,8 @@ rule generate_target:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
     params:
         code=code_of("generate_target"),
         target=target_options,
@@ -82,8 +82,8 @@ rule design_source:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=scaled(2000),
+        runtime=scaled(30),
     params:
         code=code_of("design_source"),
         source=STUDY["source"],

@@ -21,8 +21,8 @@ rule evaluate_source:
         "../../envs/cpu.yaml"
     threads: 1  # the trees are small: a second thread makes XGBoost slower
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=scaled(2000, per_gb=50_000),
+        runtime=scaled(60, per_gb=10_000),
     params:
         code=code_of("evaluate_source"),
         metrics=STUDY["metrics"],
@@ -53,8 +53,8 @@ rule evaluate:
         "../../envs/cpu.yaml"
     threads: 1  # the trees are small: a second thread makes XGBoost slower
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=scaled(2000, per_gb=50_000),
+        runtime=scaled(120, per_gb=10_000),
     params:
         code=code_of("evaluate"),
         probes=STUDY["probes"],
@@ -82,8 +82,8 @@ rule evaluate_baselines:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=scaled(4000, per_gb=6000),
+        runtime=scaled(120, per_gb=240),
     params:
         code=code_of("evaluate_baselines"),
         probes=STUDY["probes"],
@@ -132,8 +132,8 @@ rule evaluate_references:
         "../../envs/cpu.yaml"
     threads: 1  # the trees are small: a second thread makes XGBoost slower
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=scaled(2000, per_gb=50_000),
+        runtime=scaled(60, per_gb=10_000),
     params:
         code=code_of("evaluate_references"),
         is_source=lambda wildcards: wildcards.dataset == SOURCE,

@@ -14,8 +14,8 @@ rule tabulate_accuracy:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("tabulate_accuracy"),
         variant=study.variant,
@@ -76,8 +76,8 @@ rule tabulate_disentanglement:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("tabulate_disentanglement"),
         variant=study.variant,

@@ -22,8 +22,8 @@ rule train_source:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=scaled(6000, per_gb=4000),
+        runtime=scaled(240, per_gb=60),
         checkpoint_minutes=5,
     params:
         code=model_code("train_source"),
@@ -59,8 +59,8 @@ rule finetune:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=scaled(6000, per_gb=4000),
+        runtime=scaled(120, per_gb=120),
         checkpoint_minutes=5,
     params:
         code=model_code("finetune"),

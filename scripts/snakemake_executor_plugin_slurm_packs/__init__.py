@@ -1,0 +1,266 @@
+"""Snakemake's Slurm executor, with many small jobs in one Slurm job.
+
+A model of a few megabytes neither fills a GPU nor is worth a place in a queue of its own. Jobs
+of a rule that are ready together share a Slurm job when the rule has the resource ``pack``
+(jobs to a Slurm job) and run there side by side, ``pack_at_once`` of them at a time. To
+Snakemake each stays a job of its own: with its own outputs, log, benchmark, attempts and
+fate. What failed is tried again alone, what ended well is kept, also when its Slurm job dies.
+Groups of Snakemake do not do this: their members run one after another, each in a Snakemake
+of its own, one failure ends the others, and a retry does all of them again.
+
+Three shortcomings of the executor below are mended on the way: it loses jobs whose status it
+cannot ask for long enough, asks more and more rarely, and submits on after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from snakemake_executor_plugin_slurm import Executor as SlurmExecutor
+from snakemake_executor_plugin_slurm import ExecutorSettings, common_settings
+from snakemake_executor_plugin_slurm_jobstep import get_cpu_setting, get_gpu_setting
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
+
+__all__ = ["Executor", "ExecutorSettings", "common_settings"]
+
+ARRAYS_REFUSED = (
+    "job arrays are refused: with snakemake-executor-plugin-slurm 2.8.0 each task of an array "
+    "checks and deletes the outputs of the first task, and gets its memory and time. Leave "
+    "--slurm-array-jobs out; the resources `pack` and `pack_at_once` put many jobs into one."
+)
+_RUNNER = Path(__file__).with_name("run_pack.py")
+_ADDED_UP = {"mem_mb", "mem_mib", "disk_mb", "disk_mib", "_cores"}
+"""Resources of jobs that run side by side; GPUs are shared, everything else is one for all."""
+_MAY_DIFFER = _ADDED_UP | {"mem", "disk", "runtime", "tmpdir"}
+"""Resources in which the jobs of a pack may differ."""
+_PAUSE = 5.0
+
+
+class Pack:
+    """Jobs of a rule that go into one Slurm job; to the executor below it is a group.
+
+    Parameters
+    ----------
+    jobs : list of job
+        With the same resources, but for memory, disk, cores and run time.
+    folder : Path
+        For the commands, logs and exit codes of the members, on the shared file system.
+    """
+
+    def __init__(self, jobs: list[JobExecutorInterface], folder: Path) -> None:
+        self.jobs = jobs
+        self.folder = folder
+        self.rule = jobs[0].rule
+        self.name = self.jobid = self.rule.name
+        self.at_once = min(jobs[0].resources.get("pack_at_once", 1), len(jobs))
+        self._kept = dict(enumerate(jobs))
+
+    @cached_property
+    def resources(self) -> Any:  # noqa: ANN401
+        """What the Slurm job asks for: as many of the largest member as run at a time."""
+        values = dict(self.jobs[0].resources.items())
+        rounds = -(-len(self.jobs) // self.at_once)
+        for name, times in [*((name, self.at_once) for name in _ADDED_UP), ("runtime", rounds)]:
+            if name in values:
+                values[name] = times * max(job.resources.get(name) for job in self.jobs)
+        return type(self.jobs[0].resources)(fromdict=values)
+
+    @property
+    def threads(self) -> int:
+        """Cores of the Slurm job."""
+        return self.resources.get("_cores")
+
+    def is_group(self) -> bool:
+        """Say that this is no single job of Snakemake's."""
+        return True
+
+    def code(self, member: int) -> int | None:
+        """Return the exit code of a member; None if it was not left to end."""
+        name = f"{member}.code"
+        # Listing the folder makes a client of a file server ask for what is new.
+        found = {path.name: path for path in self.folder.iterdir()}
+        return int(found[name].read_text()) if name in found else None
+
+    def log(self, member: int) -> Path:
+        """Return where a member's Snakemake wrote."""
+        return self.folder / f"{member}.log"
+
+    def forget(self, member: int) -> None:
+        """Delete what is left of a member that ended well; with the last, the folder."""
+        for left in self.folder.glob(f"{member}.*"):
+            left.unlink()
+        self._kept.pop(member, None)
+        if not self._kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Executor(SlurmExecutor):
+    """Submits to Slurm; see the module."""
+
+    def __init__(self, workflow: Any, logger: Any) -> None:  # noqa: ANN401
+        if workflow.executor_settings.array_jobs:
+            raise WorkflowError(ARRAYS_REFUSED)
+        # Before the thread that asks for the status starts.
+        self._reported: set[int] = set()
+        self._stopping = False
+        super().__init__(workflow, logger)
+
+    # Submission -----------------------------------------------------------------------------
+
+    def run_jobs(self, jobs: list[JobExecutorInterface]) -> None:
+        """Submit jobs that are ready."""
+        alone = []
+        for batch in _batches(jobs):
+            if len(batch) == 1:
+                alone += batch
+                continue
+            for job in batch:
+                self.run_job_pre(job)
+            folder = self.slurm_logdir / f"pack_{batch[0].rule.name}" / uuid4().hex[:8]
+            self._job_submission_executor.submit(self.run_job, Pack(batch, folder.absolute()))
+        super().run_jobs(alone)
+
+    def run_job(self, job: JobExecutorInterface | Pack) -> None:
+        """Submit one Slurm job, once there is somebody to take it."""
+        while not self._stopping and not _controller_answers():
+            self.logger.warning("Slurm's controller does not answer; trying again.")
+            time.sleep(_PAUSE)
+        if not self._stopping:
+            super().run_job(job)
+
+    def format_job_exec(self, job: JobExecutorInterface | Pack) -> str:
+        """Return the command of a job; of a pack one that runs the commands of its members."""
+        if not isinstance(job, Pack):
+            return super().format_job_exec(job)
+        # Of an option that is given twice, Snakemake takes the last: no Slurm job step inside.
+        commands = [
+            f"{self.format_job_exec(member)} --executor local --cores {member.threads}"
+            for member in job.jobs
+        ]
+        job.folder.mkdir(parents=True)
+        (job.folder / "commands.json").write_text(json.dumps(commands))
+        step = f"srun -n1 --cpu-bind=q {get_cpu_setting(job, bool(job.resources.get('gpu')))} "
+        step += f"{get_gpu_setting(job)} --nodes=1"
+        words = [sys.executable, str(_RUNNER), str(job.folder), str(job.at_once)]
+        return f"{step} {shlex.join(words)}"
+
+    # What became of it ------------------------------------------------------------------------
+
+    def _report_job_submission_threadsafe(self, job_info: SubmittedJobInfo) -> None:
+        for info in _members(job_info):
+            super()._report_job_submission_threadsafe(info)
+
+    def _report_job_error_threadsafe(self, job_info: SubmittedJobInfo, msg: str) -> None:
+        for info in _members(job_info):
+            super()._report_job_error_threadsafe(info, msg)
+
+    def report_job_success(self, job_info: SubmittedJobInfo) -> None:
+        """Hear of a Slurm job that ended well."""
+        self._settle(job_info, ended_well=True)
+
+    def report_job_error(
+        self,
+        job_info: SubmittedJobInfo,
+        msg: str | None = None,
+        **more: Any,  # noqa: ANN401
+    ) -> None:
+        """Hear of a Slurm job that failed, or of a job that could not be submitted."""
+        self._settle(job_info, msg, ended_well=False, **more)
+
+    def _settle(
+        self,
+        job_info: SubmittedJobInfo,
+        msg: str | None = None,
+        *,
+        ended_well: bool,
+        aux_logs: Sequence[str] = (),
+        **more: Any,  # noqa: ANN401
+    ) -> None:
+        """Report a job; of a member not what became of its Slurm job, but of itself."""
+        self._reported.add(id(job_info))
+        pack, member = (job_info.aux or {}).get("member", (None, 0))
+        if pack:
+            code = pack.code(member)
+            ended_well = code == 0 or (ended_well and code is None)
+            if ended_well:
+                pack.forget(member)
+            elif code is not None:
+                where = f"a pack, SLURM-job {job_info.external_jobid}"
+                msg = f"It ended with exit code {code} in {where}. "
+                aux_logs = [str(pack.log(member))]
+        if ended_well:
+            super().report_job_success(job_info)
+        else:
+            super().report_job_error(job_info, msg, aux_logs=list(aux_logs), **more)
+
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncIterator[SubmittedJobInfo]:
+        """Ask for the status, and forget no job when there is no answer."""
+        self._reported.clear()
+        waiting = set()
+        async for info in super().check_active_jobs(active_jobs):
+            waiting.add(id(info))
+            yield info
+        unknown = [info for info in active_jobs if id(info) not in waiting | self._reported]
+        if unknown:
+            self.logger.warning(f"Slurm said nothing of {len(unknown)} jobs; asking again.")
+        for info in unknown:
+            yield info
+
+    async def sleep(self) -> None:
+        """Wait until the next question to Slurm."""
+        # The pauses of the executor below grow to three minutes, longer than many a job here.
+        longest = self.workflow.executor_settings.init_seconds_before_status_checks
+        await asyncio.sleep(min(self.next_seconds_between_status_checks, longest))
+
+    def cancel(self) -> None:
+        """Submit nothing more and cancel what was submitted."""
+        self._stopping = True
+        self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
+        super().cancel()
+
+
+def _batches(jobs: list[JobExecutorInterface]) -> Iterator[list[JobExecutorInterface]]:
+    """Divide jobs into those that share a Slurm job; as even as possible."""
+    alike = defaultdict(list)
+    for job in jobs:
+        size = 1 if job.is_group() else job.resources.get("pack", 1)
+        shared = {k: v for k, v in job.resources.items() if k not in _MAY_DIFFER}
+        key = (job.rule.name, frozenset(shared.items())) if size > 1 else (id(job), size)
+        alike[key].append(job)
+    for batch in alike.values():
+        size = 1 if batch[0].is_group() else batch[0].resources.get("pack", 1)
+        number = -(-len(batch) // size)
+        yield from (batch[start::number] for start in range(number))
+
+
+def _members(job_info: SubmittedJobInfo) -> list[SubmittedJobInfo]:
+    """Return what is to be known of each job of a pack, or of the one job."""
+    pack = job_info.job
+    if not isinstance(pack, Pack):
+        return [job_info]
+    return [
+        SubmittedJobInfo(
+            job, job_info.external_jobid, (job_info.aux or {}) | {"member": (pack, number)}
+        )
+        for number, job in enumerate(pack.jobs)
+    ]
+
+
+def _controller_answers() -> bool:
+    return subprocess.run(["scontrol", "ping"], capture_output=True).returncode == 0

@@ -1,0 +1,101 @@
+"""One cluster for all tests of this folder, and Snakemake on it as a user runs it."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))  # after the `conftest` of the studies
+
+from slurm_cluster import Cluster, why_not
+
+ROOT = Path(__file__).parents[2]
+# The profile as it is, but asking more often: the tests wait for each answer.
+QUICK = [
+    *("--slurm-packs-init-seconds-before-status-checks", "2"),
+    *("--max-status-checks-per-second", "2"),
+]
+
+
+@dataclass
+class Run:
+    """A Snakemake in the background."""
+
+    cluster: Cluster
+    folder: Path
+    snakefile: Path
+    arguments: list
+    process: subprocess.Popen = field(init=False)
+
+    def __post_init__(self):
+        self.output = self.folder / "snakemake.log"
+        command = [sys.executable, "-m", "snakemake", "--snakefile", self.snakefile]
+        command += ["--profile", ROOT / "profiles/slurm", *QUICK, *self.arguments]
+        with self.output.open("w") as log:
+            self.process = subprocess.Popen(
+                list(map(str, command)),
+                cwd=self.folder,
+                env=self.cluster.env | {"PYTHONPATH": str(ROOT / "scripts")},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def text(self):
+        return self.output.read_text()
+
+    def wait(self, seconds=400):
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"Snakemake hangs:\n{self.text[-4000:]}")
+        finally:
+            self.stop()
+
+    def stop(self, how=signal.SIGKILL):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory(prefix="slurm") as folder:  # short: it holds sockets
+        cluster = Cluster(Path(folder))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@pytest.fixture
+def snakemake(cluster, tmp_path):
+    """Start Snakemake on the cluster, in a folder of the test; end it with the test."""
+    runs = []
+
+    def start(snakefile, *arguments, folder=tmp_path):
+        runs.append(Run(cluster, folder, snakefile, list(arguments)))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.stop()
+
+
+@pytest.fixture
+def idle(cluster):
+    """Afterwards nothing runs and nothing waits."""
+    yield
+    deadline = time.monotonic() + 60
+    while cluster.jobs() or cluster.processes():
+        assert time.monotonic() < deadline, (cluster.jobs(), cluster.processes())
+        time.sleep(0.5)

@@ -1,0 +1,128 @@
+"""What goes wrong on a cluster, done to a real one; each run ends complete, or says why not."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from slurm_cluster import wait_until
+
+TOY = Path(__file__).with_name("toy.smk")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("idle")]
+
+
+def hang(name):
+    return f"rule_hang_wildcards_{name}"
+
+
+def outputs(folder):
+    return {path.stem: path.read_text() for path in (folder / "out").glob("*.txt")}
+
+
+def start_again_now(cluster, what):
+    """Slurm waits two minutes before it starts a job again; the tests do not."""
+    number = cluster.wait_for(what, "PENDING")
+    cluster.admin("scontrol", "update", f"JobId={number}", "StartTime=now")
+
+
+def test_a_study_outlives_all_that_happens_to_a_cluster(cluster, snakemake, tmp_path):
+    names = ["cancelled", "dead", "greedy", "late", "preempted"]
+    run = snakemake(TOY, "--config", f"names={' '.join(names)}")
+    hanging = names[:2] + names[3:]
+    numbers = {name: cluster.wait_for(hang(name), "RUNNING") for name in hanging}
+    wait_until(lambda: len(list(tmp_path.glob("started/*"))) == len(hanging), 120, "no start")
+
+    # The accounting is gone, and the controller for a while.
+    cluster.end("slurmdbd")
+    cluster.end("slurmctld")
+    time.sleep(5)
+    cluster.start_slurmctld()
+
+    cluster.admin("scancel", numbers["cancelled"])
+    cluster.kill_node("gpu2")
+    cluster.admin("scontrol", "update", f"JobId={numbers['late']}", "TimeLimit=1")
+    urgent = cluster.admin(
+        *("sbatch", "--parsable", "--account=default", "--partition=urgent", "--nodelist=cpu2"),
+        *("--exclusive", "--comment=urgent", "--output=/dev/null", "--wrap=sleep 900"),
+    )
+    start_again_now(cluster, hang("preempted"))
+    cluster.admin("scancel", urgent.strip())
+    start_again_now(cluster, hang("dead"))
+    cluster.start_node("gpu2")
+    cluster.start_slurmdbd()
+
+    assert run.wait() == 0, run.text
+    assert outputs(tmp_path) == {name: f"{name}\n" for name in names}
+    history = [(what, state) for what, state in cluster.history("Comment", "State")]
+    fates = {name: [state.split()[0] for what, state in history if name in what] for name in names}
+    assert fates["late"] == ["TIMEOUT", "COMPLETED"]
+    assert fates["preempted"] == ["PREEMPTED", "COMPLETED"]
+    assert fates["dead"] == ["NODE_FAIL", "COMPLETED"]
+    assert fates["cancelled"][0] == "CANCELLED"
+    assert "Slurm said nothing of" in run.text
+
+
+def test_what_fails_for_good_is_named_and_sinks_nothing_else(cluster, snakemake, tmp_path):
+    arguments = ["--config", "members=a b c bad", "--retries", "1"]
+    run = snakemake(TOY, *arguments)
+    assert run.wait() == 1
+    # In one Slurm job; the second start of the bad one is alone.
+    assert run.text.count("has been submitted with SLURM jobid") == 2
+    assert outputs(tmp_path) == {name: f"{name}\n" for name in "abc"}
+    assert {path.stem for path in (tmp_path / "after").iterdir()} == {"a", "b", "c"}
+    starts = {name: (tmp_path / f"starts_{name}").read_text() for name in ("a", "b", "c", "bad")}
+    assert starts == dict.fromkeys("abc", "start 0\n") | {"bad": "start 0\n" * 2}
+    # The message says which job, where its logs are and what Slurm calls it.
+    message = run.text[run.text.index("Error in rule member") :]
+    assert "logs/bad.log" in message
+    assert "diverged" in message
+    assert "exit code 1 in a pack, SLURM-job" in message
+
+    # Cured, only what is missing runs.
+    (tmp_path / "cure").touch()
+    run = snakemake(TOY, *arguments)
+    assert run.wait() == 0, run.text
+    assert (tmp_path / "starts_a").read_text() == "start 0\n"
+    assert outputs(tmp_path)["bad"] == "bad\n"
+    assert not list((tmp_path / "slurm_logs/pack_member").glob("*/commands.json"))[1:]
+
+
+def test_members_of_a_killed_pack_that_are_done_stay_done(cluster, snakemake, tmp_path):
+    pack = "rule_member"
+    run = snakemake(TOY, "--config", "members=a b c d")
+    number = cluster.wait_for(pack, "RUNNING")
+    facts = cluster.admin("scontrol", "show", "job", number)
+    # Two at a time: twice the memory, half of the time of four after one another, one GPU.
+    for fact in ("TresPerJob=gres:gpu:1", "mem=800M", "TimeLimit=00:20:00", "Partition=gpu"):
+        assert fact in facts
+    codes = tmp_path / "slurm_logs/pack_member"
+    wait_until(lambda: len(list(codes.glob("*/*.code"))) == 2, 120, "no member ends")
+    cluster.admin("scancel", number)
+    assert run.wait() == 0, run.text
+    starts = sorted((tmp_path / f"starts_{name}").read_text().count("start") for name in "abcd")
+    assert starts[:2] == [1, 1]
+    assert outputs(tmp_path) == {name: f"{name}\n" for name in "abcd"}
+
+
+def test_ctrl_c_leaves_no_job_and_no_lock(cluster, snakemake, tmp_path):
+    arguments = ["--config", "names=cancelled preempted"]
+    run = snakemake(TOY, *arguments)
+    for name in ("cancelled", "preempted"):
+        cluster.wait_for(hang(name), "RUNNING")
+    wait_until(lambda: len(list(tmp_path.glob("started/*"))) == 2, 120, "no start")
+    run.stop(signal.SIGINT)
+    assert run.process.wait(60) == 1
+    wait_until(lambda: not cluster.jobs(), 60, "jobs are left")
+    run = snakemake(TOY, *arguments)
+    assert run.wait() == 0, run.text
+    assert outputs(tmp_path) == {name: f"{name}\n" for name in ("cancelled", "preempted")}
+
+
+@pytest.mark.parametrize("executor", ["slurm", "slurm-packs"])
+def test_job_arrays_are_refused_with_the_reason(cluster, snakemake, executor):
+    run = snakemake(
+        TOY, "--config", "names=greedy", "--executor", executor, f"--{executor}-array-jobs", "all"
+    )
+    assert run.wait(60) == 1
+    assert "deletes the outputs of the first task" in run.text
+    assert not cluster.jobs()

@@ -1,0 +1,86 @@
+"""The profile without a cluster: what it asks for, and how packs are made."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from conftest import ROOT, Run
+from snakemake.iocontainers import ResourceList
+from snakemake_executor_plugin_slurm.partitions import read_partition_file
+from snakemake_executor_plugin_slurm_packs import Pack, _batches
+
+PROFILE = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
+
+
+@pytest.mark.slow
+def test_the_profile_plans_without_a_cluster():
+    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n", "--forceall"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Run(0, done.stdout + done.stderr).jobs["train_source"] == 6
+
+
+def rules_with(words):
+    text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    return {block.partition(":")[0] for block in text.split("\nrule ")[1:] if words in block}
+
+
+def test_the_rules_that_ask_for_a_gpu_go_to_the_gpu_partition():
+    partitions = {
+        rule: resources.get("slurm_partition")
+        for rule, resources in PROFILE["set-resources"].items()
+    }
+    assert {rule for rule, partition in partitions.items() if partition} == rules_with("gpu=1,")
+    assert set(partitions.values()) == {"gpu", None}
+    assert PROFILE["default-resources"]["slurm_partition"] == "cpu"
+
+
+def test_every_setting_is_of_a_rule_that_is_there():
+    assert PROFILE["set-resources"].keys() <= rules_with("script:")
+
+
+def job(rule, number, **resources):
+    values = {"mem_mb": 100, "_cores": 2, "runtime": 30, "gpu": 1, "pack": 4, "pack_at_once": 2}
+    return SimpleNamespace(
+        rule=SimpleNamespace(name=rule),
+        name=f"{rule}{number}",
+        resources=ResourceList(fromdict=values | resources),
+        is_group=lambda: False,
+    )
+
+
+def test_jobs_are_packed_by_rule_and_alike():
+    jobs = [job("train", n) for n in range(9)] + [job("tune", n) for n in range(2)]
+    jobs += [job("train", 9, gpu_model="a100"), job("plot", 0, pack=1), job("plot", 1, pack=1)]
+    batches = list(_batches(jobs))
+    assert Counter(len(batch) for batch in batches) == {3: 3, 2: 1, 1: 3}
+    for batch in batches:
+        assert len({member.rule.name for member in batch}) == 1
+    assert sorted(member.name for batch in batches for member in batch) == sorted(
+        member.name for member in jobs
+    )
+
+
+def test_a_pack_asks_for_what_runs_at_a_time(tmp_path):
+    pack = Pack([job("train", n, mem_mb=100 + n, runtime=30 + n) for n in range(3)], tmp_path)
+    asked = dict(pack.resources.items())
+    # Two at a time in two rounds, each as large as the largest; the GPU is shared.
+    assert (asked["mem_mb"], asked["_cores"], asked["runtime"], asked["gpu"]) == (204, 4, 64, 1)
+    assert pack.threads == 4
+
+
+def test_partitions_can_be_chosen_by_what_a_job_needs():
+    partitions = read_partition_file(ROOT / "profiles/slurm/partitions.yaml")
+
+    def chosen(**resources):
+        wants = SimpleNamespace(threads=2, resources=ResourceList(fromdict=resources))
+        fits = {partition.name: partition.score_job_fit(wants) for partition in partitions}
+        return max((name for name in fits if fits[name] is not None), key=fits.get)
+
+    assert chosen(mem_mb=2000, runtime=60) == "cpu"
+    assert chosen(mem_mb=2000, runtime=60, gpu=1) == "gpu"

@@ -1,0 +1,61 @@
+"""The tiny study through the profile: where its jobs run, and that its numbers are the same."""
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, TINY, Study
+from slurm_cluster import wait_until
+
+# Long enough to be stopped in the middle of the training.
+CONFIG = TINY | {"source_training": TINY["source_training"] | {"steps": 3000}}
+GPU_RULES = {"cache_features", "train_source", "finetune"}
+TABLES = ("accuracy", "disentanglement")
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("idle")]
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    study = Study(tmp_path_factory.mktemp("local"), CONFIG)
+    run = study.run()
+    assert run.code == 0, run.text
+    return study.folder / "results"
+
+
+def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tmp_path):
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(CONFIG))
+    before = len(cluster.history("JobID"))
+    run = snakemake(ROOT / "Snakefile", "--configfile", "study.yaml")
+
+    # Slurm's warning before the time limit (`slurm_extra` of the profile) costs no step.
+    number = cluster.wait_for("rule_train_source", "RUNNING", 400)
+    logs = tmp_path / "results/logs/train_source"
+    wait_until(
+        lambda: sum("step" in log.read_text() for log in logs.glob("*.log")) == 2,
+        200,
+        "no training",
+    )
+    cluster.admin("scancel", "--signal=TERM", number)
+    assert run.wait(600) == 0, run.text
+    for seed in (0, 1):
+        log = (logs / f"lite0_beta1_seed{seed}.log").read_text()
+        assert "going on from step" in log
+
+    for table in TABLES:
+        mine, other = (
+            pd.read_parquet(results / f"tables/{table}.parquet")
+            for results in (tmp_path / "results", local)
+        )
+        pd.testing.assert_frame_equal(mine, other)
+    for model in local.glob("models/**/*.safetensors"):
+        assert (tmp_path / "results" / model.relative_to(local)).read_bytes() == model.read_bytes()
+
+    jobs = cluster.history("Comment", "Partition", "ReqTRES", "State")[before:]
+    for what, partition, asked, _ in jobs:
+        rule = what.removeprefix("rule_").partition("_wildcards")[0]
+        assert partition == ("gpu" if rule in GPU_RULES else "cpu"), what
+        assert ("gres/gpu=1" in asked) == (rule in GPU_RULES), what
+    rules = [what for what, *_, state in jobs if state == "COMPLETED"]
+    assert len(rules) == len(set(rules)) == 13, rules  # two seeds in one job
+    report = list((tmp_path / "slurm_logs").glob("efficiency_report_*.csv"))
+    assert "rule_train_source" in report[0].read_text()

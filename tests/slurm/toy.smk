@@ -1,0 +1,77 @@
+"""Jobs that go wrong once, for tests of the profile on a cluster."""
+
+# First starts that never end; later ones do. Each on a node of its own choice.
+HANGING = {"cancelled": "cpu1", "late": "cpu1", "preempted": "cpu2", "dead": "gpu2"}
+MEMBERS = config.get("members", "").split()
+
+
+localrules:
+    all,
+    after,
+
+
+rule all:
+    input:
+        expand("out/{name}.txt", name=config.get("names", "").split()),
+        expand("after/{name}.txt", name=MEMBERS),
+
+
+rule hang:
+    output:
+        "out/{name}.txt",
+    log:
+        "logs/{name}.log",
+    wildcard_constraints:
+        name="|".join(HANGING),
+    resources:
+        mem_mb=400,
+        runtime=10,
+        slurm_partition=lambda wildcards: HANGING[wildcards.name][:3],
+        slurm_extra=lambda wildcards: f"--nodelist={HANGING[wildcards.name]}",
+    shell:
+        "if mkdir -p started && mkdir started/{wildcards.name} 2> {log}; then sleep 900; fi; "
+        "echo {wildcards.name} > {output}"
+
+
+rule greedy:
+    output:
+        "out/greedy.txt",
+    log:
+        "logs/greedy.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 600 * attempt,
+        runtime=10,
+    shell:
+        "python3 -c 'import time; block = b\"x\" * 700_000_000; time.sleep(5)' 2> {log}; "
+        "echo greedy > {output}"
+
+
+rule member:
+    output:
+        "out/{name}.txt",
+    log:
+        "logs/{name}.log",
+    wildcard_constraints:
+        name="|".join(MEMBERS) or "(?!)",
+    resources:
+        mem_mb=400,
+        runtime=10,
+        gpu=1,
+        slurm_partition="gpu",
+        pack=4,
+        pack_at_once=2,
+    shell:
+        "echo start $CUDA_VISIBLE_DEVICES >> starts_{wildcards.name}; sleep 2; "
+        "if [ {wildcards.name} = bad ] && [ ! -e cure ]; then echo diverged > {log}; exit 3; fi; "
+        "echo {wildcards.name} > {output}"
+
+
+rule after:
+    input:
+        "out/{name}.txt",
+    output:
+        "after/{name}.txt",
+    log:
+        "logs/after_{name}.log",
+    shell:
+        "cp {input} {output} 2> {log}"
