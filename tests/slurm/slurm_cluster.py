@@ -195,7 +195,7 @@ class Cluster:
         jobs = self.processes(f"SLURMD_NODENAME={node}")
         # First those who would tell the controller how their jobs ended.
         keepers = {_parent(pid) for pid in jobs} - set(jobs)
-        for pid in [pid for pid in keepers if _program_of(pid) == "slurmstepd"] + jobs:
+        for pid in [pid for pid in keepers if _program_of(pid).startswith("slurmstepd")] + jobs:
             os.kill(pid, signal.SIGKILL)
 
     def _wait_for(self, *command: str) -> None:

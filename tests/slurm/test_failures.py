@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from slurm_cluster import wait_until
 
+ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).with_name("toy.smk")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("idle")]
 
@@ -19,10 +20,10 @@ def outputs(folder):
     return {path.stem: path.read_text() for path in (folder / "out").glob("*.txt")}
 
 
-def start_again_now(cluster, what):
-    """Slurm waits two minutes before it starts a job again; the tests do not."""
+def start_again_soon(cluster, what):
+    """Slurm waits two minutes before it starts a job again; the tests until its node knows."""
     number = cluster.wait_for(what, "PENDING")
-    cluster.admin("scontrol", "update", f"JobId={number}", "StartTime=now")
+    cluster.admin("scontrol", "update", f"JobId={number}", "StartTime=now+15")
 
 
 def test_a_study_outlives_all_that_happens_to_a_cluster(cluster, snakemake, tmp_path):
@@ -45,9 +46,9 @@ def test_a_study_outlives_all_that_happens_to_a_cluster(cluster, snakemake, tmp_
         *("sbatch", "--parsable", "--account=default", "--partition=urgent", "--nodelist=cpu2"),
         *("--exclusive", "--comment=urgent", "--output=/dev/null", "--wrap=sleep 900"),
     )
-    start_again_now(cluster, hang("preempted"))
+    start_again_soon(cluster, hang("preempted"))
     cluster.admin("scancel", urgent.strip())
-    start_again_now(cluster, hang("dead"))
+    start_again_soon(cluster, hang("dead"))
     cluster.start_node("gpu2")
     cluster.start_slurmdbd()
 
@@ -120,9 +121,7 @@ def test_ctrl_c_leaves_no_job_and_no_lock(cluster, snakemake, tmp_path):
 
 @pytest.mark.parametrize("executor", ["slurm", "slurm-packs"])
 def test_job_arrays_are_refused_with_the_reason(cluster, snakemake, executor):
-    run = snakemake(
-        TOY, "--config", "names=greedy", "--executor", executor, f"--{executor}-array-jobs", "all"
-    )
-    assert run.wait(60) == 1
+    run = snakemake(ROOT / "Snakefile", "--executor", executor, f"--{executor}-array-jobs", "all")
+    assert run.wait(120) == 1
     assert "deletes the outputs of the first task" in run.text
     assert not cluster.jobs()
