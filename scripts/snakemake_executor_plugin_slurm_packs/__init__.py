@@ -116,7 +116,7 @@ class Executor(SlurmExecutor):
             raise WorkflowError(ARRAYS_REFUSED)
         # Before the thread that asks for the status starts.
         self._reported: set[int] = set()
-        self._stopping = False
+        self._unanswered = self._stopping = False
         super().__init__(workflow, logger)
 
     # Submission -----------------------------------------------------------------------------
@@ -217,8 +217,11 @@ class Executor(SlurmExecutor):
             waiting.add(id(info))
             yield info
         unknown = [info for info in active_jobs if id(info) not in waiting | self._reported]
-        if unknown:
-            self.logger.warning(f"Slurm said nothing of {len(unknown)} jobs; asking again.")
+        if unknown and not self._unanswered:
+            self.logger.warning(f"Slurm does not say how {len(unknown)} jobs are; asking on.")
+        if self._unanswered and not unknown:
+            self.logger.info("Slurm says how the jobs are again.")
+        self._unanswered = bool(unknown)
         for info in unknown:
             yield info
 

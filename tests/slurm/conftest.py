@@ -95,6 +95,7 @@ def snakemake(cluster, tmp_path):
 def idle(cluster):
     """Afterwards nothing runs and nothing waits."""
     yield
+    cluster.mend()
     deadline = time.monotonic() + 60
     while cluster.jobs() or cluster.processes():
         assert time.monotonic() < deadline, (cluster.jobs(), cluster.processes())

@@ -144,6 +144,16 @@ class Cluster:
         self.admin("sacctmgr", "-i", "add", "account", ACCOUNT)
         self.admin("sacctmgr", "-i", "add", "user", "root", f"account={ACCOUNT}")
 
+    def mend(self) -> None:
+        """Start what a test left dead."""
+        if "slurmdbd" not in self.running:
+            self.start_slurmdbd()
+        if "slurmctld" not in self.running:
+            self.start_slurmctld()
+        for node in CPU_NODES + GPU_NODES:
+            if node not in self.running:
+                self.start_node(node)
+
     def stop(self) -> None:
         """End jobs, then daemons, in the opposite order of their start."""
         if "slurmctld" in self.running:
