@@ -8,13 +8,14 @@ fate. What failed is tried again alone, what ended well is kept, also when its S
 Groups of Snakemake do not do this: their members run one after another, each in a Snakemake
 of its own, one failure ends the others, and a retry does all of them again.
 
-Three shortcomings of the executor below are mended on the way: it loses jobs whose status it
-cannot ask for long enough, asks more and more rarely, and submits on after Ctrl-C.
+Shortcomings of the executor below (2.8.0) are mended on the way: it waits for ever for jobs that
+were cancelled (``CANCELLED by …``), that Slurm does not start again after a preemption, or
+whose status it could not ask for long enough; it asks more and more rarely, gives up a job when
+the controller is away as it submits, and submits on after Ctrl-C.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
 import shutil
@@ -30,6 +31,11 @@ from uuid import uuid4
 
 from snakemake_executor_plugin_slurm import Executor as SlurmExecutor
 from snakemake_executor_plugin_slurm import ExecutorSettings, common_settings
+from snakemake_executor_plugin_slurm.job_status_query import (
+    query_job_status,
+    query_job_status_sacct,
+    query_job_status_squeue,
+)
 from snakemake_executor_plugin_slurm_jobstep import get_cpu_setting, get_gpu_setting
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
@@ -47,6 +53,18 @@ _ADDED_UP = {"mem_mb", "mem_mib", "disk_mb", "disk_mib", "_cores"}
 """Resources of jobs that run side by side; GPUs are shared, everything else is one for all."""
 _MAY_DIFFER = _ADDED_UP | {"mem", "disk", "runtime", "tmpdir"}
 """Resources in which the jobs of a pack may differ."""
+_STATUS_COMMANDS = {"sacct": query_job_status_sacct, "squeue": query_job_status_squeue}
+_FAILURES = {
+    "BOOT_FAIL": "its node did not start",
+    "CANCELLED": "somebody cancelled it, or Slurm did (`sacct -j … -o state,comment`)",
+    "DEADLINE": "its deadline has passed",
+    "FAILED": "the logs say why",
+    "OUT_OF_MEMORY": "give its rule more `mem_mb`",
+    "TIMEOUT": "give its rule more `runtime`",
+}
+"""States of a job that ended badly, and what to do."""
+_START_AGAIN = 900.0
+"""Seconds in which Slurm starts a job again that was preempted or lost its node."""
 _PAUSE = 5.0
 
 
@@ -115,7 +133,6 @@ class Executor(SlurmExecutor):
         if workflow.executor_settings.array_jobs:
             raise WorkflowError(ARRAYS_REFUSED)
         # Before the thread that asks for the status starts.
-        self._reported: set[int] = set()
         self._unanswered = self._stopping = False
         super().__init__(workflow, logger)
 
@@ -191,7 +208,6 @@ class Executor(SlurmExecutor):
         **more: Any,  # noqa: ANN401
     ) -> None:
         """Report a job; of a member not what became of its Slurm job, but of itself."""
-        self._reported.add(id(job_info))
         pack, member = (job_info.aux or {}).get("member", (None, 0))
         if pack:
             code = pack.code(member)
@@ -210,26 +226,42 @@ class Executor(SlurmExecutor):
     async def check_active_jobs(
         self, active_jobs: list[SubmittedJobInfo]
     ) -> AsyncIterator[SubmittedJobInfo]:
-        """Ask for the status, and forget no job when there is no answer."""
-        self._reported.clear()
-        waiting = set()
-        async for info in super().check_active_jobs(active_jobs):
-            waiting.add(id(info))
-            yield info
-        unknown = [info for info in active_jobs if id(info) not in waiting | self._reported]
-        if unknown and not self._unanswered:
-            self.logger.warning(f"Slurm does not say how {len(unknown)} jobs are; asking on.")
-        if self._unanswered and not unknown:
-            self.logger.info("Slurm says how the jobs are again.")
-        self._unanswered = bool(unknown)
-        for info in unknown:
-            yield info
+        """Report jobs that are over; yield those that are not, or of which nothing is known."""
+        if not active_jobs:
+            return
+        command = _STATUS_COMMANDS[self.get_status_command()](self.run_uuid)
+        async with self.status_rate_limiter:
+            states, _ = await query_job_status(command, self.logger)
+        if (states is None) != self._unanswered:
+            self._unanswered = states is None
+            answer = "does not say" if self._unanswered else "says again"
+            self.logger.warning(f"Slurm {answer} how {len(active_jobs)} jobs are.")
+        for info in active_jobs:
+            # "CANCELLED by 0" is CANCELLED.
+            state = (states or {}).get(info.external_jobid, "").partition(" ")[0]
+            if state == "COMPLETED":
+                if not self.workflow.executor_settings.keep_successful_logs:
+                    info.aux["slurm_logfile"].unlink(missing_ok=True)
+                self.report_job_success(info)
+            elif state in _FAILURES or self._is_left_lying(info, state):
+                remedy = _FAILURES.get(state, "Slurm did not start it again; see `JobRequeue`")
+                self.report_job_error(
+                    info,
+                    f"SLURM-job '{info.external_jobid}' ended as {state}: {remedy}. ",
+                    aux_logs=[str(info.aux["slurm_logfile"])],
+                )
+            else:
+                yield info
 
-    async def sleep(self) -> None:
-        """Wait until the next question to Slurm."""
-        # The pauses of the executor below grow to three minutes, longer than many a job here.
-        longest = self.workflow.executor_settings.init_seconds_before_status_checks
-        await asyncio.sleep(min(self.next_seconds_between_status_checks, longest))
+    def _is_left_lying(self, info: SubmittedJobInfo, state: str) -> bool:
+        """Whether Slurm should have started a job again and has not, as where it may not."""
+        if state not in ("PREEMPTED", "NODE_FAIL"):
+            info.aux.pop("stopped", None)
+            return False
+        if time.monotonic() - info.aux.setdefault("stopped", time.monotonic()) < _START_AGAIN:
+            return False
+        subprocess.run(["scancel", info.external_jobid])  # it must not start beside a retry
+        return True
 
     def cancel(self) -> None:
         """Submit nothing more and cancel what was submitted."""

@@ -16,10 +16,7 @@ from slurm_cluster import Cluster, why_not
 
 ROOT = Path(__file__).parents[2]
 # The profile as it is, but asking more often: the tests wait for each answer.
-QUICK = [
-    *("--slurm-packs-init-seconds-before-status-checks", "2"),
-    *("--max-status-checks-per-second", "2"),
-]
+QUICK = ["--seconds-between-status-checks", "2", "--max-status-checks-per-second", "2"]
 
 
 @dataclass

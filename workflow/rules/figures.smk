@@ -42,8 +42,8 @@ rule traverse:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=scaled(4000, per_gb=20_000),
+        runtime=scaled(30),
     params:
         code=model_code("traverse"),
         stage=lambda wildcards: "source" if wildcards.dataset == SOURCE else "finetuned",
@@ -66,8 +66,8 @@ rule plot_traversal:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("plot_traversal"),
         source=rendering_options,
@@ -93,8 +93,8 @@ rule plot_movement:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=scaled(1000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("plot_movement"),
         named=NAMED,
@@ -121,8 +121,8 @@ rule plot_latents:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("plot_latents"),
         named=NAMED,
@@ -216,8 +216,8 @@ rule plot_disentanglement:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=scaled(1000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("plot_disentanglement"),
     message:
