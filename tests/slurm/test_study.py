@@ -25,10 +25,12 @@ def local(tmp_path_factory):
 def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tmp_path):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(CONFIG))
     before = len(cluster.history("JobID"))
-    run = snakemake(ROOT / "Snakefile", "--configfile", "study.yaml")
+    # As the local profile: on a CPU a small network is fastest on one core.
+    threads = ["--set-threads", "train_source=1", "finetune=1"]
+    run = snakemake(ROOT / "Snakefile", "--configfile", "study.yaml", *threads)
 
     # Slurm's warning before the time limit (`slurm_extra` of the profile) costs no step.
-    number = cluster.wait_for("rule_train_source", "RUNNING", 400)
+    number = cluster.wait_for("rule_train_source", "RUNNING", 600)
     logs = tmp_path / "results/logs/train_source"
     wait_until(
         lambda: sum("step" in log.read_text() for log in logs.glob("*.log")) == 2,
@@ -36,7 +38,7 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
         "no training",
     )
     cluster.admin("scancel", "--signal=TERM", number)
-    assert run.wait(600) == 0, run.text
+    assert run.wait(900) == 0, run.text
     for seed in (0, 1):
         log = (logs / f"lite0_beta1_seed{seed}.log").read_text()
         assert "going on from step" in log

@@ -51,8 +51,8 @@ rule cache_features:
     resources:
         gpu=1,
         tasks=1,
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=scaled(6000),
+        runtime=scaled(240),
     params:
         manifest=PATHS.features,
     message:
