@@ -140,7 +140,7 @@ class Cluster:
         self.start_slurmctld()
         for node in CPU_NODES + GPU_NODES:
             self.start_node(node)
-        wait_until(lambda: self.states() == {"idle"}, 180, f"nodes are {self.states()}")
+        wait_until(lambda: self.states() == {"idle"}, 180, "the nodes are not idle")
         self.admin("sacctmgr", "-i", "add", "account", ACCOUNT)
         self.admin("sacctmgr", "-i", "add", "user", "root", f"account={ACCOUNT}")
 
