@@ -168,7 +168,8 @@ class Cluster:
         label = label or name
         with (self.folder / f"{label}.log").open("ab") as log:
             self.running[label] = subprocess.Popen(
-                [_program(name), *map(str, arguments)],
+                # A daemon goes with the tests, also when these are killed.
+                ["setpriv", "--pdeathsig", "TERM", _program(name), *map(str, arguments)],
                 cwd=self.folder,
                 env=self.env | {"SLURM_CONF": str(self.folder / "slurm.conf")},
                 stdin=subprocess.DEVNULL,
