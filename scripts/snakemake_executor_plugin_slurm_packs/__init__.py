@@ -26,6 +26,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Lock, Timer
 from typing import Any
 from uuid import uuid4
 
@@ -66,6 +67,7 @@ _FAILURES = {
 _START_AGAIN = 900.0
 """Seconds in which Slurm starts a job again that was preempted or lost its node."""
 _PAUSE = 5.0
+_GATHER = 5.0
 
 
 class Pack:
@@ -134,22 +136,38 @@ class Executor(SlurmExecutor):
             raise WorkflowError(ARRAYS_REFUSED)
         # Before the thread that asks for the status starts.
         self._unanswered = self._stopping = False
+        self._gathering = Lock()
+        self._gathered: list[JobExecutorInterface] = []
+        self._timer = Timer(0, self._submit_gathered)  # not started
         super().__init__(workflow, logger)
 
     # Submission -----------------------------------------------------------------------------
 
     def run_jobs(self, jobs: list[JobExecutorInterface]) -> None:
-        """Submit jobs that are ready."""
-        alone = []
-        for batch in _batches(jobs):
-            if len(batch) == 1:
-                alone += batch
-                continue
-            for job in batch:
-                self.run_job_pre(job)
-            folder = self.slurm_logdir / f"pack_{batch[0].rule.name}" / uuid4().hex[:8]
-            self._job_submission_executor.submit(self.run_job, Pack(batch, folder.absolute()))
+        """Submit jobs that are ready; what can be packed, once no more of it comes."""
+        alone = [job for job in jobs if _pack_size(job) == 1]
         super().run_jobs(alone)
+        gathered = [job for job in jobs if _pack_size(job) > 1]
+        if not gathered:
+            return
+        for job in gathered:
+            self.run_job_pre(job)
+        # The members of a pack end together, but Snakemake hears of one after the other, and
+        # hands over what builds on them bit by bit.
+        with self._gathering:
+            self._gathered += gathered
+            self._timer.cancel()
+            self._timer = Timer(_GATHER, self._submit_gathered)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _submit_gathered(self) -> None:
+        with self._gathering:
+            jobs, self._gathered = self._gathered, []
+        for batch in _batches(jobs):
+            folder = self.slurm_logdir / f"pack_{batch[0].rule.name}" / uuid4().hex[:8]
+            submitted = Pack(batch, folder.absolute()) if len(batch) > 1 else batch[0]
+            self._job_submission_executor.submit(self.run_job, submitted)
 
     def run_job(self, job: JobExecutorInterface | Pack) -> None:
         """Submit one Slurm job, once there is somebody to take it."""
@@ -266,21 +284,23 @@ class Executor(SlurmExecutor):
     def cancel(self) -> None:
         """Submit nothing more and cancel what was submitted."""
         self._stopping = True
+        self._timer.cancel()
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
         super().cancel()
+
+
+def _pack_size(job: JobExecutorInterface) -> int:
+    return 1 if job.is_group() else job.resources.get("pack", 1)
 
 
 def _batches(jobs: list[JobExecutorInterface]) -> Iterator[list[JobExecutorInterface]]:
     """Divide jobs into those that share a Slurm job; as even as possible."""
     alike = defaultdict(list)
     for job in jobs:
-        size = 1 if job.is_group() else job.resources.get("pack", 1)
         shared = {k: v for k, v in job.resources.items() if k not in _MAY_DIFFER}
-        key = (job.rule.name, frozenset(shared.items())) if size > 1 else (id(job), size)
-        alike[key].append(job)
+        alike[job.rule.name, frozenset(shared.items())].append(job)
     for batch in alike.values():
-        size = 1 if batch[0].is_group() else batch[0].resources.get("pack", 1)
-        number = -(-len(batch) // size)
+        number = -(-len(batch) // _pack_size(batch[0]))
         yield from (batch[start::number] for start in range(number))
 
 

@@ -8,6 +8,7 @@ import pytest
 from slurm_cluster import wait_until
 
 ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests/integration/tiny.yaml"
 TOY = Path(__file__).with_name("toy.smk")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("idle")]
 
@@ -122,7 +123,8 @@ def test_ctrl_c_leaves_no_job_and_no_lock(cluster, snakemake, tmp_path):
 
 @pytest.mark.parametrize("executor", ["slurm", "slurm-packs"])
 def test_job_arrays_are_refused_with_the_reason(cluster, snakemake, executor):
-    run = snakemake(ROOT / "Snakefile", "--executor", executor, f"--{executor}-array-jobs", "all")
+    arrays = ["--executor", executor, f"--{executor}-array-jobs", "all"]
+    run = snakemake(ROOT / "Snakefile", "--configfile", TINY, *arrays)
     assert run.wait(120) == 1
     assert "deletes the outputs of the first task" in run.text
     assert not cluster.jobs()

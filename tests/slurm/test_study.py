@@ -1,6 +1,7 @@
 """The tiny study through the profile: where its jobs run, and that its numbers are the same."""
 
 import re
+from collections import Counter
 
 import pandas as pd
 import pytest
@@ -8,8 +9,8 @@ import yaml
 from conftest import ROOT, TINY, Study
 from slurm_cluster import wait_until
 
-# Long enough to be stopped in the middle of the training.
-CONFIG = TINY | {"source_training": TINY["source_training"] | {"steps": 3000}}
+# Enough steps to be stopped in the middle of the training.
+CONFIG = TINY | {"source_training": TINY["source_training"] | {"steps": 1500}}
 GPU_RULES = {"cache_features", "train_source", "finetune"}
 TABLES = ("accuracy", "disentanglement")
 
@@ -59,8 +60,8 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
         rule = what.removeprefix("rule_").partition("_wildcards")[0]
         assert partition == ("gpu" if rule in GPU_RULES else "cpu"), what
         assert ("gres/gpu=1" in asked) == (rule in GPU_RULES), what
-    # Both seeds in one job; after the signal in one again, or each alone.
-    assert sum(state == "COMPLETED" for *_, state in jobs) in (13, 14)
+    # Both seeds in one job, at each stage, also after the signal.
+    assert Counter(state for *_, state in jobs) == {"COMPLETED": 13, "FAILED": 1}
     memory = [
         int(re.search(r"mem=(\d+)M", asked)[1])
         for what, _, asked, _ in jobs
@@ -68,6 +69,6 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
     ]
     # Two at a time, 6000 MB for each and a little for the features; a second attempt, twice that.
     assert 12_000 < memory[0] < 12_100
-    assert memory[1] in (memory[0], 2 * memory[0])
+    assert memory[1] == 2 * memory[0]
     report = list((tmp_path / "slurm_logs").glob("efficiency_report_*.csv"))
     assert "rule_train_source" in report[0].read_text()
