@@ -163,8 +163,8 @@ rule measure_objects:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(120),
     params:
         code=code_of("measure_objects"),
     message:
@@ -192,8 +192,8 @@ rule correlate:
         "../../envs/cpu.yaml"
     threads: 1  # the trees are small: a second thread makes XGBoost slower
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(60),
     params:
         code=code_of("correlate"),
         options=EXPLANATION,

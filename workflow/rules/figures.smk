@@ -16,8 +16,8 @@ rule plot_samples:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("plot_samples"),
         source=rendering_options,
@@ -146,8 +146,8 @@ rule plot_correlation:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=scaled(1000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("plot_correlation"),
     message:

@@ -103,8 +103,8 @@ rule tabulate_correlation:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("tabulate_correlation"),
         study={"variant": study.variant, "supervision": study.source_training.supervision},
