@@ -11,7 +11,7 @@ from slurm_cluster import wait_until
 
 # Enough steps to be stopped in the middle of the training.
 CONFIG = TINY | {"source_training": TINY["source_training"] | {"steps": 1500}}
-GPU_RULES = {"cache_features", "train_source", "finetune"}
+GPU_RULES = {"cache_features", "train_source", "finetune"}  # of this study
 TABLES = ("accuracy", "disentanglement")  # tables, and the targets that make them
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("idle")]

@@ -21,8 +21,8 @@ rule encode_images:
     threads: 4
     resources:
         gpu=1,
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=scaled(6000),
+        runtime=scaled(240),
     params:
         code=code_of("encode_images"),
         encoding=lookup(within=STUDY, dpath="encode/{images}"),

@@ -107,8 +107,8 @@ rule compare_models:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(60),
     params:
         code=code_of("compare_models"),
         resamples=study.metrics.resamples,

@@ -25,8 +25,8 @@ rule finetune_open_set:
     threads: 2
     resources:
         gpu=1,
-        mem_mb=6000,
-        runtime=120,
+        mem_mb=scaled(6000, per_gb=4000),
+        runtime=scaled(120, per_gb=120),
         checkpoint_minutes=5,
     params:
         code=model_code("finetune_open_set"),
@@ -56,8 +56,8 @@ rule score_open_set:
         "../../envs/cpu.yaml"
     threads: 1  # the trees are small: a second thread makes XGBoost slower
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(60),
     params:
         code=code_of("score_open_set"),
         probes=STUDY["probes"],
@@ -84,8 +84,8 @@ rule tabulate_open_set:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("tabulate_open_set"),
         variant=study.variant,
