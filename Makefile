@@ -27,7 +27,7 @@ lint: $(READY)
 	$(BIN)/snakemake --lint
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # What is generated from the typed config: the schema and the tables of config/README.md.
 generated: $(READY)

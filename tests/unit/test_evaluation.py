@@ -9,6 +9,7 @@ from fovscope.config import Metrics, Probes, Source
 from fovscope.data.design import FACTORS, sample_design
 from fovscope.evaluation.accuracy import probe_baselines, probe_latents
 from fovscope.evaluation.agreement import compare_models
+from fovscope.evaluation.by_size import source_scores_by_size
 from fovscope.evaluation.disentanglement import (
     score_references,
     score_source,
@@ -43,6 +44,19 @@ def test_factors_as_codes_are_the_perfect_code(design):
     assert (mig["n_train"], mig["n_test"], mig["n_pairs"]) == (800, 300, 420)
     assert np.isnan(table.loc["dci_completeness", "low"])  # too slow to repeat in the fast panel
     assert table.loc["dci_completeness", "floor"] < 0.3
+
+
+def test_the_largest_size_is_the_study_itself_and_small_ones_lift_the_floor(design):
+    codes = design[list(FACTORS)].to_numpy(float)
+    by_size = source_scores_by_size(design, codes, options=QUICK, points=3)
+    assert sorted(set(by_size["rows"])) == [100, 282, 800]
+    whole = score_source(design, codes, options=QUICK, threads=1).set_index("score")["value"]
+    largest = by_size[by_size["rows"] == 800].set_index("score")
+    for name in ("mig", "omes", "modularity", "irs"):
+        assert largest.loc[name, "value"] == pytest.approx(whole[name])
+    # Information of noise falls with the rows: its plug-in estimate is (bins - 1)(values - 1) / 2N.
+    floor = by_size[by_size["score"] == "mig"].set_index("rows")["floor"]
+    assert floor[100] > floor[800]
 
 
 def test_codes_of_the_first_members_alone_would_not_do(design):

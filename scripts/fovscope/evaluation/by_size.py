@@ -42,6 +42,7 @@ def source_scores_by_size(
             (rows, name, scores[name].value, scores[name].floor, scores[name].ceiling)
             for rows, scores in by_size.items()
             for name in SHOWN
+            if name in scores  # some need more rows of each factor value
         ],
         columns=["rows", "score", "value", "floor", "ceiling"],
     )
