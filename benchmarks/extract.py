@@ -85,7 +85,7 @@ def main() -> None:
     normalised = torch.randn(arguments.batch_size, 3, size, size, device=device)
     normalised = normalised.contiguous(memory_format=torch.channels_last)
     loader = DataLoader(
-        ImageTensors(images),
+        ImageTensors(images, threads=1 if arguments.workers else arguments.threads),
         sampler=[row % len(images) for row in range(rows)],
         batch_size=arguments.batch_size,
         num_workers=arguments.workers,

@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 from skimage import data
 
 from fovscope.config import Backbone, Features
+from fovscope.data.listing import DataError
 from fovscope.devices import resolve_device, resolve_precision
 from fovscope.features.backbones import WeightsError, load_extractor
-from fovscope.features.extract import cache_features, extract
+from fovscope.features.extract import ImageTensors, cache_features, extract
 from fovscope.features.store import open_store, read_store, verify_store
 from fovscope.provenance import read_json
 
@@ -241,3 +242,20 @@ def test_precision_and_device_by_name():
     assert resolve_precision("float32", torch.device("cpu")) == torch.float32
     assert resolve_device("cpu").type == "cpu"
     assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_images_come_in_order_whatever_the_number_of_threads():
+    images = [np.full((2, 2, 3), value, np.uint8) for value in range(20)]
+    rows = [7, 0, 19, 3]
+    for threads in (1, 3):
+        read = ImageTensors(images, threads).__getitems__(rows)
+        assert [int(image[0, 0, 0]) for image in read] == rows
+
+
+def test_an_unreadable_image_is_named_by_a_thread_too():
+    class Vanished:
+        def __getitem__(self, row):
+            raise FileNotFoundError("gone.png")
+
+    with pytest.raises(DataError, match=r"image 5 cannot be read any more: gone\.png"):
+        ImageTensors(Vanished(), 2).__getitems__([5])

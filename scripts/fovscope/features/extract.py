@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,10 +32,19 @@ _LOG = logging.getLogger(__name__)
 
 
 class ImageTensors(Dataset):
-    """An image source as a map-style data set of tensors."""
+    """An image source as a map-style data set of tensors.
 
-    def __init__(self, images: ImageSource) -> None:
+    Parameters
+    ----------
+    images : ImageSource
+        The images.
+    threads : int
+        Threads that read the images of a batch, where no worker processes do.
+    """
+
+    def __init__(self, images: ImageSource, threads: int = 1) -> None:
         self.images = images
+        self.threads = threads
 
     def __len__(self) -> int:
         return len(self.images)
@@ -47,6 +57,13 @@ class ImageTensors(Dataset):
                 f"image {row} cannot be read any more: {error}; put it back, then run the "
                 "workflow again; finished shards are kept"
             ) from error
+
+    def __getitems__(self, rows: list[int]) -> list[Tensor]:
+        """Return the images of a batch; decoding and resizing let other threads run."""
+        if self.threads == 1:
+            return [self[row] for row in rows]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(self.__getitem__, rows))
 
 
 @contextmanager
@@ -94,7 +111,8 @@ def cache_features(
     device : torch.device
         Where the network runs.
     workers : int
-        Processes that read images; 0 reads in this process. Does not change the result.
+        Processes that read images; 0 reads in this process, with as many threads as the
+        network has. Does not change the result.
     key : str
         Digest of what else the features depend on.
     part : Part
@@ -126,7 +144,7 @@ def cache_features(
     def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
         batches = _batches(ranges, options.batch_size)
         loader = DataLoader(
-            ImageTensors(images),
+            ImageTensors(images, threads=1 if workers else torch.get_num_threads()),
             batch_sampler=batches,
             num_workers=workers if batches else 0,
             # Children of this process, which end when they see that it is gone.
