@@ -14,6 +14,8 @@ from fovscope.figures.latents import (
     draw_scatter,
     most_separating,
 )
+from fovscope.figures.open_set import draw_open_set, mistakes, open_set_size
+from fovscope.figures.sizes import draw_by_size
 from fovscope.figures.style import class_styles, figure, save
 from fovscope.figures.traversal import draw_traversal, strip_images
 from fovscope.interpret.traversal import as_png
@@ -94,6 +96,32 @@ def test_correlations_keep_their_order_and_their_signs():
         assert [label.get_text() for label in axes.get_xticklabels()] == ["hue", "area"]
         bold = {text.get_text() for text in axes.texts if text.get_fontweight() == "bold"}
     assert bold == {"-.40", ".90"}
+
+
+def test_a_held_out_class_is_compared_with_what_it_is_mostly_taken_for():
+    rows = [("gbt", "oak", "share", "", 0.7), ("gbt", "elm", "share", "", 0.3)]
+    rows += [("mlp", "elm", "share", "", 0.9)]
+    rows += [("gbt", label, "distance", z, 1.5) for label in ("oak", "elm") for z in ("z0", "z1")]
+    names = ["probe", "mistaken_for", "score", "dimension", "mean"]
+    chosen = mistakes(pd.DataFrame(rows, columns=names).assign(held_out="ash", sd=np.nan))
+    assert set(chosen["mistaken_for"]) == {"oak"}
+    assert list(chosen["dimension"]) == ["z0", "z1"]
+    with figure(*open_set_size(chosen)) as canvas:
+        draw_open_set(canvas, chosen)
+        (axes,) = canvas.axes
+        assert axes.get_title() == "ash, taken for oak (70 %)"
+        assert [bar.get_height() for bar in axes.patches] == [1.5, 1.5]
+
+
+def test_scores_by_size_are_drawn_where_they_are_known():
+    scores = pd.DataFrame(
+        {"rows": [100, 800, 800], "score": ["mig", "mig", "irs"], "value": [0.3, 0.2, 0.5]}
+    ).assign(floor=0.1, ceiling=0.9)
+    with figure(4, 2) as canvas:
+        draw_by_size(canvas, scores, {"mig": "MIG", "irs": "IRS"})
+        lines = [axes.get_lines()[1].get_xydata().tolist() for axes in canvas.axes]
+        assert canvas.axes[0].get_xlim() == canvas.axes[1].get_xlim()
+    assert lines == [[[100, 0.3], [800, 0.2]], [[800, 0.5]]]
 
 
 def test_strips_show_the_image_of_each_place():
