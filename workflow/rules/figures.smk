@@ -169,8 +169,8 @@ rule plot_sizes:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("plot_sizes"),
         metrics=STUDY["metrics"],
@@ -194,8 +194,8 @@ rule plot_open_set:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=scaled(1000, per_gb=20_000),
+        runtime=scaled(20),
     params:
         code=code_of("plot_open_set"),
     message:
