@@ -51,6 +51,7 @@ rule cache_features:
     resources:
         gpu=1,
         tasks=1,
+        tasks_per_gpu=1,  # else the executor asks for `tasks` of them a GPU
         mem_mb=scaled(6000),
         runtime=scaled(240),
     params:
