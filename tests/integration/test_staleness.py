@@ -647,7 +647,7 @@ def test_source_features_are_stale_by_themselves_when_the_design_stays_as_it_was
         config("source", seed=1)(work)
     design = "results/data/texture_dsprites/design.parquet"
     assert snakemake(work, "--touch", design).returncode == 0
-    assert stale_jobs(work, "features") == on("cache_features", "texture_dsprites")
+    assert stale_jobs(work, "features") == extracted("texture_dsprites")
     drawn = {f"{rule} texture_dsprites" for rule in ("plot_samples", "plot_traversal")}
     assert drawn <= stale_jobs(work, drawing=True)
 
