@@ -61,7 +61,8 @@ def extracted(*datasets: str) -> set[str]:
 
 SCORE_TABLES = {"tabulate_accuracy", "tabulate_comparisons", "tabulate_disentanglement"}
 EVALUATED = on("evaluate", *TARGETS) | SCORE_TABLES
-EXPLAINED = on("correlate", *TARGETS) | {"tabulate_correlation"}
+# Measured features of one target stand in for factors in the table of disentanglement.
+EXPLAINED = on("correlate", *TARGETS) | {"tabulate_correlation", "tabulate_disentanglement"}
 TABLES = SCORE_TABLES | {"tabulate_correlation"}
 REFERENCES = on("evaluate_references", "cells", "table", "texture_dsprites")
 TUNED = on("finetune", *TARGETS) | EVALUATED | EXPLAINED
@@ -497,6 +498,8 @@ def study(tmp_path_factory):
     for name in COPIED:
         _copy(REPOSITORY / name, work / "code" / name)
     _make_images(work / "images")
+    for path in (work / "images").rglob("*.*"):
+        os.utime(path, (0, 0))  # of a file that has only just changed no time stamp is trusted
     (work / "study.yaml").write_text(yaml.safe_dump(CONFIG))
     run = snakemake(work)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
@@ -601,6 +604,7 @@ def test_the_look_of_figures_is_no_reason_to_compute(work):
     assert stale_jobs(work) == set()
     drawn = stale_jobs(work, drawing=True)
     plots = {rule for rule, _ in message_patterns() if rule.startswith("plot_")}
+    plots.remove("plot_open_set")  # no class is held out here
     assert {job.split()[0] for job in drawn} == plots | {"report"}
 
 
@@ -614,7 +618,8 @@ def test_pictures_follow_what_they_show(work):
     one_pixel("images/folder/a/0.png")(work)
     drawn = stale_jobs(work, drawing=True)
     assert {"plot_samples folder", "plot_latents folder", "traverse folder", "report"} <= drawn
-    assert not any(job.endswith((" table", " cells", " texture_dsprites")) for job in drawn)
+    others = {job for job in drawn if not job.startswith("plot_correlation")}  # of one table
+    assert not any(job.endswith((" table", " cells", " texture_dsprites")) for job in others)
 
 
 def test_the_content_of_every_file_that_the_config_names_counts(work):

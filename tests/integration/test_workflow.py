@@ -251,6 +251,9 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "tabulate_disentanglement": 1,
         "correlate": 1,
         "tabulate_correlation": 1,
+        "plot_correlation": 1,
+        "plot_disentanglement": 1,
+        "report": 1,
         "all": 1,
     }
 
