@@ -21,6 +21,9 @@ from fovscope.tables.records import (
 from fovscope.tables.render import mean_sd, widen, write_views
 
 
+FORMATS = ("parquet", "csv", "md", "tex")
+
+
 def test_latents_come_back_in_the_order_of_the_images(tmp_path):
     rng = np.random.default_rng(0)
     mean, logvar = rng.standard_normal((2, 3, 12)).astype(np.float32)
@@ -212,7 +215,7 @@ def test_lines_keep_their_order():
 
 def test_several_views_have_titles(tmp_path):
     view = pd.DataFrame({"a": ["1"]})
-    paths = {kind: str(tmp_path / f"t.{kind}") for kind in ("parquet", "csv", "md", "tex")}
+    paths = {kind: str(tmp_path / f"t.{kind}") for kind in FORMATS}
     write_views(view, view, "All.", paths, blocks={"One": view, "Two": view})
     texts = {kind: (tmp_path / f"t.{kind}").read_text() for kind in ("csv", "md", "tex")}
     assert texts["csv"] == "a\n1\n"
@@ -223,6 +226,10 @@ def test_several_views_have_titles(tmp_path):
 
 def test_views_say_the_same_in_every_format(tmp_path):
     view = pd.DataFrame({"input_name": ["a & b"], "GBT": ["61.3 ± 2.0"]})
+    bars = pd.DataFrame({"|r|": ["a|b"]})
+    write_views(bars, bars, "", {kind: str(tmp_path / kind) for kind in FORMATS})
+    assert r"\|r\|" in (tmp_path / "md").read_text()
+    assert r"a\|b" in (tmp_path / "md").read_text()
     paths = {kind: str(tmp_path / f"t.{kind}") for kind in ("parquet", "csv", "md", "tex")}
     write_views(view, view, "In %, β = 1.", paths)
     texts = {kind: (tmp_path / f"t.{kind}").read_text() for kind in ("csv", "md", "tex")}

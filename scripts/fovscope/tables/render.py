@@ -71,7 +71,8 @@ def write_views(
     markdown, latex = [caption], []
     for title, table in (blocks or {"": view}).items():
         markdown += [f"**{title}**"] if title else []
-        markdown.append(table.to_markdown(index=False, disable_numparse=True))
+        cells = table.rename(columns=_without_bars).map(_without_bars)
+        markdown.append(cells.to_markdown(index=False, disable_numparse=True))
         latex.append(_latex(table, f"{title}. {caption}" if title else caption))
     texts = {
         "csv": view.to_csv(index=False),
@@ -81,6 +82,10 @@ def write_views(
     for kind, text in texts.items():
         with replacing(paths[kind]) as temporary:
             Path(temporary).write_text(text, encoding="utf-8")
+
+
+def _without_bars(text: object) -> str:
+    return str(text).replace("|", r"\|")  # they would end a cell of Markdown
 
 
 def _latex(view: pd.DataFrame, caption: str) -> str:
