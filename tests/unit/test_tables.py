@@ -20,7 +20,6 @@ from fovscope.tables.records import (
 )
 from fovscope.tables.render import mean_sd, widen, write_views
 
-
 FORMATS = ("parquet", "csv", "md", "tex")
 
 
