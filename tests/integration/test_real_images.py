@@ -76,10 +76,13 @@ def test_another_target_retrains_nothing(study, tmp_path):
     }
     jobs = study.run("-n").jobs
     study.config = before
-    assert jobs == {
+    drawn = {rule for rule in jobs if rule.startswith("plot_") or rule in ("traverse", "report")}
+    assert {rule: number for rule, number in jobs.items() if rule not in drawn} == {
         "save_config": 1,
         "prepare_target": 1,
+        "specify_features": 1,
         "cache_features": 1,
+        "seal_features": 1,
         "finetune": 1,
         "evaluate": 1,
         "evaluate_baselines": 1,
