@@ -1,5 +1,8 @@
 """The panel: reference codes at their known scores, inactive dimensions, discretised factors."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -159,6 +162,16 @@ def test_options_arrive(design):
     assert scores("mig").keys() == {"active_dims", "mig", "mig[0]", "mig[1]", "mig[2]"}
     dci = [scores("dci", rounds=1, depth=depth)["dci_informativeness"] for depth in (1, 4)]
     assert dci[0] < dci[1]
+
+
+def test_the_metrics_need_no_other_part_of_the_workflow():
+    code = "import sys, fovscope.metrics; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not {"torch", "timm", "pydantic", "snakemake", "fovscope.config"} & loaded
+    ours = {name for name in loaded if name.startswith("fovscope.")}
+    outside = {name for name in ours if not name.startswith("fovscope.metrics")}
+    assert outside == {"fovscope.arrays", "fovscope.registry"}
 
 
 def test_presets_and_near_names():
