@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from fovscope.features.backbones import FeatureExtractor, Pixels, load_extractor
 from fovscope.features.store import WHOLE, Layout, Part, fill_store
 
 _LOG = logging.getLogger(__name__)
+_NOTICE = 5.0
+"""Seconds within which the kernel tells of the end of a child whose socket has closed."""
 
 
 class ImageTensors(Dataset):
@@ -152,7 +155,7 @@ def cache_features(
             pin_memory=device.type == "cuda",
         )
         total = sum(stop - start for start, stop in ranges)
-        features = extract(extractor, loader, device=device, precision=precision)
+        features = extract(extractor, _read(loader), device=device, precision=precision)
         return _by_range(_watched(features, total), ranges)
 
     with _in_words():
@@ -194,6 +197,19 @@ def extract(
         previous = current
     if previous is not None:
         yield previous.cpu().numpy()
+
+
+def _read(loader: DataLoader) -> Iterator[Tensor]:
+    """Yield the batches of a loader.
+
+    A worker that is killed while it hands over a batch first breaks the connection; the signal
+    of its death, at which PyTorch raises what `_in_words` understands, comes a moment later.
+    """
+    try:
+        yield from loader
+    except (ConnectionError, EOFError):
+        time.sleep(_NOTICE)
+        raise
 
 
 def _batches(ranges: list[tuple[int, int]], size: int) -> list[range]:
