@@ -1,5 +1,7 @@
 """A stored model is the model, to the bit."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from safetensors.torch import save_file
 from fovscope.config import Model
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.scaling import fit_scaling
-from fovscope.models.storage import load_model, save_model
+from fovscope.models.storage import ModelError, load_model, save_model
 from fovscope.models.vae import encode
 
 OPTIONS = Model(
@@ -64,5 +66,23 @@ def test_sidecar_says_what_was_built(tmp_path, model):
 
 def test_another_kind_of_file_is_refused(tmp_path):
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="not a model of fovscope"):
+    with pytest.raises(ModelError, match="not a model of fovscope"):
         load_model(tmp_path / "other.safetensors")
+
+
+def test_a_flipped_bit_is_found_when_the_model_is_read(tmp_path, model):
+    path = tmp_path / "model.safetensors"
+    save_model(path, model)
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model.safetensors was damaged .* train it again"):
+        load_model(path)
+
+
+def test_a_truncated_model_is_found_when_it_is_read(tmp_path, model):
+    path = tmp_path / "model.safetensors"
+    save_model(path, model)
+    os.truncate(path, path.stat().st_size - 7)
+    with pytest.raises(ModelError, match=r"model.safetensors cannot be read .* train it again"):
+        load_model(path)

@@ -21,7 +21,6 @@ import pandas as pd
 import torch
 import yaml
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -37,7 +36,7 @@ from fovscope.dimensions import dimension_names
 from fovscope.features.backbones import WeightsError, load_extractor
 from fovscope.features.extract import ImageTensors, extract
 from fovscope.layout import Paths, model_files
-from fovscope.models.storage import load_model
+from fovscope.models.storage import ModelError, load_model
 from fovscope.models.vae import VAE, encode
 from fovscope.provenance import read_json, replacing
 from fovscope.tables.records import latent_means
@@ -329,7 +328,9 @@ def _load(files: Mapping[str, Path]) -> VAE:
     written_by = read_json(files["info"])["versions"]["fovscope"]
     try:
         return load_model(files["model"])
-    except (ValueError, RuntimeError, SafetensorError) as error:  # options, shapes, the file
+    except ModelError:
+        raise
+    except (ValueError, RuntimeError) as error:  # options, shapes
         raise FovscopeError(
             f"{files['model']} cannot be read by fovscope {fovscope.__version__} (it was written "
             f"by {written_by}): {error}; install that version, or train the model again"

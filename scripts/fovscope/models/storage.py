@@ -1,19 +1,22 @@
 """A model on disk: one safetensors file with weights, scaling and architecture.
 
-The file alone rebuilds the model: its metadata name its kind and hold its size and options as
-JSON. No pickle is written or read.
+The file alone rebuilds the model: its metadata name its kind and hold its size, its options
+and the digest of its weights as JSON. No pickle is written or read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from fovscope import FovscopeError
 from fovscope.config import Model
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
@@ -23,6 +26,11 @@ from fovscope.models.vae import VAE
 # A file has one key only: safetensors writes several in no fixed order, and equal models
 # shall give equal files.
 _KEYS = {FeatureVAE: "fovscope.feature_vae", ImageVAE: "fovscope.image_vae"}
+_AGAIN = "delete it and train it again"
+
+
+class ModelError(FovscopeError):
+    """A file that is not the model that was written; the message says what to do."""
 
 
 def save_model(path: Path, model: VAE) -> dict[str, Any]:
@@ -45,9 +53,10 @@ def save_model(path: Path, model: VAE) -> dict[str, Any]:
         "feature_dim": model.feature_dim,
         "options": model.options.model_dump(mode="json"),
     }
-    metadata = {_KEYS[type(model)]: json.dumps(architecture, sort_keys=True)}
+    tensors = model.state_dict()
+    described = json.dumps(architecture | {"sha256": _digest(tensors)}, sort_keys=True)
     # Not `save_file`: its errors do not tell a full disk from a mistake.
-    Path(path).write_bytes(save(model.state_dict(), metadata))
+    Path(path).write_bytes(save(tensors, {_KEYS[type(model)]: described}))
     return architecture | {"parameters": sum(weight.numel() for weight in model.parameters())}
 
 
@@ -68,19 +77,33 @@ def load_model(path: Path, *, device: str = "cpu") -> VAE:
 
     Raises
     ------
-    ValueError
-        If the file holds something else.
+    ModelError
+        If the file holds something else, or other weights than were written.
     """
-    with safe_open(path, framework="pt", device=str(device)) as file:
-        metadata = file.metadata() or {}
-        kinds = [kind for kind, key in _KEYS.items() if key in metadata]
-        if not kinds:
-            raise ValueError(f"{path} is not a model of fovscope; train it again")
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ModelError(f"{path} cannot be read ({error}); {_AGAIN}") from error
+    kinds = [kind for kind, key in _KEYS.items() if key in metadata]
+    if not kinds:
+        raise ModelError(f"{path} is not a model of fovscope; {_AGAIN}")
     architecture = json.loads(metadata[_KEYS[kinds[0]]])
+    if _digest(tensors) != architecture["sha256"]:
+        raise ModelError(f"{path} was damaged after it was written; {_AGAIN}")
     model = _empty(kinds[0], architecture, tensors).to(device)
     model.load_state_dict(tensors)
     return model
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the digest of weights, whatever device they are on."""
+    content = hashlib.sha256()
+    for name in sorted(tensors):
+        content.update(name.encode())
+        content.update(tensors[name].cpu().contiguous().numpy())
+    return content.hexdigest()
 
 
 def _empty(kind: type[VAE], architecture: dict[str, Any], tensors: dict[str, Tensor]) -> VAE:
