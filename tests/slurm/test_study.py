@@ -78,3 +78,43 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
     assert memory[1] == 2 * memory[0]
     report = list((tmp_path / "slurm_logs").glob("efficiency_report_*.csv"))
     assert "rule_train_source" in report[0].read_text()
+
+
+def content(store):
+    return {
+        path.relative_to(store): path.read_bytes()
+        for path in store.rglob("*")
+        if path.is_file() and not path.name.startswith(".")  # locks
+    }
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_an_extraction_on_two_gpus_gives_the_store_of_one(
+    local, cluster, snakemake, tmp_path, nodes
+):
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    profile["set-resources"]["cache_features"] |= {"gpu": 2, "tasks": 2, "nodes": nodes}
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two/config.yaml").write_text(yaml.safe_dump(profile))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(CONFIG))
+    before = len(cluster.history("JobID"))
+    threads = ["--set-threads", "cache_features=1"]  # of each process; the nodes are small
+    run = snakemake(
+        *(ROOT / "Snakefile", "features", "--configfile", "study.yaml"),
+        *(*threads, "--profile", tmp_path / "two"),
+    )
+    assert run.wait(900) == 0, run.text
+
+    results = tmp_path / "results"
+    stores = [path.parent for path in (local / "features").rglob("manifest.json")]
+    assert len(stores) == 2
+    for store in stores:
+        assert content(results / store.relative_to(local)) == content(store)
+    jobs = cluster.history("Comment", "Partition", "ReqTRES", "NNodes", "State")[before:]
+    asked = [job for what, *job in jobs if what.startswith("rule_cache_features")]
+    assert len(asked) >= 2
+    for partition, tres, count, state in asked:
+        assert (partition, count, state) == ("gpu", str(nodes), "COMPLETED")
+        assert "gres/gpu=2" in tres
+    ranks = [log.name.split(".")[-2] for log in results.glob("logs/cache_features/*.rank?.log")]
+    assert Counter(ranks) == {"rank0": len(asked), "rank1": len(asked)}

@@ -98,7 +98,10 @@ def test_token_and_average_pooling_of_a_transformer(tmp_path):
     }.items():
         extractor, _ = load_extractor(backbone.model_copy(update={"pooling": pooling}), Features())
         with torch.inference_mode():
-            normalised = images.permute(0, 3, 1, 2) * extractor.gain + extractor.shift
+            mean, std = (
+                torch.tensor(x) for x in (extractor.transform.mean, extractor.transform.std)
+            )
+            normalised = ((images / 255 - mean) / std).permute(0, 3, 1, 2)
             expected = pooled(network.forward_features(normalised))
             torch.testing.assert_close(extractor(images), expected)
 

@@ -84,17 +84,17 @@ class FeatureExtractor(nn.Module):
         self.transform = transform
         self.dtype = dtype
         self.dim = network.num_features if pooling == "token" else network.head_hidden_size
-        # x / 255 - mean, over std, as one multiplication and one addition.
-        std = torch.tensor(transform.std).view(3, 1, 1)
-        self.register_buffer("gain", 1 / (255 * std), persistent=False)
-        self.register_buffer(
-            "shift", -torch.tensor(transform.mean).view(3, 1, 1) / std, persistent=False
-        )
+        # x / 255 - mean, over std, as one multiplication and one addition, of a whole row of
+        # pixels: over three channels a CPU takes twenty times as long.
+        mean, std = torch.tensor(transform.mean), torch.tensor(transform.std)
+        self.register_buffer("gain", (1 / (255 * std)).repeat(transform.size), persistent=False)
+        self.register_buffer("shift", (-mean / std).repeat(transform.size), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return features (B, D) of uint8 images (B, H, W, 3)."""
+        normalised = images.flatten(2).float().mul_(self.gain).add_(self.shift)
         # A permuted NHWC batch *is* channels-last memory: no copy before the first convolution.
-        return self.features(images.permute(0, 3, 1, 2) * self.gain + self.shift)
+        return self.features(normalised.view(images.shape).permute(0, 3, 1, 2))
 
     def features(self, normalised: Tensor) -> Tensor:
         """Return features (B, D) of normalised images (B, 3, H, W)."""

@@ -47,7 +47,7 @@ class ImageTensors(Dataset):
 
     def __init__(self, images: ImageSource, threads: int = 1) -> None:
         self.images = images
-        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -63,10 +63,8 @@ class ImageTensors(Dataset):
 
     def __getitems__(self, rows: list[int]) -> list[Tensor]:
         """Return the images of a batch; decoding and resizing let other threads run."""
-        if self.threads == 1:
-            return [self[row] for row in rows]
-        with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(self.__getitem__, rows))
+        read = self._pool.map if self._pool else map
+        return list(read(self.__getitem__, rows))
 
 
 @contextmanager
