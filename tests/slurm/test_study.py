@@ -93,7 +93,12 @@ def test_an_extraction_on_two_gpus_gives_the_store_of_one(
     local, cluster, snakemake, tmp_path, nodes
 ):
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
-    profile["set-resources"]["cache_features"] |= {"gpu": 2, "tasks": 2, "nodes": nodes}
+    profile["set-resources"]["cache_features"] |= {
+        "gpu": 2,
+        "tasks": 2,
+        "nodes": nodes,
+        "mpi": "srun",
+    }
     (tmp_path / "two").mkdir()
     (tmp_path / "two/config.yaml").write_text(yaml.safe_dump(profile))
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(CONFIG))
