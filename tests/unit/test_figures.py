@@ -137,7 +137,8 @@ def test_strips_show_the_image_of_each_place():
     np.testing.assert_array_equal(drawn, decoded)
     with figure(3, 3) as canvas:
         draw_traversal(canvas, shown, ["z0 Texture", "z1"], np.zeros((2, 2)))
-        assert [axes.get_ylabel() for axes in canvas.axes[::2]] == ["z0\nTexture", "z1"]
+        labels = [axes.get_ylabel() for axes in canvas.axes[::2]]
+    assert labels == ["z0\nTexture", "z1\n(no effect)"]
 
 
 def test_before_and_after_stand_at_their_means():

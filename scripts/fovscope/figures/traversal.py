@@ -20,6 +20,8 @@ def draw_traversal(
 ) -> None:
     """Draw one strip of images per dimension, its value below each image.
 
+    A strip on which nothing changes is marked: models leave dimensions unused.
+
     Parameters
     ----------
     canvas : Figure
@@ -38,9 +40,8 @@ def draw_traversal(
             cell.set(xticks=[], yticks=[])
             cell.spines[:].set_visible(False)
             cell.set_xlabel(f"{value:.1f}", fontsize=6, labelpad=1)
-        strip[0].set_ylabel(
-            name.replace(" ", "\n"), rotation=0, ha="right", va="center", fontsize=7
-        )
+        words = name.split(" ") + ["(no effect)"] * bool((shown == shown[0]).all())
+        strip[0].set_ylabel("\n".join(words), rotation=0, ha="right", va="center", fontsize=7)
 
 
 def traversal_size(dimensions: int, steps: int) -> tuple[float, float]:
