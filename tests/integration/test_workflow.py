@@ -135,6 +135,19 @@ def test_files_tell_what_they_are(tiny_study):
     assert len(latents) == 120
 
 
+def test_the_report_of_snakemake_holds_the_pictures_by_category_with_captions(tiny_study):
+    run = tiny_study.run("--report", "snakemake.html")
+    assert run.code == 0, run.text
+    page = (tiny_study.folder / "snakemake.html").read_text()
+    caption = (ROOT / "workflow/report/traversal.rst").read_text().strip()
+    assert caption.partition(".")[0] in page
+    pictures = tiny_study.folder.glob("results/figures/traversal_*.png")
+    assert all(path.name in page for path in pictures)
+    for category in ("Data", "Dimensions", "Classes", "Disentanglement", "Tables"):
+        assert f'"{category}"' in page
+    assert "accuracy.csv" in page
+
+
 def test_a_second_run_has_nothing_to_do(tiny_study):
     assert "Nothing to be done" in tiny_study.run().text
 

@@ -64,7 +64,7 @@ code_of = CodeDigests(SCRIPTS).of
 MODEL = "{backbone}_beta{beta}_seed{seed}"
 SHOWN = {"beta": BETAS[0], "seed": SEEDS[0]}
 NAMED = study.source_training.supervision == "labels"
-CAPTIONS = Path(workflow.current_basedir).parent / "report"  # of the pictures
+CAPTIONS = Path(workflow.current_basedir).parent / "report"  # of pictures and tables
 
 
 wildcard_constraints:
@@ -295,6 +295,13 @@ def picture(category, name, prefix=""):
     png = f"{prefix}png"
     caption = str(CAPTIONS / f"{name.partition('_')[0]}.rst")
     return files | {png: report(files[png], caption=caption, category=category)}
+
+
+def table(name, prefix=""):
+    """The files of a table; the CSV goes into Snakemake's own report."""
+    files = {f"{prefix}{kind}": path for kind, path in PATHS.table(name).items()}
+    csv, caption = f"{prefix}csv", str(CAPTIONS / "table.rst")
+    return files | {csv: report(files[csv], caption=caption, category="Tables")}
 
 
 def model_of(wildcards):

@@ -76,7 +76,7 @@ rule tabulate_open_set:
     input:
         of_held_out(PATHS.open_set_scores),
     output:
-        **PATHS.table("open_set"),
+        **table("open_set"),
     log:
         PATHS.log("tabulate_open_set"),
     benchmark:

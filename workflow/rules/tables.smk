@@ -6,7 +6,7 @@ rule tabulate_accuracy:
         models=of_all_models(PATHS.scores, dataset=TARGETS),
         baselines=collect(PATHS.baseline_scores, backbone=BACKBONES, dataset=TARGETS),
     output:
-        **PATHS.table("accuracy"),
+        **table("accuracy"),
     log:
         PATHS.log("tabulate_accuracy"),
     benchmark:
@@ -33,7 +33,7 @@ rule tabulate_comparisons:
     input:
         rules.tabulate_accuracy.input,
     output:
-        **PATHS.table("comparisons"),
+        **table("comparisons"),
     log:
         PATHS.log("tabulate_comparisons"),
     benchmark:
@@ -68,7 +68,7 @@ rule tabulate_disentanglement:
             PATHS.correlations, dataset=[name for name in TARGETS if name not in WITH_FACTORS]
         ),
     output:
-        **PATHS.table("disentanglement"),
+        **table("disentanglement"),
     log:
         PATHS.log("tabulate_disentanglement"),
     benchmark:
@@ -91,11 +91,9 @@ rule tabulate_correlation:
     input:
         of_all_models(PATHS.correlations, dataset=TARGETS),
     output:
-        **{
-            f"{name}_{kind}": path
-            for name in ("correlation", "transfer", "importance")
-            for kind, path in PATHS.table(name).items()
-        },
+        **table("correlation", "correlation_"),
+        **table("transfer", "transfer_"),
+        **table("importance", "importance_"),
     log:
         PATHS.log("tabulate_correlation"),
     benchmark:
