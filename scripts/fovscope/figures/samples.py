@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fovscope.data.sources import ImageSource
-from fovscope.figures.style import PAGE
+from fovscope.figures.style import PAGE, show_image
 
 PER_CLASS = 8
 
@@ -35,5 +35,5 @@ def draw_samples(canvas: Figure, images: ImageSource, rows: dict[str, list[int]]
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
         for row, axes in zip(chosen, line, strict=False):
-            axes.imshow(images[row])
+            show_image(axes, images[row])
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=6)

@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from itertools import cycle, islice, product
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from fovscope.provenance import replacing
 
@@ -64,3 +67,10 @@ def class_styles(classes: Sequence[str]) -> dict[str, dict[str, str]]:
         name: {"color": colour, "marker": marker}
         for name, (marker, colour) in zip(classes, islice(styles, len(classes)), strict=True)
     }
+
+
+def show_image(axes: Axes, image: NDArray[np.uint8]) -> None:
+    """Draw an image (H, W, 3) in a thin frame, for its background may be that of the page."""
+    axes.imshow(image)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(visible=True, color="0.8", linewidth=0.4)

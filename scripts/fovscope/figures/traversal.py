@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovscope.data.sources import ImageSource
-from fovscope.figures.style import PAGE
+from fovscope.figures.style import PAGE, show_image
 
 
 def draw_traversal(
@@ -36,9 +36,7 @@ def draw_traversal(
     axes = canvas.subplots(*values.shape, squeeze=False)
     for strip, name, shown, at in zip(axes, names, images, values, strict=True):
         for cell, image, value in zip(strip, shown, at, strict=True):
-            cell.imshow(image)
-            cell.set(xticks=[], yticks=[])
-            cell.spines[:].set_visible(False)
+            show_image(cell, image)
             cell.set_xlabel(f"{value:.1f}", fontsize=6, labelpad=1)
         words = name.split(" ") + ["(no effect)"] * bool((shown == shown[0]).all())
         strip[0].set_ylabel("\n".join(words), rotation=0, ha="right", va="center", fontsize=7)
