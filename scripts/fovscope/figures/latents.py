@@ -81,6 +81,7 @@ def draw_distributions(
         )
         axes.set_title(names[k].replace(" ", "\n"))
         axes.tick_params(labelsize=6)
+        axes.tick_params(axis="x", labelsize=5)
         axes.locator_params(axis="x", nbins=2, integer=True)
         axes.axvline(np.median(codes[:, k]), color="0.8", lw=0.6, zorder=0)
     panels[0].set_yticks(places, classes)
