@@ -35,6 +35,7 @@ def draw_by_size(canvas: Figure, scores: pd.DataFrame, shown: Mapping[str, str])
         axes.set(title=title, xscale="log", xlabel="rows", ylim=(-0.02, 1.02))
         sizes = sorted(scores["rows"].unique())  # the same in each panel, whatever it could use
         axes.set_xlim(0.9 * sizes[0], 1.1 * sizes[-1])
-        axes.set_xticks(sizes[::2] + sizes[-1:], [str(n) for n in sizes[::2] + sizes[-1:]])
+        ticks = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})
+        axes.set_xticks(ticks, [str(n) for n in ticks])
         axes.minorticks_off()
     canvas.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
