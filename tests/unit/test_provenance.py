@@ -1,8 +1,10 @@
 import hashlib
 import os
+from types import SimpleNamespace
 
 import pytest
 
+from fovscope.job import job_key
 from fovscope.provenance import digest_file, digest_json, read_json, replacing, write_json
 from fovscope.registry import Registry, unknown_name
 
@@ -12,6 +14,37 @@ def test_digests_are_sha256_and_do_not_depend_on_the_order_of_keys(tmp_path):
     assert digest_file(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
     assert digest_json({"a": 1, "b": [2]}) == digest_json({"b": [2], "a": 1})
     assert digest_json({"a": 1}) != digest_json({"a": 1.5})
+
+
+def test_unfinished_work_is_continued_only_by_a_job_that_would_give_the_same(tmp_path, monkeypatch):
+    path = tmp_path / "input"
+    path.write_text("a")
+
+    def key(**changes):
+        job = {
+            "input": [str(path)],
+            "params": {"options": {"steps": 3}, "code": {"a.py": "1"}},
+            "wildcards": {"seed": "0"},
+            "threads": 1,
+            "resources": {"mem_mb": 10},
+        }
+        return job_key(SimpleNamespace(**job | changes))
+
+    first = key()
+    os.utime(path, (0, 0))
+    assert key(threads=8, resources={"mem_mb": 20}) == first
+    other = [
+        key(params={"options": {"steps": 4}, "code": {"a.py": "1"}}),
+        key(params={"options": {"steps": 3}, "code": {"a.py": "2"}}),
+        key(wildcards={"seed": "1"}),
+        key(input=[str(path), str(path)]),
+    ]
+    path.write_text("b")
+    other.append(key())
+    path.write_text("a")
+    monkeypatch.setattr("fovscope.job.versions", lambda: {"torch": "another"})
+    other.append(key())
+    assert len({first, *other}) == 1 + len(other)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
