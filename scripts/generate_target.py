@@ -4,8 +4,8 @@ from pathlib import Path
 
 from fovscope.config import Target
 from fovscope.data.generate import generate_target
+from fovscope.data.sources import write_info
 from fovscope.job import logged
-from fovscope.provenance import write_json
 from fovscope.tables.records import write_table
 
 with logged(snakemake):
@@ -15,4 +15,4 @@ with logged(snakemake):
         workers=snakemake.threads,
     )
     write_table(snakemake.output.table, manifest.table)
-    write_json(snakemake.output.info, manifest.info)
+    write_info(snakemake.output.info, manifest.info)

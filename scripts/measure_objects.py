@@ -5,15 +5,16 @@ from pathlib import Path
 import pandas as pd
 
 from fovscope.data.images import read_image
+from fovscope.data.sources import read_info
 from fovscope.interpret.contact_sheet import Tile, choose_rows, contact_sheet
 from fovscope.interpret.objects import decode_mask, measure_objects
 from fovscope.job import logged
-from fovscope.provenance import read_json, replacing
+from fovscope.provenance import replacing
 from fovscope.tables.records import write_table
 
 with logged(snakemake):
     manifest = pd.read_parquet(snakemake.input.table)
-    info = read_json(snakemake.input.info)
+    info = read_info(snakemake.input.info)
     root, preprocessing = Path(info["root"]), info["preprocessing"]
     objects, masks = measure_objects(manifest, root, preprocessing, workers=snakemake.threads)
     write_table(snakemake.output.objects, objects)

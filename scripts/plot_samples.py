@@ -3,18 +3,17 @@
 import pandas as pd
 
 from fovscope.config import Source
-from fovscope.data.sources import open_images
+from fovscope.data.sources import open_images, read_info
 from fovscope.figures.samples import draw_samples, sample_rows, sample_size
 from fovscope.figures.style import figure, save
 from fovscope.job import logged
-from fovscope.provenance import read_json
 
 with logged(snakemake):
     table = pd.read_parquet(snakemake.input.table)
     options = snakemake.params.source
     images = open_images(
         table,
-        read_json(snakemake.input.info),
+        read_info(snakemake.input.info),
         Source.model_validate(dict(options)) if options else None,
         size=112,
         interpolation="bilinear",

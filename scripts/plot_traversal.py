@@ -3,19 +3,18 @@
 import pandas as pd
 
 from fovscope.config import Source
-from fovscope.data.sources import open_images
+from fovscope.data.sources import open_images, read_info
 from fovscope.dimensions import dimension_names
 from fovscope.figures.style import figure, save
 from fovscope.figures.traversal import draw_traversal, strip_images, traversal_size
 from fovscope.job import logged
-from fovscope.provenance import read_json
 
 with logged(snakemake):
     strips, table = (pd.read_parquet(snakemake.input[name]) for name in ("strips", "table"))
     options = snakemake.params.source
     images = open_images(
         table,
-        read_json(snakemake.input.info),
+        read_info(snakemake.input.info),
         Source.model_validate(dict(options)) if options else None,
         size=112,
         interpolation="bilinear",

@@ -17,8 +17,9 @@ from pathlib import Path
 import pandas as pd
 
 from fovscope import FovscopeError
+from fovscope.data.sources import read_info
 from fovscope.features.store import verify_store
-from fovscope.provenance import digest_file, read_json
+from fovscope.provenance import digest_file
 
 _WORKERS = 4
 
@@ -82,7 +83,7 @@ def _entries(path: Path) -> Iterator[list[str]]:
 
 def _changed_images(table: Path) -> list[str]:
     images = pd.read_parquet(table)
-    root = Path(read_json(table.with_suffix(".json"))["root"])
+    root = Path(read_info(table.with_suffix(".json"))["root"])
     expected = {}
     for name, digest in (("path", "sha256"), ("mask_path", "mask_sha256")):
         there = images.dropna(subset=[name, digest])

@@ -14,6 +14,7 @@ from PIL import Image
 from fovscope.config import Target
 from fovscope.data.images import FolderImages
 from fovscope.data.listing import DataError
+from fovscope.data.sources import read_info, write_info
 from fovscope.data.targets import build_manifest, manifest_from_table
 
 SHARED = Path(__file__).parents[3] / "shared/data"
@@ -82,6 +83,20 @@ def test_class_folders(tmp_path):
     assert manifest.info["preprocessing"] == {"background": 9, "white_level": None, "mask": False}
     assert Path(manifest.info["root"]) == (tmp_path / "cells").resolve()
     assert table[["group", "mask_path", "mask_sha256"]].isna().all(axis=None)
+
+
+def test_a_project_that_is_moved_finds_its_images(tmp_path, monkeypatch):
+    class_folders(tmp_path / "old/cells")
+    monkeypatch.chdir(tmp_path / "old")
+    manifest, info = build_manifest(Target(folder="cells")), Path("results/data/cells.json")
+    write_info(info, manifest.info)
+    monkeypatch.chdir(tmp_path)
+    Path("old").rename("new")
+    root = Path(read_info(Path("new") / info)["root"])
+    assert root == Path("new/cells")
+    assert all((root / path).exists() for path in manifest.table["path"])
+    write_info(info, manifest.info | {"root": "/data/cells"})
+    assert read_info(info)["root"] == "/data/cells"
 
 
 def test_manifest_survives_parquet(tmp_path):

@@ -36,7 +36,7 @@ from fovscope.dimensions import dimension_names
 from fovscope.features.backbones import WeightsError, load_extractor
 from fovscope.features.extract import ImageTensors, extract
 from fovscope.layout import Paths, model_files
-from fovscope.models.storage import ModelError, load_model
+from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
 from fovscope.provenance import read_json, replacing
 from fovscope.tables.records import latent_means
@@ -328,12 +328,12 @@ def _load(files: Mapping[str, Path]) -> VAE:
     written_by = read_json(files["info"])["versions"]["fovscope"]
     try:
         return load_model(files["model"])
-    except ModelError:
-        raise
-    except (ValueError, RuntimeError) as error:  # options, shapes
+    except (ValueError, RuntimeError) as error:  # options, shapes, the file
+        if written_by == fovscope.__version__:
+            raise
         raise FovscopeError(
             f"{files['model']} cannot be read by fovscope {fovscope.__version__} (it was written "
-            f"by {written_by}): {error}; install that version, or train the model again"
+            f"by {written_by}): {error}; or install that version"
         ) from error
 
 

@@ -445,7 +445,7 @@ def _info(table: pd.DataFrame, root: Path, options: Target) -> dict[str, Any]:
     return {
         "digest": _digest(table, ["label", "split"], preprocessing),
         "images_digest": _digest(table, [], preprocessing),
-        "root": root.resolve().as_posix(),
+        "root": root.as_posix(),
         "classes": sorted(counts.index),
         "counts": {label: row.to_dict() for label, row in counts.iterrows()},
         "preprocessing": preprocessing,

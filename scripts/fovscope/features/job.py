@@ -29,7 +29,7 @@ from submitit.helpers import TorchDistributedEnvironment
 
 from fovscope import FovscopeError
 from fovscope.config import Backbone, Features, Source
-from fovscope.data.sources import open_images
+from fovscope.data.sources import open_images, read_info
 from fovscope.devices import resolve_device, use_cores
 from fovscope.features.extract import cache_features
 from fovscope.features.store import Part, join_parts
@@ -123,7 +123,7 @@ def run_rank(job: ExtractionJob) -> None:
 
 
 def _fill(job: ExtractionJob, part: Part) -> None:
-    task, info = read_json(job.task), read_json(job.info)
+    task, info = read_json(job.task), read_info(job.info)
     source = Source.model_validate(task["source"]) if task["source"] else None
     # The images themselves count, not what tells that they may have changed.
     depends_on = {name: value for name, value in task.items() if name != "images"}
