@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fovscope.config import Target
 from fovscope.data.generate import generate_target
-from fovscope.data.sources import write_info
+from fovscope.data.listing import write_info
 from fovscope.job import logged
 from fovscope.tables.records import write_table
 

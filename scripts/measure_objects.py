@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from fovscope.data.images import read_image
-from fovscope.data.sources import read_info
+from fovscope.data.listing import read_info
 from fovscope.interpret.contact_sheet import Tile, choose_rows, contact_sheet
 from fovscope.interpret.objects import decode_mask, measure_objects
 from fovscope.job import logged

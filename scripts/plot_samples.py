@@ -3,7 +3,8 @@
 import pandas as pd
 
 from fovscope.config import Source
-from fovscope.data.sources import open_images, read_info
+from fovscope.data.listing import read_info
+from fovscope.data.sources import open_images
 from fovscope.figures.samples import draw_samples, sample_rows, sample_size
 from fovscope.figures.style import figure, save
 from fovscope.job import logged

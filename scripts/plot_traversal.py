@@ -3,7 +3,8 @@
 import pandas as pd
 
 from fovscope.config import Source
-from fovscope.data.sources import open_images, read_info
+from fovscope.data.listing import read_info
+from fovscope.data.sources import open_images
 from fovscope.dimensions import dimension_names
 from fovscope.figures.style import figure, save
 from fovscope.figures.traversal import draw_traversal, strip_images, traversal_size

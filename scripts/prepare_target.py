@@ -1,7 +1,7 @@
 """List, check and split the images of a target."""
 
 from fovscope.config import Target
-from fovscope.data.sources import write_info
+from fovscope.data.listing import write_info
 from fovscope.data.targets import build_manifest
 from fovscope.job import logged
 from fovscope.tables.records import write_table

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from fovscope import FovscopeError
-from fovscope.data.sources import read_info
+from fovscope.data.listing import read_info
 from fovscope.features.store import verify_store
 from fovscope.provenance import digest_file
 

@@ -13,8 +13,7 @@ from PIL import Image
 
 from fovscope.config import Target
 from fovscope.data.images import FolderImages
-from fovscope.data.listing import DataError
-from fovscope.data.sources import read_info, write_info
+from fovscope.data.listing import DataError, read_info, write_info
 from fovscope.data.targets import build_manifest, manifest_from_table
 
 SHARED = Path(__file__).parents[3] / "shared/data"

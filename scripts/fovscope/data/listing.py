@@ -1,4 +1,4 @@
-"""Which files below a folder are images; the standard library only.
+"""Which files below a folder are images, and where that folder lies; the standard library only.
 
 The Snakefile asks this at each dry run, of folders with 100,000 images, so file names stay
 text here and nothing heavy is imported.
@@ -10,9 +10,12 @@ import difflib
 import logging
 import os
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fovscope import FovscopeError
+from fovscope.provenance import read_json, write_json
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
@@ -69,3 +72,23 @@ def relative(path: Path, root: Path) -> str:
 
 def _is_clutter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _NOT_DATA
+
+
+def write_info(path: str | os.PathLike, info: Mapping[str, Any]) -> None:
+    """Write the facts of a target.
+
+    Where its images lie is noted relative to the file if it was given relative to the working
+    folder: a project goes on to work where it is moved or copied to.
+    """
+    root = Path(info["root"])
+    if not root.is_absolute():
+        info = dict(info) | {"root": Path(os.path.relpath(root, Path(path).parent)).as_posix()}
+    write_json(path, info)
+
+
+def read_info(path: str | os.PathLike) -> dict[str, Any]:
+    """Read the facts of a data set; the `root` of a target can be opened from here."""
+    info = read_json(path)
+    if "root" in info:
+        info["root"] = os.path.normpath(Path(path).parent / info["root"])
+    return info

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +14,6 @@ from PIL import Image
 from fovscope.config import Source
 from fovscope.data.images import FolderImages
 from fovscope.data.texture_dsprites import TextureDSprites
-from fovscope.provenance import read_json, write_json
 
 
 class ImageSource(Protocol):
@@ -46,26 +44,6 @@ class _Resized:
         if image.shape[0] == self.size:
             return image
         return np.array(Image.fromarray(image).resize((self.size, self.size), self.filter))
-
-
-def write_info(path: str | os.PathLike, info: Mapping[str, Any]) -> None:
-    """Write the facts of a target.
-
-    Where its images lie is noted relative to the file if it was given relative to the working
-    folder: a project goes on to work where it is moved or copied to.
-    """
-    root = Path(info["root"])
-    if not root.is_absolute():
-        info = dict(info) | {"root": Path(os.path.relpath(root, Path(path).parent)).as_posix()}
-    write_json(path, info)
-
-
-def read_info(path: str | os.PathLike) -> dict[str, Any]:
-    """Read the facts of a data set; the `root` of a target can be opened from here."""
-    info = read_json(path)
-    if "root" in info:
-        info["root"] = os.path.normpath(Path(path).parent / info["root"])
-    return info
 
 
 def open_images(

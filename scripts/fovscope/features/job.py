@@ -29,7 +29,8 @@ from submitit.helpers import TorchDistributedEnvironment
 
 from fovscope import FovscopeError
 from fovscope.config import Backbone, Features, Source
-from fovscope.data.sources import open_images, read_info
+from fovscope.data.listing import read_info
+from fovscope.data.sources import open_images
 from fovscope.devices import resolve_device, use_cores
 from fovscope.features.extract import cache_features
 from fovscope.features.store import Part, join_parts
