@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,23 @@ from fovscope.why import dry_run, why
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code: 0 when all is well."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    split = given.index("--") if "--" in given else len(given)
+    chosen, options = _parser().parse_args(given[:split]), given[split + 1 :]
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        code = _run(chosen, options)
+        sys.stdout.flush()
+    except FovscopeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fovscope", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     verify = commands.add_parser("verify", help="compare everything with its digest")
@@ -47,27 +65,23 @@ def main(arguments: list[str] | None = None) -> int:
     encode.add_argument("--masks", type=Path, help="folder of masks, if the target is masked")
     encode.add_argument("--probe", choices=("gbt", "mlp"), default="gbt", help="says the class")
     encode.add_argument("--out", type=Path, default=Path("encoded"), help="folder to write to")
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    split = given.index("--") if "--" in given else len(given)
-    chosen, options = parser.parse_args(given[:split]), given[split + 1 :]
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        if chosen.command == "why":
+    return parser
+
+
+def _run(chosen: argparse.Namespace, options: list[str]) -> int:
+    match chosen.command:
+        case "why":
             print(why(chosen.targets, options, chosen.results))
-            return 0
-        if chosen.command == "plan":
+        case "plan":
             print(_plan(chosen.targets, options, chosen.results))
-            return 0
-        if chosen.command == "encode":
+        case "encode":
             _encode(chosen)
-            return 0
-        problems = verify_study(chosen.results)
-    except FovscopeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for problem in problems:
-        print(problem)
-    return 1 if problems else 0
+        case "verify":
+            problems = verify_study(chosen.results)
+            for problem in problems:
+                print(problem)
+            return 1 if problems else 0
+    return 0
 
 
 def _plan(targets: list[str], options: list[str], results: Path) -> str:
