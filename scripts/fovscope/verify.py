@@ -1,16 +1,16 @@
 """Find what is no longer what the jobs wrote, and images that are no longer what they read.
 
 Everything is read and hashed: the outputs of each job against the digests that the job noted,
-the shards of each feature store against its manifest, images and masks against the manifest
-of their data set. An output that is absent is no mismatch: Snakemake makes it again when it
-is needed.
+the shards of each feature store against its manifest, and that, like the images and masks,
+against the manifest of the data set. An output that is absent is no mismatch: Snakemake makes
+it again when it is needed.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pandas as pd
 from fovscope import FovscopeError
 from fovscope.data.listing import read_info
 from fovscope.features.store import verify_store
-from fovscope.provenance import digest_file
+from fovscope.provenance import digest_file, read_json
 
 _WORKERS = 4
 
@@ -58,7 +58,8 @@ def verify_study(root: Path) -> list[str]:
     sound = expected.keys() - set(damaged)
     stores = sorted(path for path in sound if path.match("features/*/*/manifest.json"))
     for store in stores:
-        problems += [f"{store.parent}: {p}; {_cure(store)}" for p in verify_store(store)]
+        found = [*verify_store(store), *_other_images(store, sound)]
+        problems += [f"{store.parent}: {problem}; {_cure(store)}" for problem in found]
     tables = sorted(path for path in sound if path.match("data/*/manifest.parquet"))
     for table in tables:
         problems += _changed_images(table)
@@ -79,6 +80,13 @@ def _cure(path: Path) -> str:
 def _entries(path: Path) -> Iterator[list[str]]:
     for line in path.read_text("utf-8").splitlines():
         yield line.split("  ", maxsplit=1)
+
+
+def _other_images(store: Path, sound: Set[Path]) -> Iterator[str]:
+    """Say if a store holds the features of other images than its data set has now."""
+    info = store.parents[3] / "data" / store.parts[-3] / "manifest.json"
+    if info in sound and read_json(info)["images_digest"] != read_json(store)["data_digest"]:
+        yield f"features of other images than those of {info}"
 
 
 def _changed_images(table: Path) -> list[str]:

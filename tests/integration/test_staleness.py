@@ -327,6 +327,7 @@ EDITS = {
         CONFIG_FILE | {"tabulate_accuracy"},
     ),
     "the generator's seed": (config("targets.cells", seed=1), CONFIG_FILE | CELLS),
+    "the generator's odd class": (config("targets.cells", odd_class=True), CONFIG_FILE | CELLS),
     "terms of use": (config("targets.folder", licence="CC0", citation="A. B."), CONFIG_FILE),
     "a generator's option at a folder": (config("targets.folder", images=60), CONFIG_FILE),
     "another seed": (
@@ -720,6 +721,13 @@ def test_verify_names_every_kind_of_damage_that_snakemake_cannot_see(work):
         store, _, shard = file.rpartition("/features.zarr/")
         assert any(line.startswith(store) and shard in line for line in lines), file
     assert snakemake(work, "verify").returncode != 0
+
+
+def test_verify_names_features_of_other_images(work):
+    config("targets.cells", seed=1)(work)
+    assert snakemake(work, "results/data/cells/manifest.parquet").returncode == 0
+    (line,) = fovscope(work, "verify").stdout.splitlines()
+    assert line.startswith("results/features/cells/lite0: features of other images")
 
 
 def test_why_says_in_words_what_changed(work):

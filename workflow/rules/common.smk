@@ -163,9 +163,10 @@ def images_of(wildcards):
     if name == SOURCE:
         return {"code": code_of("design_source"), "options": {}}
     made_by = "generate_target" if name in GENERATED else "prepare_target"
-    keys = ["background", "mask", "white_level"]
-    keys += ["generator", "images", "seed"] if name in GENERATED else []
-    options = {key: STUDY["targets"][name][key] for key in keys}
+    # What is named does not count, so that an option of tomorrow does.
+    labels = {"test_fraction", "val_fraction", "split_seed", "group_pattern", "factors"}
+    places = {"folder", "table", "masks"}  # what they hold is in `files`
+    options = {k: v for k, v in target_options(wildcards).items() if k not in labels | places}
     if name in PROVIDED:
         content = target_files(wildcards)
         options["files"] = {k: v for k, v in content.items() if k != "table_sha256"}
