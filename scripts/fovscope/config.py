@@ -140,7 +140,7 @@ class Target(Section):
     group_pattern: str | None = _option(
         None,
         "Regular expression on the relative path; images with the same first group (e.g. the "
-        "slide) stay in one split.",
+        "slide) stay in one split, where splits are drawn.",
     )
     factors: tuple[str, ...] = _option(
         (), "Columns of the table with known factors of variation, to measure disentanglement on."
@@ -163,12 +163,20 @@ class Target(Section):
             raise ValueError("'odd_class' goes with 'generator'")
         if self.factors and not self.table:
             raise ValueError("'factors' names columns of a 'table'")
+        if len(set(self.factors)) != len(self.factors):
+            raise ValueError(f"'factors' names a column twice: {list(self.factors)}")
         return self
 
     @field_validator("group_pattern")
     @classmethod
     def _has_a_group(cls, pattern: str | None) -> str | None:
-        if pattern is not None and re.compile(pattern).groups < 1:
+        if pattern is None:
+            return None
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        if groups < 1:
             raise ValueError("needs a parenthesised group, e.g. '^(slide[0-9]+)_'")
         return pattern
 
@@ -250,6 +258,13 @@ class Features(Section):
         "A data set with more images is extracted by several jobs; no result changes.",
         ge=1,
     )
+
+    @field_validator("shard_rows")
+    @classmethod
+    def _whole_chunks(cls, rows: int) -> int:
+        if rows > 256 and rows % 256:  # rows of a chunk: fovscope.features.store
+            raise ValueError(f"{rows} is neither a multiple of 256 nor less")
+        return rows
 
 
 class Model(Section):
@@ -401,7 +416,7 @@ class Encoding(Section):
 class Study(Section):
     """One study: what is compared on what, and every constant."""
 
-    results: str = _option("results", "Folder for everything that the study writes.")
+    results: str = _option("results", "Folder for everything that the study writes.", min_length=1)
     variant: Literal["default", "paper"] = _option(
         "default", "`paper` restores each published choice that the default corrects."
     )
@@ -447,6 +462,11 @@ class Study(Section):
                     )
         if self.source.name in self.targets:
             raise ValueError(f"'{self.source.name}' is both the source and a target; rename one")
+        if "source" in self.targets:
+            raise ValueError("targets: 'source' is the file name of source models; rename it")
+        for beta in self.betas:
+            if float(f"{beta:g}") != beta:
+                raise ValueError(f"betas: {beta!r} becomes part of file names; use {beta:g}")
         if any(beta < 0 for beta in self.betas) or any(seed < 0 for seed in self.seeds):
             raise ValueError("betas and seeds must not be negative")
         if self.source_training.supervision == "labels" and self.model.latent_dim < 7:

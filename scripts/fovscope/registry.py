@@ -27,8 +27,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
         One sentence that proposes the nearest known name, or lists all of them.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    whatever_case = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold(), whatever_case, n=1, cutoff=0.6)
+    hint = f"did you mean '{whatever_case[near[0]]}'?" if near else f"known: {', '.join(known)}"
     return f"unknown {kind} '{name}'; {hint}"
 
 

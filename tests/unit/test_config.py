@@ -74,6 +74,16 @@ def test_resolved_study_loads_to_itself():
             "targets.a.group_pattern",
             "parenthesised group",
         ),
+        (
+            {"targets": {"a": {"folder": "x", "group_pattern": "("}}},
+            "targets.a.group_pattern",
+            "is no regular expression: missing ), unterminated subpattern",
+        ),
+        ({"targets": {"a": {"table": "x", "factors": ["s", "s"]}}}, "targets.a", "column twice"),
+        ({"targets": {"source": {"folder": "x"}}}, "config", "file name of source models"),
+        ({"features": {"shard_rows": 300}}, "features.shard_rows", "multiple of 256"),
+        ({"results": ""}, "results", "at least 1 character"),
+        ({"betas": [1, 1.0000001]}, "config", "betas: 1.0000001 becomes part of file names"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(config, where, what):

@@ -82,3 +82,4 @@ def test_names():
     with pytest.raises(ValueError, match="registered twice"):
         registry.register("mig")(sum)
     assert unknown_name("key", "zzz", ["b", "a"]) == "unknown key 'zzz'; known: a, b"
+    assert unknown_name("key", "BETA", ["Beta", "a"]) == "unknown key 'BETA'; did you mean 'Beta'?"

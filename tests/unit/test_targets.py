@@ -153,9 +153,10 @@ def test_a_folder_of_masks_inside_the_folder_is_no_class(tmp_path):
     root = class_folders(tmp_path / "cells")
     for image in list(root.rglob("*.png")):
         save_mask(root / "masks" / image.relative_to(root))
-    manifest = build_manifest(Target(folder="cells", masks="cells/masks"), root=tmp_path)
-    assert manifest.info["classes"] == ["long", "round"]
-    assert manifest.table["mask_path"][0] == "masks/long/0.png"
+    for masks in ("cells/masks", str(root / "masks"), "cells/../cells/masks"):
+        manifest = build_manifest(Target(folder="cells", masks=masks), root=tmp_path)
+        assert manifest.info["classes"] == ["long", "round"]
+        assert manifest.table["mask_path"][0] == "masks/long/0.png"
 
 
 def test_table_with_masks_splits_groups_and_factors(tmp_path):
@@ -199,6 +200,15 @@ def test_provided_splits_of_a_table(tmp_path):
     rows = table_rows(tmp_path) | {"split": ["train", "train", "train", "val", "test"] * 2}
     table = build_manifest(write_table(tmp_path, rows)).table
     assert table["split"].value_counts().to_dict() == {"train": 6, "val": 2, "test": 2}
+
+
+def test_provided_splits_that_tear_groups_apart_are_a_warning(tmp_path, caplog):
+    rows = table_rows(tmp_path) | {"split": ["train", "train", "train", "val", "test"] * 2}
+    rows["group"] = ["one", "one", "two", "three", "two"] + [f"g{j}" for j in range(5)]
+    table = build_manifest(write_table(tmp_path, rows)).table
+    assert table["split"].value_counts().to_dict() == {"train": 6, "val": 2, "test": 2}
+    assert "1 groups are in several of the provided splits" in caplog.text
+    assert "\n  two (test, train)" in caplog.text
 
 
 def test_groups_of_a_pattern_stay_together(tmp_path):
@@ -366,11 +376,34 @@ def test_tables_that_cannot_be_used(tmp_path):
     assert "no column ['size']" in complaint(factors)
     message = complaint(write_table(tmp_path, rows | {"split": ["tset", "train"] * 5}))
     assert "unknown split 'tset'; did you mean 'test'?" in message
+    message = complaint(write_table(tmp_path, rows | {"split": ["Train", "TEST"] * 5}))
+    assert "unknown split 'TEST'; did you mean 'test'?" in message
+    message = complaint(write_table(tmp_path, rows | {"split": ["test"] * 10}))
+    assert "2 classes are not in the provided 'train' split" in message
     assert "the table lists no images" in complaint(
         write_table(tmp_path, {"path": [], "label": []})
     )
     (tmp_path / "table.csv").write_bytes(b"path,label\n\xff\xfe,a\n")
     assert "not a CSV in UTF-8" in complaint(options)
+
+
+def test_factors_that_nothing_can_be_measured_with(tmp_path):
+    rows = table_rows(tmp_path) | {
+        "same": [3] * 10,
+        "endless": [1, 2] * 4 + [1, np.inf],
+        "mixed": ["0.5", "1.5", "n/a", "2.5", "3"] * 2,
+        "named": ["1", "a", "b", "c", "2"] * 2,
+    }
+    factors = ("same", "endless", "mixed", "named")
+    options = write_table(tmp_path, rows).model_copy(update={"factors": factors})
+    assert complaint(options).splitlines()[1:] == [
+        "1 factors have one value only, two are needed:",
+        "  same",
+        "1 factors have infinite values:",
+        "  endless",
+        "1 values of factor 'mixed' are no numbers, and most are:",
+        "  'n/a' (2 rows)",
+    ]
 
 
 def test_table_rows_that_cannot_be_used(tmp_path):
@@ -386,7 +419,7 @@ def test_table_rows_that_cannot_be_used(tmp_path):
     assert "1 images are listed more than once:\n  long/3.png" in message
     assert "1 rows of the table have no 'label':\n  round/1.png" in message
     assert "5 rows of the table have no 'mask'" in message
-    assert "5 rows of the table have no 'factor_size'" in message
+    assert "5 rows of the table have no 'size'" in message
 
 
 def test_one_image_with_two_labels_is_a_warning(tmp_path, caplog):
@@ -406,6 +439,18 @@ def test_dark_16bit_images_are_a_warning(tmp_path, caplog):
     assert not caplog.records
     build_manifest(Target(folder=str(tmp_path)))
     assert "set white_level, e.g. to 4095" in caplog.text
+
+
+def test_float_images_beyond_white_are_a_warning(tmp_path, caplog):
+    for i, name in enumerate(("round", "long")):
+        for j in range(4):
+            (tmp_path / name).mkdir(exist_ok=True)
+            pixels = np.full((4, 4), 200 - 10 * i - j, np.float32)
+            tifffile.imwrite(tmp_path / name / f"{j}.tif", pixels)
+    build_manifest(Target(folder=str(tmp_path), white_level=255))
+    assert not caplog.records
+    build_manifest(Target(folder=str(tmp_path)))
+    assert "float images reach 200, but white is 1" in caplog.text
 
 
 # Real images --------------------------------------------------------------------------------

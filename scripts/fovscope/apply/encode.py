@@ -144,14 +144,12 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
     require_folder(folder, "folder of images")
     if preprocessing["mask"] and masks is None:
         raise DataError("the target of this model is masked; give the masks of the new images too")
-    names = image_files(folder)
+    names = image_files(folder, without=masks)  # masks may lie in the folder itself
     paths, mask_paths = [folder / name for name in names], None
     if preprocessing["mask"]:
         require_folder(masks, "folder of masks")
         by_name = {Path(name).with_suffix(""): masks / name for name in image_files(masks)}
-        # Masks may lie in the folder itself.
-        paths = [path for path in paths if not path.is_relative_to(masks)]
-        wanted = [path.relative_to(folder).with_suffix("") for path in paths]
+        wanted = [Path(name).with_suffix("") for name in names]
         _raise_all(f"images have no mask in {masks}", [n for n in wanted if n not in by_name])
         mask_paths = tuple(by_name[name] for name in wanted)
     if not paths:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fovscope.data.listing import IMAGE_SUFFIXES, DataError
+from fovscope.data.listing import DataError, holds_images
 from fovscope.provenance import digest_bytes
 from fovscope.registry import unknown_name
 
@@ -106,17 +106,6 @@ def file_name(label: str) -> str:
 def _with_images(folder: Path, masks: Path | None) -> Iterator[str]:
     """Yield the folders in `folder` that hold images at any depth, other than masks."""
     for entry in os.scandir(folder):
-        if entry.is_dir() and not entry.name.startswith(".") and _holds_image(entry.path, masks):
+        hidden = entry.name.startswith(".")
+        if entry.is_dir() and not hidden and holds_images(entry.path, without=masks):
             yield entry.name
-
-
-def _holds_image(folder: str, masks: Path | None) -> bool:
-    """Whether there is an image; the search ends at the first one."""
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        images = (name for name in names if not name.startswith("."))
-        if any(os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in images) and not (  # noqa: PTH122
-            masks is not None and Path(parent).is_relative_to(masks)
-        ):
-            return True
-    return False

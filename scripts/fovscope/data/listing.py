@@ -10,7 +10,7 @@ import difflib
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,29 +40,54 @@ def require_folder(folder: Path, what: str) -> None:
     raise DataError(message)
 
 
-def image_files(folder: Path) -> list[str]:
+def image_files(folder: Path, *, without: Path | None = None) -> list[str]:
     """Return the image files below `folder`, relative to it, with forward slashes and sorted.
 
     Hidden files and what file managers leave behind are passed over; the log counts what is
-    left out.
+    left out. `without` is a folder, of masks for one, that may lie in `folder` and is no part
+    of it.
     """
     images, ignored = [], Counter()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not _is_clutter(name)]
+    for parent, names in _walk(folder, without):
         inside = os.path.relpath(parent, folder).replace(os.sep, "/")
         prefix = "" if inside == "." else f"{inside}/"
         for name in names:
-            suffix = os.path.splitext(name)[1]  # noqa: PTH122
             if _is_clutter(name):
                 ignored["hidden"] += 1
-            elif suffix.lower() in IMAGE_SUFFIXES:
+            elif _is_image(name):
                 images.append(prefix + name)
             else:
-                ignored[suffix or "no suffix"] += 1
+                ignored[os.path.splitext(name)[1] or "no suffix"] += 1  # noqa: PTH122
     if ignored:
         kinds = ", ".join(f"{kind}: {count}" for kind, count in sorted(ignored.items()))
         logger.info("%s: ignored %d files (%s)", folder, ignored.total(), kinds)
     return sorted(images)
+
+
+def holds_images(folder: str | os.PathLike, *, without: Path | None = None) -> bool:
+    """Whether `image_files` finds any; the search ends at the first one."""
+    return any(
+        _is_image(name) and not _is_clutter(name)
+        for _, names in _walk(folder, without)
+        for name in names
+    )
+
+
+def _walk(
+    folder: str | os.PathLike, without: Path | None
+) -> Iterator[tuple[str | os.PathLike, list[str]]]:
+    """Yield each folder that is data, and the names of its files."""
+    left_out = without and os.path.realpath(without)
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if left_out and os.path.realpath(parent) == left_out:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not _is_clutter(name)]
+        yield parent, names
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
 
 
 def relative(path: Path, root: Path) -> str:

@@ -142,13 +142,14 @@ def manifest_from_table(
     if table.empty:
         raise DataError(f"{root}: the table lists no images")
     rows = table[[name for name in _TABLE_TEXT if name in table]].reset_index(drop=True)
+    problems: Problems = defaultdict(list)
     for name in factors:
         rows[f"factor_{name}"] = table[name].to_numpy()
-    problems: Problems = defaultdict(list)
+        _check_factor(name, table[name], problems)
     for name in rows.columns:
         empty = rows[name].isna() | (rows[name].astype(str) == "")
         for path in rows["path"][empty].astype(str):
-            problems[f"rows of the table have no '{name}'"].append(path)
+            problems[f"rows of the table have no '{name.removeprefix('factor_')}'"].append(path)
     rows["path"] = [relative(root / path, root) for path in rows["path"].fillna("").astype(str)]
     if "mask" in rows:
         masks = rows["mask"].fillna("").astype(str)
@@ -159,18 +160,13 @@ def manifest_from_table(
 # Listing ------------------------------------------------------------------------------------
 
 
-def _image_paths(folder: Path) -> list[Path]:
-    return [Path(name) for name in image_files(folder)]
-
-
 def _list_folder(folder: Path, masks: Path | None, problems: Problems) -> pd.DataFrame:
     """Return the rows of a folder of class folders, or of split folders of class folders."""
     require_folder(folder, "folder")
-    images = _image_paths(folder)
     if masks is not None:
         require_folder(masks, "folder of masks")
-        # Masks may lie in the folder itself, where they are neither images nor a class.
-        images = [image for image in images if not (folder / image).is_relative_to(masks)]
+    # Masks may lie in the folder itself, where they are neither images nor a class.
+    images = [Path(name) for name in image_files(folder, without=masks)]
     if not images:
         suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
         raise DataError(f"{folder} holds no images ({suffixes})")
@@ -211,7 +207,7 @@ def _masks_of(
     images: list[Path], folder: Path, masks: Path, problems: Problems
 ) -> Iterator[str | None]:
     by_name: dict[Path, list[Path]] = defaultdict(list)
-    for mask in _image_paths(masks):
+    for mask in map(Path, image_files(masks)):
         by_name[mask.with_suffix("")].append(mask)
     for image in images:
         found = by_name[image.with_suffix("")]
@@ -242,6 +238,21 @@ def _read_table(path: Path, factors: tuple[str, ...]) -> pd.DataFrame:
         raise DataError(f"table {path} is not a CSV in UTF-8: {error}") from error
 
 
+def _check_factor(name: str, values: pd.Series, problems: Problems) -> None:
+    """Note what no disentanglement can be measured with, hours before it would be."""
+    values = values.dropna()
+    if values.nunique() < 2:
+        problems["factors have one value only, two are needed"].append(name)
+    numbers = pd.to_numeric(values, errors="coerce")
+    if np.isinf(numbers).any():
+        problems["factors have infinite values"].append(name)
+    words = values[numbers.isna()]
+    if 0 < len(words) < len(values) / 2:  # as names, its numbers would be one class each
+        problems[f"values of factor '{name}' are no numbers, and most are"] += [
+            f"'{word}' ({count} rows)" for word, count in words.value_counts().items()
+        ]
+
+
 def _require_columns(table: pd.DataFrame, needed: Sequence[str], root: Path) -> None:
     missing = [name for name in needed if name not in table]
     if missing:
@@ -261,6 +272,7 @@ class _Reading:
     width: int = 0
     height: int = 0
     largest_16bit: int | None = None
+    largest_float: float | None = None
     problem: tuple[str, str] | None = None
 
 
@@ -286,8 +298,12 @@ def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> _Rea
         return _Reading(sha256, problem=("listed files do not exist", str(current)))
     except (DataError, OSError) as error:
         return _Reading(sha256, problem=("files cannot be read", str(error)))
-    largest = int(samples.max()) if samples.dtype == np.uint16 else None
-    return _Reading(sha256, mask_sha256, width, height, largest)
+    largest = samples.max()
+    return _Reading(
+        *(sha256, mask_sha256, width, height),
+        largest_16bit=int(largest) if samples.dtype == np.uint16 else None,
+        largest_float=float(largest) if samples.dtype.kind == "f" else None,
+    )
 
 
 def _read_all(rows: pd.DataFrame, root: Path, options: Target, workers: int) -> list[_Reading]:
@@ -323,7 +339,26 @@ def _check_copies(rows: pd.DataFrame, problems: Problems) -> None:
         logger.warning("\n".join(_listing("images have two labels", two_labels)))
 
 
-def _warn_if_dark(readings: list[_Reading], options: Target) -> None:
+def _warn_of_torn_groups(rows: pd.DataFrame) -> None:
+    """Warn of groups that provided splits tear apart: they are kept as the data set has them."""
+    splits = rows.groupby("group")["split"].unique()
+    torn = [
+        f"{group} ({', '.join(sorted(found))})" for group, found in splits.items() if len(found) > 1
+    ]
+    if torn:
+        kind = "groups are in several of the provided splits, so that scores may flatter"
+        logger.warning("\n".join(_listing(kind, torn)))
+
+
+def _warn_of_white_level(readings: list[_Reading], options: Target) -> None:
+    """Warn of images that would be almost black, or nothing but white."""
+    brightest = max((reading.largest_float or 0 for reading in readings), default=0)
+    if options.white_level is None and brightest > 1:
+        logger.warning(
+            "float images reach %g, but white is 1, and all that is brighter too: "
+            "set white_level, e.g. to 255",
+            brightest,
+        )
     largest = [reading.largest_16bit for reading in readings if reading.largest_16bit is not None]
     white = options.white_level or 65535
     if largest and max(largest) < white / 8:
@@ -360,9 +395,9 @@ def _splits(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Serie
         for split in ("train", "test"):
             for label in sorted(set(rows["label"]) - set(rows["label"][provided == split])):
                 problems[f"classes are not in the provided '{split}' split"].append(label)
-        if (provided == "val").any() or options.val_fraction == 0:
-            return provided
         drawn = provided == "train"
+        if (provided == "val").any() or options.val_fraction == 0 or not drawn.any():
+            return provided
     part = rows[drawn]
     grouped = not part.empty and part["group"].notna().all()
     splits = pd.Series("test", rows.index) if provided is None else provided.copy()
@@ -414,7 +449,8 @@ def _assemble(
         problems["class only, two are needed"].append(str(rows["label"].iloc[0]))
     rows["split"] = _splits(rows, options, problems)
     _raise_if_any(problems, root)
-    _warn_if_dark(readings, options)
+    _warn_of_torn_groups(rows)
+    _warn_of_white_level(readings, options)
 
     table = pd.DataFrame(
         {
