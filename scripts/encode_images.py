@@ -15,8 +15,8 @@ with logged(snakemake):
         {key: Path(file) for key, file in snakemake.input.items()},
         Options(
             backbone=Backbone.model_validate(dict(params.backbone)),
-            features=Features.model_validate(dict(params.features)),
-            probes=Probes.model_validate(dict(params.probes)),
+            features=Features.model_validate(dict(params.options["features"])),
+            probes=Probes.model_validate(dict(params.options["probes"])),
             seed=int(encoding.model.split("/")[2].removeprefix("seed")),
             **params.what,
         ),

@@ -5,5 +5,6 @@ from fovscope.job import logged
 from fovscope.provenance import write_json
 
 with logged(snakemake):
-    seal_store(snakemake.output[0], parts=len(snakemake.input))
-    write_json(snakemake.params.cut, len(snakemake.input))
+    parts = len(snakemake.input)
+    seal_store(snakemake.output[0], parts=parts)
+    write_json(snakemake.params.cut, {"parts": parts, "images": snakemake.params.images})

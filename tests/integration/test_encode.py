@@ -87,9 +87,16 @@ def test_the_workflow_gives_what_the_command_gives(tiny_study, images, encoded):
     run = tiny_study.run("encode")
     tiny_study.config = TINY | {"encode": {"new": new | {"images": f"{images}s"}}}
     mistaken = tiny_study.run("-n", "encode")
+    unused = {
+        "probes": TINY["probes"] | {"mlp_alpha": 1e-3},
+        "features": TINY["features"] | {"images_per_job": 9_999},
+    }
+    tiny_study.config = TINY | unused | {"encode": {"new": new}}
+    again = tiny_study.run("-n", "encode")
     tiny_study.config = TINY
     assert run.code == 0, run.text
     assert run.jobs == {"encode": 1, "encode_images": 1}
+    assert "encode_images" not in again.jobs, again.text
     there = tiny_study.folder / "results/encoded/new"
     found, expected = (pd.read_csv(folder / "latents.csv") for folder in (there, encoded))
     assert list(found) == list(expected)

@@ -202,7 +202,10 @@ EDITS = {
     "a docstring in a metric": (code(MIG, '"""', '"""Not. '), set()),
     "a constant in a metric": (
         added(f"code/{MIG}", "NEW = 1"),
-        {"evaluate_source"} | EVALUATED | REFERENCES | EXPLAINED,
+        {"evaluate_source", "tabulate_correlation"}
+        | EVALUATED
+        | REFERENCES
+        | on("correlate", "folder"),  # of no other target the factors are unknown
     ),
     "the training loop": (added(f"code/{PACKAGE}/training/loop.py", "NEW = 1"), TRAINED),
     "models of pixels, which this study has none of": (

@@ -230,6 +230,12 @@ def test_a_store_filled_by_several_jobs_is_that_of_one(tiny_study, new_study):
     # A store that is whole stays cut as it is.
     parts.config["features"]["images_per_job"] = 100
     assert not parts.run("-n", f"results/{store}/manifest.json").jobs
+    # One that has grown is another.
+    rows = json.loads((folders[0] / "manifest.json").read_text())["shape"][0]
+    more = TINY["source"]["iid_train"] + 100
+    parts.config["source"] = TINY["source"] | {"iid_train": more}
+    jobs = parts.run("-n", f"results/{store}/manifest.json").jobs
+    assert jobs["cache_features"] == -(-rows // 100) + 1
 
 
 def test_rule_graph_needs_no_other_program(new_study):

@@ -21,6 +21,7 @@ from fovscope.data.content import path_content, require_target, target_content
 from fovscope.data.listing import DataError, require_folder
 from fovscope.layout import Paths, model_files
 from fovscope.plan import leave_facts
+from fovscope.provenance import digest_file
 
 try:
     study = load_study(config)
@@ -225,6 +226,12 @@ def model_code(rule):
     return lambda wildcards: of_pixels if learns_from_pixels(wildcards) else of_features
 
 
+def explanation_code(wildcards):
+    """The code that explains codes: metrics only where features stand in for factors."""
+    panel = ["fovscope.evaluation.disentanglement"]
+    return code_of("correlate", without=panel if wildcards.dataset in WITH_FACTORS else [])
+
+
 def model_options(wildcards):
     """The config of one kind of model."""
     if learns_from_pixels(wildcards):
@@ -237,6 +244,15 @@ def features_options(wildcards):
     return {k: v for k, v in STUDY["features"].items() if k != "images_per_job"}
 
 
+def encoding_options(wildcards):
+    """How new images are encoded: nothing of stores, and of probes the one that is asked."""
+    probe = STUDY["encode"][wildcards.images]["probe"]
+    return {
+        "features": {k: v for k, v in features_options(wildcards).items() if k != "shard_rows"},
+        "probes": {k: v for k, v in STUDY["probes"].items() if k.startswith(f"{probe}_")},
+    }
+
+
 def number_of_images(name):
     """About how many images a data set has, masks included."""
     if name == SOURCE:
@@ -247,13 +263,19 @@ def number_of_images(name):
     return content_of_target(name)["files"]
 
 
+def images_of_features(wildcards):
+    """About how many images a feature store is of."""
+    return number_of_images(wildcards.dataset)
+
+
 def parts_of_features(wildcards):
     """What the jobs say that fill a store; one that is whole stays cut as it was."""
     manifest, cut = (Path(path.format(**wildcards)) for path in (PATHS.features, PATHS.cut))
+    images = images_of_features(wildcards)
+    parts = -(-images // study.features.images_per_job)
     if manifest.exists() and cut.exists():
-        parts = json.loads(cut.read_text())
-    else:
-        parts = -(-number_of_images(wildcards.dataset) // study.features.images_per_job)
+        last = json.loads(cut.read_text())
+        parts = last["parts"] if last["images"] == images else parts
     numbers = range(1, parts + 1)
     return collect(PATHS.features_part, part=numbers, parts=parts, **wildcards)
 

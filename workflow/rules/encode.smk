@@ -28,8 +28,7 @@ rule encode_images:
         encoding=lookup(within=STUDY, dpath="encode/{images}"),
         files=encoded_files,
         backbone=applied_backbone,
-        features=STUDY["features"],
-        probes=STUDY["probes"],
+        options=encoding_options,
         what={
             "active_sd": study.metrics.active_sd,
             "named": study.source_training.supervision == "labels",

@@ -195,7 +195,7 @@ rule correlate:
         mem_mb=scaled(2000, per_gb=20_000),
         runtime=scaled(60),
     params:
-        code=code_of("correlate"),
+        code=explanation_code,
         options=EXPLANATION,
         stand_ins=lambda wildcards: (
             None if wildcards.dataset in WITH_FACTORS else STUDY["metrics"]

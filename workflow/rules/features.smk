@@ -77,6 +77,7 @@ rule seal_features:
     params:
         code=code_of("seal_features"),
         cut=PATHS.cut,
+        images=images_of_features,
     message:
         "Seal the {wildcards.backbone} features of {wildcards.dataset}"
     script:

@@ -264,7 +264,6 @@ rule report:
         manifests=collect(PATHS.manifest, dataset=TARGETS),
         tables=TABLES,
         pictures=PICTURES,
-        template=str(SCRIPTS / "fovscope/figures/report.html.j2"),
     output:
         f"{PATHS.root}/report.html",
     log:
@@ -276,6 +275,7 @@ rule report:
         "../../envs/cpu.yaml"
     params:
         code=code_of("report"),
+        template=digest_file(SCRIPTS / "fovscope/figures/report.html.j2"),
         captions={path.stem: path.read_text().strip() for path in sorted(CAPTIONS.glob("*.rst"))},
         benchmarks=f"{PATHS.root}/benchmarks",
     message:
