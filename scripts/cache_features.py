@@ -3,7 +3,7 @@
 from fovscope.features.job import ExtractionJob, run_job
 from fovscope.job import logged
 
-with logged(snakemake):
+with logged(snakemake, lasting=False):  # what stays is noted by `seal_features`
     run_job(
         ExtractionJob(
             manifest=snakemake.params.manifest,

@@ -33,7 +33,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def logged(job: Any) -> Iterator[None]:  # noqa: ANN401
+def logged(job: Any, *, lasting: bool = True) -> Iterator[None]:  # noqa: ANN401
     """Send log records of a Snakemake job to its log file and to the terminal.
 
     A mistake of the user (`FovscopeError`) and an error of the file system that a user can
@@ -44,6 +44,8 @@ def logged(job: Any) -> Iterator[None]:  # noqa: ANN401
     ----------
     job : snakemake.script.Snakemake
         The object that Snakemake puts into a script.
+    lasting : bool
+        Whether the outputs stay, so that their digests are noted.
     """
     logging.basicConfig(
         level=logging.INFO,
@@ -59,7 +61,7 @@ def logged(job: Any) -> Iterator[None]:  # noqa: ANN401
         _log_to_file(log)
         digests.unlink(missing_ok=True)
         yield
-        if job.output:
+        if job.output and lasting:
             _note_digests(job.output, root, digests)
     except FovscopeError as error:
         logging.error("%s", error)

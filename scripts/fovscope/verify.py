@@ -22,6 +22,15 @@ from fovscope.features.store import verify_store
 from fovscope.provenance import digest_file, read_json
 
 _WORKERS = 4
+_OUTPUTS = (
+    "data/*/manifest.*",
+    "features/*/*/manifest.json",
+    "models/**/*.safetensors",
+    "latents/**/*.parquet",
+    "scores/**/*.parquet",
+    "tables/*",
+)
+"""What must be on a list of digests; a results folder may hold files of other origin too."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +59,22 @@ def verify_study(root: Path) -> list[str]:
             f"{root} holds no finished job of a study: there are no digests of outputs in it; "
             "is it the results folder?"
         )
-    noted = {root / name: digest for path in lists for digest, name in _entries(path)}
+    noted: dict[Path, str] = {}
+    problems = []
+    for path in lists:
+        entries = _entries(path)
+        noted |= {root / name: digest for name, digest in entries.items()}
+        if not entries:
+            problems.append(f"{path}: damaged; delete it")
+    problems += [
+        f"{path}: no list in {root / 'digests'} vouches for it; {_cure(path)}"
+        for kind in _OUTPUTS
+        for path in sorted(root.glob(kind))
+        if path not in noted
+    ]
     expected = {path: digest for path, digest in noted.items() if path.exists()}
     damaged = _mismatches(expected)
-    problems = [f"{path}: not what its job wrote; {_cure(path)}" for path in damaged]
+    problems += [f"{path}: not what its job wrote; {_cure(path)}" for path in damaged]
     # What is damaged itself cannot vouch for anything.
     sound = expected.keys() - set(damaged)
     stores = sorted(path for path in sound if path.match("features/*/*/manifest.json"))
@@ -62,7 +83,11 @@ def verify_study(root: Path) -> list[str]:
         problems += [f"{store.parent}: {problem}; {_cure(store)}" for problem in found]
     tables = sorted(path for path in sound if path.match("data/*/manifest.parquet"))
     for table in tables:
-        problems += _changed_images(table)
+        info = table.with_suffix(".json")
+        if info in sound:
+            problems += _changed_images(table, Path(read_info(info)["root"]))
+        elif info not in damaged:
+            problems.append(f"{info}: absent, so its images cannot be found; {_cure(info)}")
     absent = len(noted) - len(expected)
     logger.info(
         "%d files, %d feature stores and the images of %d targets compared: %s%s",
@@ -74,12 +99,15 @@ def verify_study(root: Path) -> list[str]:
 
 
 def _cure(path: Path) -> str:
-    return f"delete {path} and run: snakemake <your options> {path}"
+    # The target first: some options, `--configfile` for one, take all words that follow.
+    return f"delete {path} and run: snakemake {path} <your options>"
 
 
-def _entries(path: Path) -> Iterator[list[str]]:
-    for line in path.read_text("utf-8").splitlines():
-        yield line.split("  ", maxsplit=1)
+def _entries(path: Path) -> dict[str, str]:
+    """Return name → digest; nothing of a list that is damaged."""
+    lines = [line.split("  ", maxsplit=1) for line in path.read_text("utf-8").splitlines()]
+    whole = all(len(line) == 2 and len(line[0]) == 64 for line in lines)
+    return {name: digest for digest, name in lines} if whole else {}
 
 
 def _other_images(store: Path, sound: Set[Path]) -> Iterator[str]:
@@ -89,9 +117,8 @@ def _other_images(store: Path, sound: Set[Path]) -> Iterator[str]:
         yield f"features of other images than those of {info}"
 
 
-def _changed_images(table: Path) -> list[str]:
+def _changed_images(table: Path, root: Path) -> list[str]:
     images = pd.read_parquet(table)
-    root = Path(read_info(table.with_suffix(".json"))["root"])
     expected = {}
     for name, digest in (("path", "sha256"), ("mask_path", "mask_sha256")):
         there = images.dropna(subset=[name, digest])

@@ -726,13 +726,6 @@ def test_verify_names_every_kind_of_damage_that_snakemake_cannot_see(work):
     assert snakemake(work, "verify").returncode != 0
 
 
-def test_verify_names_features_of_other_images(work):
-    config("targets.cells", seed=1)(work)
-    assert snakemake(work, "results/data/cells/manifest.parquet").returncode == 0
-    (line,) = fovscope(work, "verify").stdout.splitlines()
-    assert line.startswith("results/features/cells/lite0: features of other images")
-
-
 def test_why_says_in_words_what_changed(work):
     shutil.copyfile(work / "images/folder/a/0.png", work / "images/folder/a/x.png")
     shutil.copyfile(work / "images/masks/a/0.png", work / "images/masks/a/x.png")
