@@ -75,8 +75,13 @@ def write_json(path: str | os.PathLike, value: Any) -> None:  # noqa: ANN401
 
 
 def read_json(path: str | os.PathLike) -> Any:  # noqa: ANN401
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text("utf-8"))
+    """Read a JSON file; FovscopeError if it is damaged."""
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except ValueError as error:
+        raise fovscope.FovscopeError(
+            f"{path} is damaged ({error}); delete it and run the workflow again"
+        ) from error
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:

@@ -142,6 +142,20 @@ def test_a_masked_target_asks_for_masks(results, tmp_path, images, capsys):
     assert f"1 images have no mask in {masks}:\n  000000" in capsys.readouterr().err
 
 
+def test_where_nothing_can_be_written_is_named_before_anything_is_encoded(
+    results, tmp_path, images, capsys
+):
+    (tmp_path / "file").write_text("in the way")
+    for mistake, message in {
+        ("--out", str(tmp_path / "file/out")): f"cannot be written: look at {tmp_path}/file",
+        ("--masks", str(tmp_path / "none")): "folder of masks",
+        ("--images", str(tmp_path / "file")): "is a file; give the folder",
+    }.items():
+        assert encode(results, images, tmp_path / "out", *mistake) == 1
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def drop_manifest(results):
     (results / "features/synthetic_cells/lite0/manifest.json").unlink()
 
@@ -159,12 +173,18 @@ def other_version(results):
     write_json(info, facts | {"versions": facts["versions"] | {"fovscope": "9.0"}})
 
 
+def emptied(file):
+    return lambda results: (results / file).write_bytes(b"")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (drop_manifest, "features/synthetic_cells/lite0/manifest.json is not there"),
         (other_weights, "the backbone here is not that of"),
         (other_version, "it was written by 9.0"),
+        (emptied(f"models/{MODEL}.json"), "is damaged"),
+        (emptied("latents/lite0/beta1/seed0/finetuned/synthetic_cells.parquet"), "is damaged"),
     ],
 )
 def test_a_model_that_does_not_fit_is_named(results, tmp_path, images, capsys, spoil, message):

@@ -8,6 +8,7 @@ compare with in its latents. Images are streamed; only latents stay in memory.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -144,10 +145,13 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
     require_folder(folder, "folder of images")
     if preprocessing["mask"] and masks is None:
         raise DataError("the target of this model is masked; give the masks of the new images too")
+    if masks is not None:
+        require_folder(masks, "folder of masks")
+        if not preprocessing["mask"]:
+            logger.info("the target of this model is not masked: masks are left out, no more")
     names = image_files(folder, without=masks)  # masks may lie in the folder itself
     paths, mask_paths = [folder / name for name in names], None
     if preprocessing["mask"]:
-        require_folder(masks, "folder of masks")
         by_name = {Path(name).with_suffix(""): masks / name for name in image_files(masks)}
         wanted = [Path(name).with_suffix("") for name in names]
         _raise_all(f"images have no mask in {masks}", [n for n in wanted if n not in by_name])
@@ -229,8 +233,8 @@ def training_population(
     files: Mapping[str, Path], options: Options, *, probe: str, threads: int
 ) -> Population:
     """Return the training images of a model's target, from its stored latents."""
-    manifest = pd.read_parquet(files["manifest"])
-    codes = latent_means(pd.read_parquet(files["latents"]), manifest)
+    manifest = _read_table(files["manifest"])
+    codes = latent_means(_read_table(files["latents"]), manifest)
     return fit_population(
         manifest,
         codes,
@@ -278,6 +282,8 @@ def encode_folder(
         If a file of the model is missing or does not belong to it, or images cannot be used.
     """
     _require(files.values())
+    for output in (table, sheet):
+        _require_writable(output)
     images = open_folder(folder, masks, read_json(files["data_info"])["preprocessing"])
     population = training_population(files, options, probe=probe, threads=threads)
     # Without a GPU the network itself wants the cores.
@@ -305,6 +311,22 @@ def _require(files: Iterable[Path]) -> None:
                 f"{file} is not there, and the model cannot be applied without it; ask Snakemake "
                 "for that file, or keep the results folder whole when you copy it"
             )
+
+
+def _require_writable(file: Path) -> None:
+    """Raise unless a file can be written; its folders need not be there yet."""
+    place = file if file.exists() else next(p for p in file.absolute().parents if p.exists())
+    if not os.access(place, os.W_OK) or (place != file and not place.is_dir()):
+        raise FovscopeError(f"{file} cannot be written: look at {place}, or choose another place")
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(file)
+    except (ValueError, OSError) as error:
+        raise FovscopeError(
+            f"{file} is damaged ({error}); delete it and run the workflow again"
+        ) from error
 
 
 def _raise_all(what: str, cases: Sequence[object]) -> None:

@@ -32,6 +32,8 @@ def require_folder(folder: Path, what: str) -> None:
     """Raise `DataError` if a folder does not exist; propose a neighbour with a near name."""
     if folder.is_dir():
         return
+    if folder.exists():
+        raise DataError(f"{what} {folder} is a file; give the folder that it lies in")
     message = f"{what} {folder} does not exist"
     if folder.parent.is_dir():
         siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()]
