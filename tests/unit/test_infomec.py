@@ -162,6 +162,11 @@ def test_edges():
     factors, rng = draw(60)
     dead = infomec_scores(np.full((60, 2), 0.1), factors)
     assert (dead.modularity, dead.compactness, dead.explicitness) == (0, 0, 0)
+    for estimator in ("neighbours", "bins", "discrete"):
+        without = infomec_scores(np.empty((60, 0)), factors, estimator=estimator)
+        assert (without.modularity, without.compactness, without.explicitness) == (0, 0, 0)
+    with pytest.raises(ValueError, match="neighbours must be at least 1, not 0"):
+        infomec_scores(factors + 0.0, factors, neighbours=0)
     one = infomec_scores(factors[:, :1] + 0.0, factors[:, :1])
     assert (one.modularity, one.compactness) == (1, 1)
     with pytest.raises(ValueError, match="neighbours, bins or discrete"):

@@ -235,7 +235,7 @@ def loss_capacity_curves(
     if len(widths) < 2 or (widths % 2).any() or widths[0] < 0 or (np.diff(widths) <= 0).any():
         raise ValueError(f"widths must be two or more even numbers that grow, not {widths}")
     codes_train, factors_train, codes_test, factors_test = train_and_test(
-        codes_train, factors_train, codes_test, factors_test
+        codes_train, factors_train, codes_test, factors_test, continuous=continuous
     )
     for k, column in enumerate(factors_test.T):
         if (column == column[0]).all():

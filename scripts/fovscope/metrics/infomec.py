@@ -114,8 +114,10 @@ def infomec_scores(
     ranges = np.ptp(codes, axis=0)
     if estimator == "discrete":
         active = ranges > 0
-        values = [np.unique(column, return_inverse=True)[1] for column in codes.T]
-        information = contingency_information(np.stack(values, axis=1), factors)
+        cells = np.empty(codes.shape, dtype=np.intp)
+        for d, column in enumerate(codes.T):
+            cells[:, d] = np.unique(column, return_inverse=True)[1]
+        information = contingency_information(cells, factors)
         inputs = OneHotEncoder().fit_transform(codes[:, active]) if active.any() else None
     else:
         active = ranges > smallest_range * ranges.max(initial=0)
