@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from fovscope.arrays import finite_codes
+from fovscope.arrays import train_and_test
 from fovscope.metrics.beta_vae import BETA_VAE_FAST, beta_vae_score
 from fovscope.metrics.dci import DCI, dci_scores
 from fovscope.metrics.dci_es import DCI_ES_FAST, explicitness, loss_capacity_curves
@@ -46,7 +46,7 @@ class Design:
     Attributes
     ----------
     train, test : ndarray, shape (N, ·), (M, ·)
-        Independent rows.
+        Independent rows. Lists and data frames become arrays.
     first, second : ndarray, shape (P, ·), or None
         Members of pairs that differ in one factor, where there are any.
     """
@@ -55,6 +55,14 @@ class Design:
     test: NDArray
     first: NDArray | None = None
     second: NDArray | None = None
+
+    def __post_init__(self) -> None:
+        """Turn what is like an array into one."""
+        if (self.first is None) != (self.second is None):
+            raise ValueError("pairs have a first and a second member: give both or none")
+        for name, table in vars(self).items():
+            if table is not None:
+                object.__setattr__(self, name, np.asarray(table))
 
     def map(self, function: Callable[[NDArray], NDArray]) -> Design:
         """Return the design with `function` applied to each of its tables."""
@@ -273,6 +281,21 @@ METRICS: dict[str, Metric] = {
 }
 """The panel by name, in the order of its computation: EDI uses DCI's classifiers."""
 
+_SHARES = (
+    *("mig", "modularity", "omes_max", "omes"),
+    *("dci_disentanglement", "dci_completeness", "dci_informativeness"),
+    *("edi_modularity", "edi_compactness", "edi_explicitness", "infom", "infoc"),
+    *("beta_vae", "factor_vae", "sap", "explicitness"),
+)
+RANGES: dict[str, tuple[float, float]] = dict.fromkeys(_SHARES, (0.0, 1.0)) | {
+    "dci_es_explicitness": (-1.0, 1.0),
+    "dci_es_size": (0.0, np.inf),
+    "infoe": (-np.inf, 1.0),
+    "irs": (-np.inf, 1.0),
+    "active_dims": (0.0, np.inf),
+}
+"""Smallest and largest value of each score, and of its breakdown by factor."""
+
 PRESETS = {
     "full": {name: {} for name in METRICS},
     "fast": {name: m.fast for name, m in METRICS.items() if m.fast is not None},
@@ -371,11 +394,15 @@ def check_design(
     ValueError
         If they do not belong together.
     """
+    # Each metric would find these faults, but some only after minutes.
+    train_and_test(codes.train, factors.train, codes.test, factors.test)
     n_factors = factors.train.shape[1]
     if factor_names is None:
         factor_names = [str(k) for k in range(n_factors)]
     if len(factor_names) != n_factors:
         raise ValueError(f"{len(factor_names)} names for {n_factors} factors")
+    if len(set(factor_names)) < n_factors:
+        raise ValueError(f"factors share a name, so scores would too: {list(factor_names)}")
     if (codes.first is None) != (changed_factor is None):
         raise ValueError("pairs of codes and the factor that changed in each go together")
     if changed_factor is not None and np.max(changed_factor) + 1 != n_factors:
@@ -473,7 +500,7 @@ def active_dimensions(codes: Design, active_sd: float) -> NDArray[np.bool_]:
     ndarray of bool, shape (D,)
         The mask.
     """
-    rows = np.concatenate([finite_codes(codes.train), finite_codes(codes.test)])
+    rows = np.concatenate([codes.train, codes.test])
     # A constant has no information whatever the threshold, and rounding may give it an SD.
     return (rows.std(axis=0, dtype=np.float64) >= active_sd) & (np.ptp(rows, axis=0) > 0)
 
