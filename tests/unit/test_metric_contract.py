@@ -47,7 +47,7 @@ def dci_es(*tables, **options):
 
 SAMPLES = {"n_train": 700, "n_test": 600}
 METRICS = {
-    "beta_vae": of_both(beta_vae_score, pairs=3, **SAMPLES),
+    "beta_vae": of_both(beta_vae_score, pairs=3, standardise=True, **SAMPLES),
     "factor_vae": of_both(factor_vae_score, group_size=5, **SAMPLES),
     "sap": of_both(sap_score),
     "sap_svm": of_both(sap_score, classifier="svm"),

@@ -187,6 +187,25 @@ def test_presets_and_near_names():
         chosen_metrics("ful", None, with_pairs=True)
 
 
+def test_where_the_panel_differs_from_the_published_form(design):
+    """The scale of the codes must not matter where models are compared, by preset or by name."""
+    ours = {"beta_vae": {"standardise": True}, "infomec": {"balanced": True}}
+    assert {name: metric.options for name, metric in METRICS.items() if metric.options} == ours
+    for metrics in ("full", "fast", list(ours)):
+        chosen = chosen_metrics(metrics, None, with_pairs=False)
+        assert all(ours[name].items() <= chosen[name].items() for name in ours)
+    factors = Design(design[0].train[:800], design[0].test[:400])
+    codes = factors.map(lambda table: 1e-4 * table)
+    few = {"n_train": 600, "n_test": 300}
+    published, standardised = (
+        disentanglement_panel(
+            codes, factors, metrics=["beta_vae"], options={"beta_vae": few | form}, active_sd=0
+        ).scores["beta_vae"]
+        for form in ({"standardise": False}, {})
+    )
+    assert published < 0.9 < standardised == 1
+
+
 def test_edi_reuses_the_classifiers_of_dci(design, monkeypatch):
     factors, _ = design
     factors = Design(factors.train[:300], factors.test[:300])
