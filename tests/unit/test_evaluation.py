@@ -18,7 +18,7 @@ from fovscope.evaluation.disentanglement import (
     source_factors,
     split_source,
 )
-from fovscope.metrics import mig_score, omes_score
+from fovscope.metrics import dci_scores, mig_score, omes_score
 from fovscope.tables.records import latents_table
 
 QUICK = Metrics(panel="fast", dci_rounds=3)
@@ -53,15 +53,19 @@ def test_factors_as_codes_are_the_perfect_code(design):
 def test_options_of_the_study_reach_the_metrics_and_the_mask_is_stored(design):
     values = design[list(FACTORS)]
     codes = ((values - values.mean()) / values.std()).to_numpy() * (1, 1, 1, 1, 1, 1, 0.15)
-    options = QUICK.model_copy(update={"mig_bins": 4, "omes_alpha": 0.9, "active_sd": 0.2})
+    changes = {"mig_bins": 4, "omes_alpha": 0.9, "active_sd": 0.2, "dci_depth": 1}
+    options = QUICK.model_copy(update=changes)
     table = score_source(design, codes, options=options, threads=1).set_index("score")
     assert set(table["active"]) == {"1111110"}
     assert table.loc["active_dims", "value"] == 6
     factors, changed = source_factors(design)
-    parts, kept = split_source(design, codes), np.arange(7) < 6
+    kept = split_source(design, codes[:, :6])
+    tables = kept.train, factors.train, kept.test, factors.test
+    dci = dci_scores(*tables, rounds=3, depth=1, learning_rate=0.5)
     expected = {
-        "mig": mig_score(parts.train[:, kept], factors.train, bins=4),
-        "omes": omes_score(parts.first, parts.second, changed, active=kept, alpha=0.9).score,
+        "mig": mig_score(kept.train, factors.train, bins=4),
+        "omes": omes_score(kept.first, kept.second, changed, active=np.ones(6), alpha=0.9).score,
+        "dci_informativeness": dci.informativeness,
     }
     assert table.loc[list(expected), "value"].to_dict() == pytest.approx(expected)
     assert set(score_source(design, codes, options=QUICK, threads=1)["active"]) == {"1111111"}

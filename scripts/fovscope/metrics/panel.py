@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from fovscope.arrays import train_and_test
+from fovscope.arrays import finite_codes, train_and_test
 from fovscope.metrics.beta_vae import BETA_VAE_FAST, beta_vae_score
 from fovscope.metrics.dci import DCI, dci_scores
 from fovscope.metrics.dci_es import DCI_ES_FAST, explicitness, loss_capacity_curves
@@ -508,7 +508,7 @@ def active_dimensions(codes: Design, active_sd: float) -> NDArray[np.bool_]:
     ndarray of bool, shape (D,)
         The mask.
     """
-    rows = np.concatenate([codes.train, codes.test])
+    rows = np.concatenate([finite_codes(codes.train), finite_codes(codes.test)])
     # A constant has no information whatever the threshold, and rounding may give it an SD.
     return (rows.std(axis=0, dtype=np.float64) >= active_sd) & (np.ptp(rows, axis=0) > 0)
 
