@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_MOST_VALUES = 20
+"""Fractions with no more distinct values may be levels of few rows: as many as MIG has bins."""
+
 
 def finite_codes(codes: ArrayLike) -> NDArray[np.floating]:
     """Return codes as a matrix of finite numbers.
@@ -40,15 +43,53 @@ def finite_codes(codes: ArrayLike) -> NDArray[np.floating]:
     return codes
 
 
-def factor_table(factors: ArrayLike, n_rows: int) -> NDArray:
+def dimension_mask(active: ArrayLike, n_dims: int) -> NDArray[np.bool_]:
+    """Return which of `n_dims` code dimensions are active.
+
+    Parameters
+    ----------
+    active : array_like of bool, shape (D,)
+        One entry a dimension; 0 and 1 will do.
+    n_dims : int
+        Number of dimensions D.
+
+    Returns
+    -------
+    ndarray of bool, shape (D,)
+        The mask.
+
+    Raises
+    ------
+    ValueError
+        If it is no mask, e.g. a list of the active dimensions' numbers.
+    """
+    active = np.asarray(active)
+    if active.shape != (n_dims,) or not np.isin(active, (0, 1)).all():
+        raise ValueError(
+            f"`active` is a mask, True or False for each of {n_dims} dimensions, "
+            f"not {active.tolist()}"
+        )
+    return active.astype(bool)
+
+
+def mask_text(active: ArrayLike) -> str:
+    """Write a mask of dimensions as text, such as ``"1101"``: without the third of four."""
+    return "".join("1" if entry else "0" for entry in np.asarray(active))
+
+
+def factor_table(
+    factors: ArrayLike, n_rows: int, *, continuous: bool | Sequence[bool] = False
+) -> NDArray:
     """Return factors as a table that belongs to `n_rows` codes.
 
     Parameters
     ----------
     factors : array_like, shape (N, K)
-        Discrete values of K factors: whole numbers of any range, or names.
+        Values of K factors: whole numbers of any range, or names.
     n_rows : int
         Number of codes.
+    continuous : bool or sequence of bool, length K
+        Which factors may be continuous, because the metric regresses them.
 
     Returns
     -------
@@ -58,7 +99,8 @@ def factor_table(factors: ArrayLike, n_rows: int) -> NDArray:
     Raises
     ------
     ValueError
-        If rows are missing, or a factor is not finite or has one value only.
+        If rows are missing, there is no factor, or a factor is not finite, has one value only,
+        or is continuous where it may not be.
     """
     factors = np.asarray(factors)
     if factors.ndim != 2 or len(factors) != n_rows:
@@ -66,18 +108,56 @@ def factor_table(factors: ArrayLike, n_rows: int) -> NDArray:
             f"factors of shape {factors.shape} do not belong to {n_rows} codes: "
             "give one row a code, one column a factor"
         )
+    if factors.shape[1] == 0:
+        raise ValueError("there are no factors: give at least one column")
     _refuse_unknown_values(factors)
+    may_be = continuous_factors(continuous, factors)
     for k, column in enumerate(factors.T):
         if (column == column[0]).all():
             raise ValueError(f"factor {k} is constant; leave it out, nothing can encode it")
+        if not may_be[k] and _is_continuous(column):
+            raise ValueError(
+                f"factor {k} is continuous: {len(np.unique(column))} values in {len(column)} rows; "
+                "cut it into levels first (fovscope.metrics.panel.discretise)"
+            )
     return factors
+
+
+def _is_continuous(column: NDArray) -> bool:
+    """Return whether fractions have fewer than two rows a value, too few to learn a value from.
+
+    Whole numbers and names are taken at their word.
+    """
+    if column.dtype.kind == "O" and all(isinstance(value, float) for value in column):
+        column = column.astype(np.float64)  # beside names
+    if column.dtype.kind != "f" or (column % 1 == 0).all():
+        return False
+    return len(np.unique(column)) > max(len(column) / 2, _MOST_VALUES)
 
 
 def _refuse_unknown_values(factors: NDArray) -> None:
     for k, column in enumerate(factors.T):
-        infinite = column.dtype.kind == "f" and np.isinf(column).any()
-        if infinite or (column != column).any():  # only NaN differs from itself, also among names
-            raise ValueError(f"factor {k} is not finite; drop the rows where it is unknown")
+        if column.dtype.kind == "f":
+            unknown = ~np.isfinite(column)
+        elif column.dtype.kind == "O":
+            unknown = np.fromiter(map(_is_unknown, column), bool, len(column))
+        else:
+            unknown = column != column  # only "not a time" differs from itself
+        if unknown.any():
+            raise ValueError(
+                f"factor {k} is not finite in {unknown.sum()} rows (first: row "
+                f"{unknown.argmax()}); drop the rows where it is unknown"
+            )
+
+
+def _is_unknown(value: object) -> bool:
+    """Return whether an entry of a table of objects is None, NaN, infinite, or pandas' NA or NaT.
+
+    What is unknown differs from itself; NA does not even say whether it does.
+    """
+    same = value == value
+    known = value is not None and isinstance(same, bool | np.bool_) and same
+    return not known or (isinstance(value, float | np.floating) and not np.isfinite(value))
 
 
 def train_and_test(
@@ -85,6 +165,8 @@ def train_and_test(
     factors_train: ArrayLike,
     codes_test: ArrayLike,
     factors_test: ArrayLike,
+    *,
+    continuous: bool | Sequence[bool] = False,
 ) -> tuple[NDArray[np.floating], NDArray, NDArray[np.floating], NDArray]:
     """Return codes and factors of training and test rows that fit together.
 
@@ -94,6 +176,8 @@ def train_and_test(
         Latent codes.
     factors_train, factors_test : array_like, shape (N, K), (M, K)
         Factor values; a test column may be constant, a training column may not.
+    continuous : bool or sequence of bool, length K
+        As for `factor_table`.
 
     Returns
     -------
@@ -103,7 +187,8 @@ def train_and_test(
     Raises
     ------
     ValueError
-        If something is not finite, a training factor is constant, or shapes disagree.
+        If something is not finite, a training factor is constant, or continuous where it may
+        not be, or shapes disagree.
     """
     codes_train, codes_test = finite_codes(codes_train), finite_codes(codes_test)
     if codes_train.shape[1] != codes_test.shape[1]:
@@ -111,7 +196,7 @@ def train_and_test(
             f"codes have {codes_train.shape[1]} dimensions in training rows "
             f"and {codes_test.shape[1]} in test rows"
         )
-    factors_train = factor_table(factors_train, len(codes_train))
+    factors_train = factor_table(factors_train, len(codes_train), continuous=continuous)
     factors_test = np.asarray(factors_test)
     expected = (len(codes_test), factors_train.shape[1])
     if factors_test.shape != expected:

@@ -15,7 +15,10 @@ from fovscope.evaluation.disentanglement import (
     score_source,
     score_stand_ins,
     score_target,
+    source_factors,
+    split_source,
 )
+from fovscope.metrics import dci_scores, mig_score, omes_score
 from fovscope.tables.records import latents_table
 
 QUICK = Metrics(panel="fast", dci_rounds=3)
@@ -42,8 +45,30 @@ def test_factors_as_codes_are_the_perfect_code(design):
     mig = table.loc["mig"]
     assert mig["floor"] < 0.1 < mig["low"] < mig["value"] < mig["high"]
     assert (mig["n_train"], mig["n_test"], mig["n_pairs"]) == (800, 300, 420)
+    assert np.isnan(table.loc["active_dims", "floor"])
     assert np.isnan(table.loc["dci_completeness", "low"])  # too slow to repeat in the fast panel
     assert table.loc["dci_completeness", "floor"] < 0.3
+
+
+def test_options_of_the_study_reach_the_metrics_and_the_mask_is_stored(design):
+    values = design[list(FACTORS)]
+    codes = ((values - values.mean()) / values.std()).to_numpy() * (1, 1, 1, 1, 1, 1, 0.15)
+    changes = {"mig_bins": 4, "omes_alpha": 0.9, "active_sd": 0.2, "dci_depth": 1}
+    options = QUICK.model_copy(update=changes)
+    table = score_source(design, codes, options=options, threads=1).set_index("score")
+    assert set(table["active"]) == {"1111110"}
+    assert table.loc["active_dims", "value"] == 6
+    factors, changed = source_factors(design)
+    kept = split_source(design, codes[:, :6])
+    tables = kept.train, factors.train, kept.test, factors.test
+    dci = dci_scores(*tables, rounds=3, depth=1, learning_rate=0.5)
+    expected = {
+        "mig": mig_score(kept.train, factors.train, bins=4),
+        "omes": omes_score(kept.first, kept.second, changed, active=np.ones(6), alpha=0.9).score,
+        "dci_informativeness": dci.informativeness,
+    }
+    assert table.loc[list(expected), "value"].to_dict() == pytest.approx(expected)
+    assert set(score_source(design, codes, options=QUICK, threads=1)["active"]) == {"1111111"}
 
 
 def test_the_largest_size_is_the_study_itself_and_small_ones_lift_the_floor(design):
@@ -145,6 +170,7 @@ def test_seeds_are_compared_on_the_images_that_they_share():
     compared = compare_models(models, images, resamples=3)
     tables = {seed: table.set_index("score") for seed, table in compared.items()}
     assert tables["0"].loc["informative_dims", "value"] == 3
+    assert set(tables["0"]["active"]) == {"1110"}
     for name in ("udr_lasso", "udr_spearman"):
         copies, stranger = tables["1"].loc[name], tables["2"].loc[name]
         assert copies["low"] < copies["value"] <= copies["ceiling"] + 0.02
@@ -156,20 +182,28 @@ def test_seeds_are_compared_on_the_images_that_they_share():
     assert without["low"].isna().all()
 
 
+def gbt_accuracy(manifest, codes, *, named):
+    """Balanced accuracy of the trees and the dimensions that they saw, by representation."""
+    scored = probe_latents(
+        manifest, codes, named=named, active_sd=0.05, options=PROBES, seed=0, threads=1
+    )
+    tables = {name: by_probe["gbt"].set_index("score") for name, by_probe in scored.items()}
+    return {name: tuple(t.loc["balanced_accuracy"]) for name, t in tables.items()}
+
+
 def test_probes_see_the_code_that_classifies_and_named_dimensions_are_the_first_five(manifest):
     rng = np.random.default_rng(2)
     codes = rng.standard_normal((len(manifest), 10)).astype(np.float32)
     codes[:, 7] = manifest["factor_Size"] * 3  # not among the named five
     codes[:, 9] *= 1e-3  # inactive
-    scores = probe_latents(
-        manifest, codes, named=True, active_sd=0.05, options=PROBES, seed=0, threads=1
-    )
-    assert scores["latents"]["gbt"]["balanced_accuracy"] > 0.95
-    assert scores["named latents"]["gbt"]["balanced_accuracy"] < 0.7
-    unnamed = probe_latents(
-        manifest, codes, named=False, active_sd=0.05, options=PROBES, seed=0, threads=1
-    )
-    assert list(unnamed) == ["latents"]
+    assert gbt_accuracy(manifest, codes, named=True) == {
+        "latents": (pytest.approx(1, abs=0.05), "1111111110"),
+        "named latents": (pytest.approx(0.5, abs=0.2), "1111100000"),
+    }
+    codes[:, 7] *= 1e-2  # now it is inactive itself
+    accuracy, mask = gbt_accuracy(manifest, codes, named=False)["latents"]
+    assert accuracy < 0.7
+    assert mask == "1111111010"
 
 
 def test_the_test_split_is_never_fitted_on(manifest):
@@ -179,10 +213,7 @@ def test_the_test_split_is_never_fitted_on(manifest):
     rng = np.random.default_rng(3)
     codes[:] = rng.standard_normal(codes.shape)
     codes[test, 0] = (manifest["label"][test] == "large") * 4.0
-    scores = probe_latents(
-        manifest, codes, named=False, active_sd=0.05, options=PROBES, seed=0, threads=1
-    )
-    assert scores["latents"]["gbt"]["balanced_accuracy"] < 0.75
+    assert gbt_accuracy(manifest, codes, named=False)["latents"][0] < 0.75
 
 
 def test_baselines(manifest):

@@ -1,6 +1,7 @@
 """What a score is worth: floors, ceilings and intervals with known values."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fovscope.metrics import mig_score, score_by_size, scored_panel
@@ -45,11 +46,63 @@ def test_the_perfect_code_is_its_own_ceiling_and_loses_all_when_shuffled():
 
 
 def test_scores_are_read_against_floor_and_ceiling():
-    score = Score(0.5, 0.4, 0.6, 0.2, 0.8, 10, 10, 0)
+    rows_and_mask = (10, 10, 0, (True,))
+    score = Score(0.5, 0.4, 0.6, 0.2, 0.8, *rows_and_mask)
     assert score.of_ceiling == pytest.approx(0.625)
     assert score.normalised == pytest.approx(0.5)
-    assert np.isnan(Score(0, 0, 0, 0, 0, 1, 1, 0).of_ceiling)
-    assert np.isnan(Score(1, 1, 1, 1, 1, 1, 1, 0).normalised)
+    assert np.isnan(Score(0, 0, 0, 0, 0, *rows_and_mask).of_ceiling)
+    assert np.isnan(Score(1, 1, 1, 1, 1, *rows_and_mask).normalised)
+
+
+def test_scores_carry_the_mask_and_a_count_has_no_bounds():
+    factors, changed = draw_design(300, 100, 20)
+    codes = perfect_code(factors).map(lambda z: np.insert(z, 1, 0.1, axis=1))
+    scores = scored_panel(codes, factors, changed, metrics=CHEAP, resamples=0)
+    assert {score.active for score in scores.values()} == {(True, False, True, True)}
+    count = scores["active_dims"]
+    assert count.value == 3
+    assert np.isnan([count.floor, count.ceiling, count.of_ceiling, count.normalised]).all()
+
+
+def test_intervals_stay_within_the_range_of_a_score():
+    factors, _ = draw_design(100, 60, 9)
+    rng = np.random.default_rng(0)
+    names = ["mig", "mig[0]", "dci_es_explicitness", "infoe", "not of the panel"]
+
+    def wild(codes, factors, changed):
+        return {name: rng.normal(0, 100) for name in names}
+
+    found = jackknife_intervals(wild, dict.fromkeys(names, 0.5), factors, factors)
+    assert found["mig"] == found["mig[0]"] == (0, 1)
+    assert found["dci_es_explicitness"] == (-1, 1)
+    assert found["infoe"][0] < -1 < 1 == found["infoe"][1]
+    assert found["not of the panel"][0] < -1 < 1 < found["not of the panel"][1]
+
+
+def test_lists_and_data_frames_are_designs_too():
+    factors, changed = draw_design(200, 60, 9)
+    names = factors.map(lambda table: np.array(list("abcdef"))[table])
+    codes = noisy_code(factors, np.random.default_rng(0))
+    expected = scored_panel(codes, names, changed, metrics=CHEAP)
+    for like in (np.ndarray.tolist, pd.DataFrame):
+        designs = [Design(*map(like, (d.train, d.test, d.first, d.second))) for d in (codes, names)]
+        assert scored_panel(*designs, changed.tolist(), metrics=CHEAP) == expected
+        perfect = reference_codes(designs[1], 4, np.random.default_rng(0))["perfect"]
+        assert (perfect.train == perfect_code(factors).train).all()
+
+
+def test_what_does_not_belong_together_is_named_first():
+    factors, changed = draw_design(100, 50, 9)
+    codes = perfect_code(factors)
+    without = Design(factors.train, factors.test)
+    for mixed in ((codes, without, changed), (Design(codes.train, codes.test), factors)):
+        with pytest.raises(ValueError, match="factors of their members go together"):
+            scored_panel(*mixed)
+    with pytest.raises(ValueError, match="a first and a second member"):
+        Design(factors.train, factors.test, factors.first)
+    for resamples in (1, -1):
+        with pytest.raises(ValueError, match=f"at least 2 groups, not {resamples}"):
+            scored_panel(codes, factors, changed, metrics=CHEAP, resamples=resamples)
 
 
 def test_shuffled_codes_keep_their_rows_and_part_the_pairs():

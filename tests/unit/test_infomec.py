@@ -106,16 +106,18 @@ def test_two_factors_in_one_code_are_compact_but_not_modular():
 
 def test_explicitness_of_a_noisy_bit():
     """0 is told right 8 times in 10, 1 6 times. With both as frequent, 'told 1' means 1 with
-    .6/.8, 'told 0' with .4/1.2; the classes' mean surprise over ln 2 is what is lost. That 0 is
-    three times as frequent does not matter."""
+    .6/.8, 'told 0' with .4/1.2; the mean surprise over ln 2 is what is lost. That 0 is three
+    times as frequent matters in the mean over rows, not in that over values."""
     label = np.repeat([0, 0, 0, 1], 500)[:, None]
     told = label.copy()
     for value, wrong in ((0, 300), (1, 200)):
         told[np.flatnonzero(label == value)[:wrong]] = 1 - value
-    scores = infomec_scores(told.astype(float), label, estimator="discrete")
+    codes = told.astype(float)
     of_0 = -(0.8 * np.log(2 / 3) + 0.2 * np.log(0.25))
     of_1 = -(0.6 * np.log(0.75) + 0.4 * np.log(1 / 3))
-    assert scores.explicitness == pytest.approx(1 - (of_0 + of_1) / 2 / np.log(2), abs=1e-3)
+    for balanced, surprise in ((True, (of_0 + of_1) / 2), (False, (3 * of_0 + of_1) / 4)):
+        scores = infomec_scores(codes, label, estimator="discrete", balanced=balanced)
+        assert scores.explicitness == pytest.approx(1 - surprise / np.log(2), abs=1e-3)
 
 
 def test_explicitness_survives_rotation_and_counts_dimensions_together():
@@ -162,6 +164,11 @@ def test_edges():
     factors, rng = draw(60)
     dead = infomec_scores(np.full((60, 2), 0.1), factors)
     assert (dead.modularity, dead.compactness, dead.explicitness) == (0, 0, 0)
+    for estimator in ("neighbours", "bins", "discrete"):
+        without = infomec_scores(np.empty((60, 0)), factors, estimator=estimator)
+        assert (without.modularity, without.compactness, without.explicitness) == (0, 0, 0)
+    with pytest.raises(ValueError, match="neighbours must be at least 1, not 0"):
+        infomec_scores(factors + 0.0, factors, neighbours=0)
     one = infomec_scores(factors[:, :1] + 0.0, factors[:, :1])
     assert (one.modularity, one.compactness) == (1, 1)
     with pytest.raises(ValueError, match="neighbours, bins or discrete"):

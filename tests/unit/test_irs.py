@@ -77,6 +77,10 @@ def test_values_weigh_by_their_rows_and_dimensions_by_their_range():
     factors = np.array([0] * 6 + [1] * 2)[:, None]
     one = 1 - (6 * 1 + 2 * 3) / 8 / 3
     assert irs_score(z[:, None], factors, quantile=1).score == pytest.approx(one)
+    equal = irs_score(z[:, None], factors, quantile=1, weights="values")
+    assert equal.score == pytest.approx(1 - (1 + 3) / 2 / 3)
+    with pytest.raises(ValueError, match="rows or values, not 'equal'"):
+        irs_score(z[:, None], factors, weights="equal")
     still = np.where(factors == 0, -1.0, 3.0)  # mean 0, farthest 3; robust
     both = irs_score(np.hstack([10 * z[:, None], still]), factors, quantile=1)
     assert both.score == pytest.approx((30 * one + 3 * 1) / 33)

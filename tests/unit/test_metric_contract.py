@@ -7,6 +7,7 @@ Invariances are tested on random transformations of one mixed code.
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def dci_es(*tables, **options):
 
 SAMPLES = {"n_train": 700, "n_test": 600}
 METRICS = {
-    "beta_vae": of_both(beta_vae_score, pairs=3, **SAMPLES),
+    "beta_vae": of_both(beta_vae_score, pairs=3, standardise=True, **SAMPLES),
     "factor_vae": of_both(factor_vae_score, group_size=5, **SAMPLES),
     "sap": of_both(sap_score),
     "sap_svm": of_both(sap_score, classifier="svm"),
@@ -256,14 +257,41 @@ def test_broken_tables_are_named(metric):
     unknown = factors_train.astype(float)
     unknown[3, 0] = np.nan
     infinite = np.where(np.isnan(unknown), np.inf, unknown)
-    for table in (unknown, unknown.astype(object), infinite):
-        with pytest.raises(ValueError, match="factor 0 is not finite"):
+    without = [unknown.astype(object) for _ in range(3)]
+    for table, nothing in zip(without, (None, pd.NA, pd.NaT), strict=True):
+        table[3, 0] = nothing
+    for table in (unknown, unknown.astype(object), infinite, infinite.astype(object), *without):
+        with pytest.raises(ValueError, match=r"factor 0 is not finite in 1 rows \(first: row 3\)"):
             metric(codes_train, table, codes_test, factors_test)
     with pytest.raises(ValueError, match="do not belong to 500 codes"):
         metric(codes_train, factors_train[1:], codes_test, factors_test)
     codes_train[4, 2] = np.inf
     with pytest.raises(ValueError, match="dimension 2 is not finite in 1 rows"):
         metric(codes_train, factors_train, codes_test, factors_test)
+
+
+@all_metrics
+def test_continuous_factors_are_refused_where_values_are_names(metric):
+    """Fractions that hardly any two rows share; their levels, and few fractions, are names."""
+    codes_train, factors_train, codes_test, factors_test = MIXED
+    fractions = factors_train + np.random.default_rng(0).random(factors_train.shape)
+    beside_names = np.where([True, False], factors_train.astype(str).astype(object), fractions)
+    for table, k in ((fractions, 0), (beside_names, 1)):
+        with pytest.raises(ValueError, match=rf"factor {k} is continuous: 500 values .*discretise"):
+            metric(codes_train, table, codes_test, factors_test)
+    levels = np.floor(2 * fractions) / 2
+    assert np.isfinite(metric(codes_train, levels, codes_train, levels)[0])
+
+
+@pytest.mark.parametrize("metric", [partial(of_both, sap_score), partial(partial, dci_es)])
+def test_continuous_factors_are_taken_where_they_are_regressed(metric):
+    codes, factors, _, _ = MIXED
+    mixed = np.stack([factors[:, 0] + np.random.default_rng(0).random(500), factors[:, 1]], axis=1)
+    tables = codes, mixed, codes, mixed
+    for continuous in (True, [True, False]):
+        assert np.isfinite(metric(continuous=continuous)(*tables)[0])
+    with pytest.raises(ValueError, match="factor 0 is continuous"):
+        metric(continuous=[False, True])(*tables)
 
 
 @pytest.mark.parametrize("name", sorted(set(METRICS) - {"modularity", "irs"}))

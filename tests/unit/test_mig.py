@@ -175,3 +175,12 @@ def test_bad_factors_are_named():
     unknown[3, 0] = np.nan
     with pytest.raises(ValueError, match="factor 0 is not finite"):
         mig_score(codes, unknown)
+    with pytest.raises(ValueError, match="no factors"):
+        mig_score(codes, factors[:, :0])
+
+
+def test_fewer_than_two_bins_are_refused():
+    factors = draw_factors(10, (3, 3))
+    for bins in (1, 0, -3):
+        with pytest.raises(ValueError, match=f"{bins} bins tell nothing apart"):
+            mig_score(factors, factors, bins=bins)

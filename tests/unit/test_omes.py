@@ -199,6 +199,11 @@ def test_bad_pairs_are_named():
         omes_score(first, second[:, :1], changed, active=[True, True])
     with pytest.raises(ValueError, match="from 0 to 0"):
         one_factor_correlation(first, second, changed, 1)
+    with pytest.raises(ValueError, match="average or max, not 'mean'"):
+        omes_score(first, second, changed, active=[True, True], pooling="mean")
+    for no_mask in ([0, 2], [True], 1):
+        with pytest.raises(ValueError, match="is a mask, True or False for each of 2"):
+            omes_score(first, second, changed, active=no_mask)
     first[3, 1] = np.nan
     with pytest.raises(ValueError, match="dimension 1 is not finite"):
         omes_score(first, second, changed, active=[True, True])

@@ -10,6 +10,7 @@ import fovscope.metrics
 from fovscope.metrics.panel import (
     METRICS,
     PRESETS,
+    RANGES,
     Design,
     active_dimensions,
     chosen_metrics,
@@ -124,6 +125,7 @@ def test_dead_code_scores_zero(design):
     codes = factors.map(lambda table: np.full((len(table), 4), 0.1))
     panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, active_sd=0)
     scores = {name: value for name, value in panel.scores.items() if "[" not in name}
+    assert scores.keys() == RANGES.keys()
     assert np.isnan(scores.pop("dci_es_size"))  # factors over no dimensions
     assert scores.pop("dci_informativeness") == pytest.approx((1 / SIZES).mean(), abs=0.05)
     assert scores.pop("dci_es_explicitness") == 1  # no capacity helps
@@ -185,6 +187,25 @@ def test_presets_and_near_names():
         chosen_metrics("ful", None, with_pairs=True)
 
 
+def test_where_the_panel_differs_from_the_published_form(design):
+    """The scale of the codes must not matter where models are compared, by preset or by name."""
+    ours = {"beta_vae": {"standardise": True}, "infomec": {"balanced": True}}
+    assert {name: metric.options for name, metric in METRICS.items() if metric.options} == ours
+    for metrics in ("full", "fast", list(ours)):
+        chosen = chosen_metrics(metrics, None, with_pairs=False)
+        assert all(ours[name].items() <= chosen[name].items() for name in ours)
+    factors = Design(design[0].train[:800], design[0].test[:400])
+    codes = factors.map(lambda table: 1e-4 * table)
+    few = {"n_train": 600, "n_test": 300}
+    published, standardised = (
+        disentanglement_panel(
+            codes, factors, metrics=["beta_vae"], options={"beta_vae": few | form}, active_sd=0
+        ).scores["beta_vae"]
+        for form in ({"standardise": False}, {})
+    )
+    assert published < 0.9 < standardised == 1
+
+
 def test_edi_reuses_the_classifiers_of_dci(design, monkeypatch):
     factors, _ = design
     factors = Design(factors.train[:300], factors.test[:300])
@@ -195,6 +216,18 @@ def test_edi_reuses_the_classifiers_of_dci(design, monkeypatch):
     assert {name: both[name] for name in alone} == alone
 
 
+def test_a_metric_that_the_rows_are_too_few_for_is_left_out_by_name(design):
+    """Test rows with one value of a factor leave nothing to gain there, but cost no other score."""
+    factors, _ = design
+    test = factors.test[factors.test[:, 1] == 2]
+    factors = Design(factors.train[:500], test[:100])
+    codes = rotated_code(factors, np.random.default_rng(5))
+    panel = disentanglement_panel(codes, factors, factor_names=NAMES)
+    assert "factor 1 is constant in test rows" in panel.left_out["dci_es"]
+    assert not [name for name in panel.scores if name.startswith("dci_es")]
+    assert np.isfinite([panel.scores[name] for name in ("mig", "dci_informativeness", "sap")]).all()
+
+
 def test_contradictions_are_named(design):
     factors, changed = design
     codes = perfect_code(factors)
@@ -202,6 +235,10 @@ def test_contradictions_are_named(design):
         disentanglement_panel(codes, factors, factor_names=NAMES, metrics=QUICK, options=OPTIONS)
     with pytest.raises(ValueError, match="2 names for 3 factors"):
         disentanglement_panel(codes, factors, changed, factor_names=NAMES[:2])
+    with pytest.raises(ValueError, match="share a name"):
+        disentanglement_panel(codes, factors, changed, factor_names=("a", "b", "a"))
+    with pytest.raises(ValueError, match=r"\(6000,\) do not belong to 4000 codes"):
+        disentanglement_panel(codes, Design(changed, changed), metrics=QUICK)
     with pytest.raises(ValueError, match="each of the 3 factors"):
         disentanglement_panel(
             codes, factors, changed % 2, factor_names=NAMES, metrics=QUICK, options=OPTIONS

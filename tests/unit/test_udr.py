@@ -142,6 +142,8 @@ def test_contradictions_are_named():
         udr_scores([codes])
     with pytest.raises(ValueError, match="not of the same rows"):
         udr_scores([codes, codes[:9]])
+    with pytest.raises(ValueError, match="1 masks of active dimensions for 2 models"):
+        udr_scores([codes, codes], active=[np.ones(4)])
     with pytest.raises(ValueError, match="mask"):
         udr_scores([codes, codes], active=[[True], [True]])
     with pytest.raises(ValueError, match="lasso or spearman"):

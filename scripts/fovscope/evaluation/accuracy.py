@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fovscope.arrays import mask_text
 from fovscope.config import Probes
 from fovscope.probes import majority_class, pca_codes, run_probes
 
@@ -22,20 +23,27 @@ def probe_latents(
     options: Probes,
     seed: int,
     threads: int,
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Return representation → probe → score of latents (N, d) of a target.
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return representation → probe → scores of latents (N, d) of a target.
 
     The representations are the active dimensions and, for models whose dimensions are
-    bound to factors, the five named ones.
+    bound to factors, the five named ones. Scores are tables ``score, value, active``; the last
+    is the mask of the dimensions that the probe saw, as text.
     """
     active = codes.std(axis=0) >= active_sd
-    chosen = {"latents": codes[:, active] if active.any() else codes}
+    seen = {"latents": active if active.any() else np.ones_like(active)}
     if named:
-        chosen["named latents"] = codes[:, :NAMED_DIMS]
-    return {
-        name: _probe(manifest, values, options=options, seed=seed, threads=threads)
-        for name, values in chosen.items()
-    }
+        seen["named latents"] = np.arange(len(active)) < NAMED_DIMS
+    scored = {}
+    for name, mask in seen.items():
+        by_probe = _probe(manifest, codes[:, mask], options=options, seed=seed, threads=threads)
+        scored[name] = {probe: _beside_mask(scores, mask) for probe, scores in by_probe.items()}
+    return scored
+
+
+def _beside_mask(scores: dict[str, float], mask: NDArray[np.bool_]) -> pd.DataFrame:
+    table = pd.DataFrame({"score": list(scores), "value": list(scores.values())})
+    return table.assign(active=mask_text(mask))
 
 
 def probe_baselines(

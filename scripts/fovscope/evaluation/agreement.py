@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fovscope.arrays import mask_text
 from fovscope.metrics.honesty import deal, jackknife_interval
 from fovscope.metrics.udr import UDR, informative_dimensions, udr_scores
 from fovscope.tables.records import latent_means, latent_variances
@@ -33,9 +34,10 @@ def compare_models(
     -------
     dict of str to pandas.DataFrame
         By seed one row a score: ``score`` (``udr_lasso``, ``udr_spearman``,
-        ``informative_dims``), ``value, low, high, floor, ceiling, n_train``. The floor is
-        that of the same latents with their rows shuffled, each model's for itself; the
-        ceiling that of a model and its own copy.
+        ``informative_dims``), ``value, low, high, floor, ceiling, n_train, active``. The floor
+        is that of the same latents with their rows shuffled, each model's for itself; the
+        ceiling that of a model and its own copy; ``active`` the mask of the model's
+        informative dimensions, as text.
     """
     codes = [latent_means(table, images) for table in latents.values()]
     active = [
@@ -59,15 +61,13 @@ def compare_models(
             for group in range(resamples)
         ]
         for model, scores in enumerate(rows):
-            low, high = (
-                jackknife_interval(udr.per_model[model], [run[model] for run in without])
-                if without
-                else (np.nan, np.nan)
-            )
+            value, low, high = udr.per_model[model], np.nan, np.nan
+            if without:
+                low, high = jackknife_interval(value, [run[model] for run in without], 0, 1)
             scores.append(
                 {
                     "score": f"udr_{variant}",
-                    "value": udr.per_model[model],
+                    "value": value,
                     "low": low,
                     "high": high,
                     "floor": floor[model],
@@ -75,4 +75,7 @@ def compare_models(
                     "n_train": len(images),
                 }
             )
-    return {seed: pd.DataFrame(scores) for seed, scores in zip(latents, rows, strict=True)}
+    return {
+        seed: pd.DataFrame(scores).assign(active=mask_text(mask))
+        for seed, scores, mask in zip(latents, rows, active, strict=True)
+    }

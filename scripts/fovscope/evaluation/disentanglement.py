@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from fovscope import FovscopeError
+from fovscope.arrays import mask_text
 from fovscope.config import Metrics
 from fovscope.data.design import FACTORS
 from fovscope.metrics.honesty import jackknife_intervals, shuffled_codes
@@ -85,8 +86,9 @@ def score_source(
     Returns
     -------
     pandas.DataFrame
-        One row a score: ``score, value, low, high, floor, n_train, n_test, n_pairs``; the
-        entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have a value only.
+        One row a score: ``score, value, low, high, floor, n_train, n_test, n_pairs, active``;
+        the entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have value and ``active`` only.
+        That is the mask of the dimensions that were scored, as text (``"1101"``: not z2).
     """
     factors, changed = source_factors(design)
     return _scored(split_source(design, codes), factors, changed, FACTORS, options, threads)
@@ -234,12 +236,13 @@ def _scored(
     )
     table = pd.DataFrame({"score": list(panel.scores), "value": list(panel.scores.values())})
     table[["low", "high"]] = [intervals[name] for name in table["score"]]
-    table["floor"] = table["score"].map(floor)
+    table["floor"] = table["score"].map(floor).mask(table["score"] == "active_dims")
     table["n_train"], table["n_test"] = len(codes.train), len(codes.test)
     table["n_pairs"] = 0 if codes.first is None else len(codes.first)
     entries = _matrices(panel, names)
     matrices = pd.DataFrame({"score": list(entries), "value": list(entries.values())})
-    return pd.concat([table, matrices], ignore_index=True)
+    whole = pd.concat([table, matrices], ignore_index=True)
+    return whole.assign(active=mask_text(panel.active))
 
 
 def _matrices(panel: Panel, names: Sequence[str]) -> Mapping[str, float]:

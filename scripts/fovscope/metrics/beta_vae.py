@@ -7,9 +7,9 @@ of their codes in each dimension. A linear classifier predicts from it which fac
 shared; the score is its accuracy on fresh points.
 
 Pairs are drawn from the rows given (`metrics.groups`), each factor equally often. The
-classifier is multinomial logistic regression (C = 1). `standardise` (ours) divides each
-dimension of a point by its spread first, so that the penalty does not depend on the scale
-of the codes; off is the published form.
+classifier is multinomial logistic regression (C = 1). `standardise` (ours; the panel has it
+on) divides each dimension of a point by its spread first, so that the penalty does not
+depend on the scale of the codes; off is the published form.
 
 What it does not see: a copied dimension, or a factor spread over many dimensions. A rotated
 code scores well above noise unless the rotation mixes factors evenly. Noise scores 1/K.
@@ -60,7 +60,7 @@ def beta_vae_score(
     n_train: int = 10_000,
     n_test: int = 5_000,
     pairs: int = 64,
-    standardise: bool = True,
+    standardise: bool = False,
     seed: int = 0,
 ) -> BetaVAE:
     """Accuracy of a linear classifier of the factor that pairs of samples share.

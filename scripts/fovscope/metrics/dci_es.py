@@ -40,6 +40,7 @@ from scipy.linalg import solve
 
 from fovscope.arrays import continuous_factors, train_and_test
 from fovscope.metrics.dci import DCI, dci_scores
+from fovscope.metrics.groups import TooFewRowsError
 
 FloatArray = NDArray[np.float64]
 
@@ -135,6 +136,8 @@ def dci_es_scores(
 
     Raises
     ------
+    TooFewRowsError
+        If a factor is constant in the test rows.
     ValueError
         If something is not finite, a factor is constant or a continuous one no number,
         shapes disagree, or widths are not even numbers that grow.
@@ -227,6 +230,8 @@ def loss_capacity_curves(
 
     Raises
     ------
+    TooFewRowsError
+        If a factor is constant in the test rows.
     ValueError
         If something is not finite, a factor is constant or a continuous one no number,
         shapes disagree, or widths are not even numbers that grow.
@@ -235,11 +240,14 @@ def loss_capacity_curves(
     if len(widths) < 2 or (widths % 2).any() or widths[0] < 0 or (np.diff(widths) <= 0).any():
         raise ValueError(f"widths must be two or more even numbers that grow, not {widths}")
     codes_train, factors_train, codes_test, factors_test = train_and_test(
-        codes_train, factors_train, codes_test, factors_test
+        codes_train, factors_train, codes_test, factors_test, continuous=continuous
     )
     for k, column in enumerate(factors_test.T):
         if (column == column[0]).all():
-            raise ValueError(f"factor {k} is constant in test rows: no loss can be reduced there")
+            raise TooFewRowsError(
+                f"factor {k} is constant in test rows: no loss can be reduced there; "
+                "give more test rows"
+            )
     rng = np.random.default_rng(seed)
     x, x_test = _features(codes_train, codes_test, widths[-1], bandwidth, rng)
     covariance = x.T @ x / len(x)

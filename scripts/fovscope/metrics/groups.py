@@ -20,7 +20,7 @@ _CHUNK = 2**22
 
 
 class TooFewRowsError(ValueError):
-    """A factor has a value that too few rows share for a group."""
+    """The rows have a value of a factor too rarely, or too few values, for a metric."""
 
 
 @dataclass(frozen=True)

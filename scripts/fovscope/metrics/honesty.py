@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
-from fovscope.metrics.panel import Design, disentanglement_panel
+from fovscope.metrics.panel import RANGES, Design, Panel, disentanglement_panel
 from fovscope.metrics.references import perfect_code
 
 FloatArray = NDArray[np.float64]
@@ -33,12 +33,15 @@ class Score:
     low, high : float
         Its 95 % interval over samples of rows; NaN without resamples.
     floor : float
-        That of the same codes with shuffled rows.
+        That of the same codes with shuffled rows; NaN for `active_dims`, as the ceiling.
     ceiling : float
         That of a perfect code of the same factors; no upper bound where a metric can
         prefer another code (OMES).
     n_train, n_test, n_pairs : int
-        Rows that it was computed from.
+        Rows that the panel was given. MIG, Modularity, IRS and InfoMEC take the training rows
+        alone, OMES the pairs alone.
+    active : tuple of bool, length D
+        Which dimensions were scored.
     """
 
     value: float
@@ -49,6 +52,7 @@ class Score:
     n_train: int
     n_test: int
     n_pairs: int
+    active: tuple[bool, ...]
 
     @property
     def of_ceiling(self) -> float:
@@ -111,27 +115,42 @@ def scored_panel(
     Raises
     ------
     ValueError
-        As `disentanglement_panel`, or if there is one resample.
+        As `disentanglement_panel`, or if there is one resample, or codes or factors alone have
+        pairs.
     """
+    if (codes.first is None) != (factors.first is None):
+        raise ValueError(
+            "pairs of codes and the factors of their members go together: the ceiling is the "
+            "score of a perfect code, which needs them (`first` and `second` of both designs)"
+        )
 
-    def compute(codes: Design, factors: Design, changed: ArrayLike | None) -> dict[str, float]:
-        return disentanglement_panel(codes, factors, changed, seed=seed, **options).scores
+    def compute(codes: Design, factors: Design, changed: ArrayLike | None) -> Panel:
+        return disentanglement_panel(codes, factors, changed, seed=seed, **options)
 
-    scores = compute(codes, factors, changed_factor)
+    panel = compute(codes, factors, changed_factor)
     intervals = jackknife_intervals(
-        compute, scores, codes, factors, changed_factor, resamples=resamples, seed=seed
+        lambda *design: compute(*design).scores,
+        panel.scores,
+        codes,
+        factors,
+        changed_factor,
+        resamples=resamples,
+        seed=seed,
     )
     shuffled = shuffled_codes(codes, np.random.default_rng(seed))
-    floor = compute(shuffled, factors, changed_factor)
-    ceiling = compute(perfect_code(factors), factors, changed_factor)
+    floor = compute(shuffled, factors, changed_factor).scores
+    ceiling = compute(perfect_code(factors), factors, changed_factor).scores
+    for bound in (floor, ceiling):  # a count is neither good nor bad
+        bound["active_dims"] = np.nan
     rows = {
         "n_train": len(codes.train),
         "n_test": len(codes.test),
         "n_pairs": 0 if codes.first is None else len(codes.first),
     }
+    active = tuple(panel.active.tolist())
     return {
-        name: Score(value, *intervals[name], floor[name], ceiling[name], **rows)
-        for name, value in scores.items()
+        name: Score(value, *intervals[name], floor[name], ceiling[name], **rows, active=active)
+        for name, value in panel.scores.items()
     }
 
 
@@ -167,12 +186,13 @@ def jackknife_intervals(
     -------
     dict of str to tuple of float
         Lower and upper bound of each score, NaN without resamples: the score ± Student's t
-        with one degree of freedom less than groups, times the jackknife's standard error.
+        with one degree of freedom less than groups, times the jackknife's standard error,
+        within the score's `RANGES`.
 
     Raises
     ------
     ValueError
-        If there is one resample, or a part of the rows is too few for a metric.
+        If there is one resample or less than none, or a part of the rows is too few for a metric.
 
     References
     ----------
@@ -180,8 +200,10 @@ def jackknife_intervals(
     """
     if resamples == 0:
         return dict.fromkeys(scores, (np.nan, np.nan))
-    if resamples == 1:
-        raise ValueError("a jackknife needs at least 2 groups; resamples=0 for no intervals")
+    if resamples < 2:
+        raise ValueError(
+            f"a jackknife needs at least 2 groups, not {resamples}; resamples=0 for no intervals"
+        )
     rng = np.random.default_rng(seed)
     changed = None if changed_factor is None else np.asarray(changed_factor)
     groups = Design(
@@ -199,12 +221,18 @@ def jackknife_intervals(
     ]
     # A metric that the rows are too few for without a group has no interval.
     return {
-        name: jackknife_interval(value, [run.get(name, np.nan) for run in runs])
+        name: jackknife_interval(
+            value,
+            [run.get(name, np.nan) for run in runs],
+            *RANGES.get(name.partition("[")[0], (-np.inf, np.inf)),
+        )
         for name, value in scores.items()
     }
 
 
-def jackknife_interval(value: float, without: ArrayLike) -> tuple[float, float]:
+def jackknife_interval(
+    value: float, without: ArrayLike, smallest: float = -np.inf, largest: float = np.inf
+) -> tuple[float, float]:
     """Return the 95 % interval of one score from its values without each group of rows.
 
     Parameters
@@ -213,6 +241,8 @@ def jackknife_interval(value: float, without: ArrayLike) -> tuple[float, float]:
         The score of all rows.
     without : array_like, shape (groups,)
         The score without each group.
+    smallest, largest : float
+        Range of the score, beyond which no bound lies.
 
     Returns
     -------
@@ -223,7 +253,8 @@ def jackknife_interval(value: float, without: ArrayLike) -> tuple[float, float]:
     groups = len(without)
     error = np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum())
     half = student.ppf(0.975, groups - 1) * error
-    return float(value - half), float(value + half)
+    low, high = np.clip([value - half, value + half], smallest, largest)
+    return float(low), float(high)
 
 
 def deal(stratum: ArrayLike, groups: int, rng: np.random.Generator) -> NDArray[np.intp]:

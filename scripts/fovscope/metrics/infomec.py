@@ -10,8 +10,9 @@ that multinomial logistic regression can use, over that of a constant guess.
 Named variants: continuous codes with the nearest-neighbour estimate of Ross (2014), k = 10,
 as published; continuous codes cut into bins; discrete codes with counts. Dimensions with less
 than 1/20 of the largest range are left out, as published. As there, the regression is judged on
-the rows that it was fitted to. Classes are weighted equally both in its fit and in its
-cross-entropy (published: in the fit only), so a constant guess has cross-entropy ln K.
+the rows that it was fitted to. Values are weighted equally in its fit, so a constant guess has
+cross-entropy ln K; `balanced` (ours; the panel has it on) weights them equally in the
+cross-entropy too, so that a frequent value counts no more than a rare one.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def infomec_scores(
     bins: int = 20,
     smallest_range: float = 1 / 20,
     iterations: int = 100,
+    balanced: bool = False,
     seed: int = 0,
 ) -> InfoMEC:
     """InfoM, InfoC and InfoE.
@@ -91,6 +93,8 @@ def infomec_scores(
     iterations : int
         At most so many of the regression (L-BFGS, no penalty); on codes that separate the
         values it has no end of its own.
+    balanced : bool
+        Whether values, not rows, weigh equally in the cross-entropy of InfoE.
     seed : int
         Of the noise that parts equal codes (`neighbours`).
 
@@ -114,8 +118,10 @@ def infomec_scores(
     ranges = np.ptp(codes, axis=0)
     if estimator == "discrete":
         active = ranges > 0
-        values = [np.unique(column, return_inverse=True)[1] for column in codes.T]
-        information = contingency_information(np.stack(values, axis=1), factors)
+        cells = np.empty(codes.shape, dtype=np.intp)
+        for d, column in enumerate(codes.T):
+            cells[:, d] = np.unique(column, return_inverse=True)[1]
+        information = contingency_information(cells, factors)
         inputs = OneHotEncoder().fit_transform(codes[:, active]) if active.any() else None
     else:
         active = ranges > smallest_range * ranges.max(initial=0)
@@ -133,7 +139,9 @@ def infomec_scores(
     compactness = dominance(nmi[active].T)
     explicitness = np.zeros(factors.shape[1])
     if inputs is not None:
-        explicitness = np.array([_usable(inputs, column, iterations) for column in factors.T])
+        explicitness = np.array(
+            [_usable(inputs, column, iterations, balanced) for column in factors.T]
+        )
     return InfoMEC(
         modularity=float(dominance(nmi[active]).mean()) if active.any() else 0.0,
         compactness=float(compactness.mean()),
@@ -168,7 +176,7 @@ def dominance(rows: FloatArray) -> FloatArray:
     return (share - 1 / n_columns) / (1 - 1 / n_columns)
 
 
-def _usable(inputs: FloatArray, column: NDArray, iterations: int) -> float:
+def _usable(inputs: FloatArray, column: NDArray, iterations: int, balanced: bool) -> float:
     """Return the share of a factor's information that logistic regression can use."""
     values, label = np.unique(column, return_inverse=True)
     model = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=iterations)
@@ -176,5 +184,5 @@ def _usable(inputs: FloatArray, column: NDArray, iterations: int) -> float:
         warnings.simplefilter("ignore", ConvergenceWarning)
         probability = model.fit(inputs, label).predict_proba(inputs)
     surprise = -np.log(probability[np.arange(len(label)), label].clip(min=np.finfo(float).tiny))
-    weight = 1 / np.bincount(label)[label]
+    weight = 1 / np.bincount(label)[label] if balanced else None
     return float(1 - np.average(surprise, weights=weight) / np.log(len(values)))

@@ -9,7 +9,7 @@ dimension belongs to the factor with which it is most robust; the score averages
 dimensions, weighted by their largest distance.
 
 Samples of one value are the rows given that have it; values weigh by their number of rows,
-the expectation of the paper (Locatello et al. weigh them equally). "At most" is the 99 %
+the expectation of the paper, or equally (`weights`, Locatello et al.). "At most" is the 99 %
 quantile (Locatello et al.), 1.0 is the maximum of the paper. With few rows a value the
 largest distance is underestimated, which lifts the score; so do noise dimensions, whose
 quantile lies below the largest distance of all rows: read it beside that of noise. Because
@@ -19,6 +19,7 @@ dimensions are weighted by their range, scaling one changes the score; scaling a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,7 +54,13 @@ class IRS:
     robustness: FloatArray
 
 
-def irs_score(codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99) -> IRS:
+def irs_score(
+    codes: ArrayLike,
+    factors: ArrayLike,
+    *,
+    quantile: float = 0.99,
+    weights: Literal["rows", "values"] = "rows",
+) -> IRS:
     """Interventional robustness of each dimension and on average.
 
     Parameters
@@ -64,6 +71,8 @@ def irs_score(codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99) -
         Discrete factor values.
     quantile : float
         Which distance stands for the largest; 1 is the definition of the paper.
+    weights : {"rows", "values"}
+        Whether each value of a factor weighs by its rows or as much as any other.
 
     Returns
     -------
@@ -75,12 +84,14 @@ def irs_score(codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99) -
     TooFewRowsError
         If a value of a factor is that of one row only.
     ValueError
-        If a dimension is not finite or a factor is constant.
+        If a dimension is not finite, a factor is constant, or the weights are not known.
 
     References
     ----------
     Suter et al. (2019), arXiv 1811.00007; Locatello et al. (2019), arXiv 1811.12359.
     """
+    if weights not in ("rows", "values"):
+        raise ValueError(f"weights must be rows or values, not {weights!r}")
     codes = finite_codes(codes).astype(np.float64)
     factors = factor_table(factors, len(codes))
     active = np.ptp(codes, axis=0) > 0
@@ -88,10 +99,12 @@ def irs_score(codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99) -
     largest = np.abs(z - z.mean(axis=0)).max(axis=0)
     distance = np.zeros((z.shape[1], factors.shape[1]))
     for k, shared in enumerate(shared_values(factors, fewest=2)):
-        for rows in shared.whole_groups():
+        groups = shared.whole_groups()
+        for rows in groups:
             same = z[rows]
             from_mean = np.abs(same - same.mean(axis=0))
-            distance[:, k] += len(same) / len(z) * np.quantile(from_mean, quantile, axis=0)
+            share = len(same) / len(z) if weights == "rows" else 1 / len(groups)
+            distance[:, k] += share * np.quantile(from_mean, quantile, axis=0)
     robust = 1 - distance / largest[:, None]
     best = robust.max(axis=1)
 

@@ -37,8 +37,10 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) 
     Raises
     ------
     ValueError
-        If a dimension is not finite or a factor is constant.
+        If a dimension is not finite, a factor is constant, or there are fewer than 2 bins.
     """
+    if bins < 2:
+        raise ValueError(f"{bins} bins tell nothing apart; give at least 2")
     codes = finite_codes(codes)
     binned = np.empty(codes.shape, dtype=np.intp)
     for d, values in enumerate(codes.T):

@@ -49,12 +49,14 @@ def nearest_neighbour_information(
     Raises
     ------
     ValueError
-        If a dimension is not finite or a factor is constant.
+        If a dimension is not finite, a factor is constant, or there is no neighbour.
 
     References
     ----------
     Ross (2014), equation 2.
     """
+    if neighbours < 1:
+        raise ValueError(f"neighbours must be at least 1, not {neighbours}")
     codes = finite_codes(codes).astype(np.float64)
     factors = factor_table(factors, len(codes))
     noise = np.random.default_rng(seed).standard_normal(codes.shape)

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fovscope.arrays import finite_codes
+from fovscope.arrays import dimension_mask, finite_codes
 
 FloatArray = NDArray[np.float64]
 
@@ -141,15 +141,18 @@ def omes_score(
     Raises
     ------
     ValueError
-        If codes are not finite, shapes disagree, or a factor has fewer than 3 pairs.
+        If codes are not finite, shapes disagree, a factor has fewer than 3 pairs, or `active`
+        is no mask or the pooling not known.
 
     References
     ----------
     Dapueto et al. (2024), arXiv 2409.18017, section 3.
     """
-    active = np.asarray(active, dtype=bool)
+    if pooling not in ("average", "max"):
+        raise ValueError(f"pooling must be average or max, not {pooling!r}")
     n_factors = int(np.max(changed_factor, initial=0)) + 1
     association = one_factor_correlation(first, second, changed_factor, n_factors)
+    active = dimension_mask(active, len(association))
     association[~active] = np.nan
     S = association[active]
     overlap = _pooled(S, _overlap_scores(S), pooling)

@@ -5,8 +5,8 @@ pairs that differ in one factor. Dimensions that hardly move over the independen
 inactive; every metric is computed without them.
 
 `METRICS` lists what there is. Each entry calls the metric's own function, whose keyword options
-and published defaults are the options here: ``options={"mig": {"bins": 30}}``. The preset
-``"fast"`` leaves out what costs minutes and fits smaller trees.
+and defaults are the options here: ``options={"mig": {"bins": 30}}``; an entry that differs from
+the function says so. The preset ``"fast"`` leaves out what costs minutes and fits smaller trees.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from fovscope.arrays import finite_codes
+from fovscope.arrays import finite_codes, train_and_test
 from fovscope.metrics.beta_vae import BETA_VAE_FAST, beta_vae_score
 from fovscope.metrics.dci import DCI, dci_scores
 from fovscope.metrics.dci_es import DCI_ES_FAST, explicitness, loss_capacity_curves
@@ -46,7 +46,7 @@ class Design:
     Attributes
     ----------
     train, test : ndarray, shape (N, ·), (M, ·)
-        Independent rows.
+        Independent rows. Lists and data frames become arrays.
     first, second : ndarray, shape (P, ·), or None
         Members of pairs that differ in one factor, where there are any.
     """
@@ -55,6 +55,14 @@ class Design:
     test: NDArray
     first: NDArray | None = None
     second: NDArray | None = None
+
+    def __post_init__(self) -> None:
+        """Turn what is like an array into one."""
+        if (self.first is None) != (self.second is None):
+            raise ValueError("pairs have a first and a second member: give both or none")
+        for name, table in vars(self).items():
+            if table is not None:
+                object.__setattr__(self, name, np.asarray(table))
 
     def map(self, function: Callable[[NDArray], NDArray]) -> Design:
         """Return the design with `function` applied to each of its tables."""
@@ -156,13 +164,16 @@ class Metric:
     fits : bool
         Whether it fits classifiers, and so costs seconds instead of milliseconds.
     fast : mapping of str to object, or None
-        Its options in the preset ``"fast"``; None leaves it out there.
+        Its further options in the preset ``"fast"``; None leaves it out there.
+    options : mapping of str to object
+        Its options in any panel, where they are not the published defaults.
     """
 
     compute: Callable[..., Values]
     needs_pairs: bool = False
     fits: bool = False
     fast: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _mig(work: Work, **options: Any) -> Values:  # noqa: ANN401
@@ -260,9 +271,14 @@ METRICS: dict[str, Metric] = {
     "dci": Metric(_dci, fits=True, fast={"rounds": 5, "learning_rate": 0.5}),
     "dci_es": Metric(_dci_es, fits=True, fast=DCI_ES_FAST),
     "edi": Metric(_edi, fits=True, fast={}),
-    "infomec": Metric(_infomec, fits=True, fast={"iterations": 20}),
+    # As published, the frequent values of a target's factor would decide InfoE.
+    "infomec": Metric(_infomec, fits=True, fast={"iterations": 20}, options={"balanced": True}),
+    # As published, codes of a smaller scale would score lower: models could not be compared.
     "beta_vae": Metric(
-        _tested("beta_vae", beta_vae_score, seeded=True), fits=True, fast=BETA_VAE_FAST
+        _tested("beta_vae", beta_vae_score, seeded=True),
+        fits=True,
+        fast=BETA_VAE_FAST,
+        options={"standardise": True},
     ),
     "factor_vae": Metric(
         _tested("factor_vae", factor_vae_score, seeded=True),
@@ -273,11 +289,26 @@ METRICS: dict[str, Metric] = {
 }
 """The panel by name, in the order of its computation: EDI uses DCI's classifiers."""
 
-PRESETS = {
-    "full": {name: {} for name in METRICS},
-    "fast": {name: m.fast for name, m in METRICS.items() if m.fast is not None},
+_SHARES = (
+    *("mig", "modularity", "omes_max", "omes"),
+    *("dci_disentanglement", "dci_completeness", "dci_informativeness"),
+    *("edi_modularity", "edi_compactness", "edi_explicitness", "infom", "infoc"),
+    *("beta_vae", "factor_vae", "sap", "explicitness"),
+)
+RANGES: dict[str, tuple[float, float]] = dict.fromkeys(_SHARES, (0.0, 1.0)) | {
+    "dci_es_explicitness": (-1.0, 1.0),
+    "dci_es_size": (0.0, np.inf),
+    "infoe": (-np.inf, 1.0),
+    "irs": (-np.inf, 1.0),
+    "active_dims": (0.0, np.inf),
 }
-"""Metrics with their options: all as published, or what a small machine can do."""
+"""Smallest and largest value of each score, and of its breakdown by factor."""
+
+PRESETS = {
+    "full": {name: m.options for name, m in METRICS.items()},
+    "fast": {name: {**m.options, **m.fast} for name, m in METRICS.items() if m.fast is not None},
+}
+"""Metrics with their options: all of them, or what a small machine can do."""
 
 
 def disentanglement_panel(
@@ -371,11 +402,15 @@ def check_design(
     ValueError
         If they do not belong together.
     """
+    # Each metric would find these faults, but some only after minutes.
+    train_and_test(codes.train, factors.train, codes.test, factors.test)
     n_factors = factors.train.shape[1]
     if factor_names is None:
         factor_names = [str(k) for k in range(n_factors)]
     if len(factor_names) != n_factors:
         raise ValueError(f"{len(factor_names)} names for {n_factors} factors")
+    if len(set(factor_names)) < n_factors:
+        raise ValueError(f"factors share a name, so scores would too: {list(factor_names)}")
     if (codes.first is None) != (changed_factor is None):
         raise ValueError("pairs of codes and the factor that changed in each go together")
     if changed_factor is not None and np.max(changed_factor) + 1 != n_factors:
@@ -410,7 +445,7 @@ def chosen_metrics(
             raise ValueError(unknown_name("preset", metrics, PRESETS))
         preset = PRESETS[metrics]
     else:
-        preset = {name: {} for name in metrics}
+        preset = {name: PRESETS["full"].get(name, {}) for name in metrics}
     options = options or {}
     for name in [*preset, *options]:
         if name not in METRICS:

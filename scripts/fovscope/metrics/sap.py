@@ -97,7 +97,7 @@ def sap_score(
     if classifier not in ("thresholds", "svm"):
         raise ValueError(f"classifier is 'thresholds' or 'svm', not {classifier!r}")
     codes_train, factors_train, codes_test, factors_test = train_and_test(
-        codes_train, factors_train, codes_test, factors_test
+        codes_train, factors_train, codes_test, factors_test, continuous=continuous
     )
     is_continuous = continuous_factors(continuous, factors_train)
     active = np.flatnonzero(np.ptp(codes_train, axis=0) > 0)

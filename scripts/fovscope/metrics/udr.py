@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.linear_model import Lasso
 
-from fovscope.arrays import finite_codes
+from fovscope.arrays import dimension_mask, finite_codes
 
 FloatArray = NDArray[np.float64]
 
@@ -165,12 +165,12 @@ def _standardised(
         )
     if active is None:
         active = [np.ones(table.shape[1], dtype=bool) for table in tables]
-    masks = [np.asarray(mask, dtype=bool) for mask in active]
-    if [mask.shape for mask in masks] != [table.shape[1:] for table in tables]:
-        raise ValueError("each model needs a mask with one entry for each of its dimensions")
+    if len(active) != len(tables):
+        raise ValueError(f"{len(active)} masks of active dimensions for {len(tables)} models")
     kept = []
-    for table, mask in zip(tables, masks, strict=True):
-        table = table[:, mask & (np.ptp(table, axis=0) > 0)].astype(np.float64)
+    for table, mask in zip(tables, active, strict=True):
+        moves = dimension_mask(mask, table.shape[1]) & (np.ptp(table, axis=0) > 0)
+        table = table[:, moves].astype(np.float64)
         if ranked and table.shape[1]:
             table = rankdata(table, axis=0)
         kept.append((table - table.mean(axis=0)) / table.std(axis=0))

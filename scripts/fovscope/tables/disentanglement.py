@@ -69,13 +69,17 @@ def disentanglement_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame
         * ``floor``: of the same codes with shuffled rows, averaged over models; for
           reference codes that of the noise code;
         * ``ceiling``: of the perfect code on the same factors (of a copy of the model for UDR);
+          counts of dimensions have neither;
         * ``normalised``: the mean on the scale from floor (0) to ceiling (1);
           ``of_ceiling``: the mean over the ceiling;
-        * ``n_train, n_test, n_pairs``: rows behind a score; ``fovscope``, ``variant``.
+        * ``n_train, n_test, n_pairs``: rows that the metrics were given;
+        * ``active``: the masks of the models' active dimensions, each different one once
+          (``"1101, 1111"``: one or more without z2); empty for codes, which use all;
+        * ``fovscope``, ``variant``.
     """
     scores = scores.rename(columns={"dataset": "measured_on", "backbone": "input"})
     scores = scores[~scores["score"].str.startswith(_MATRICES)].copy()
-    optional = ["low", "high", "floor", "ceiling", "n_train", "n_test", "n_pairs"]
+    optional = ["low", "high", "floor", "ceiling", "n_train", "n_test", "n_pairs", "active"]
     scores = scores.reindex(columns=[*scores, *(c for c in optional if c not in scores)])
     scores["factors"] = scores["representation"].map(_FACTORS).fillna("known")
     reference = scores["stage"] == "reference"
@@ -85,7 +89,7 @@ def disentanglement_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame
     bounds = codes.loc[:, :, :, [*_BOUNDS]].unstack().reindex(columns=[*_BOUNDS])
     long = long.join(bounds.rename(columns=_BOUNDS), on=["measured_on", "factors", "score"])
     for own, of_code in (("floor", "noise_floor"), ("ceiling", "perfect_ceiling")):
-        long[own] = long[own].fillna(long.pop(of_code))
+        long[own] = long[own].fillna(long.pop(of_code)).mask(long["score"].isin(_COUNTS))
     long["normalised"] = (long["mean"] - long["floor"]) / (long["ceiling"] - long["floor"])
     long["of_ceiling"] = long["mean"] / long["ceiling"]
     return long.assign(variant=variant)
@@ -140,6 +144,7 @@ def _view(long: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
 def _aggregate(scores: pd.DataFrame) -> pd.DataFrame:
     averaged = {name: (name, "mean") for name in ("low", "high", "floor", "ceiling")}
     rows = {name: (name, "first") for name in ("n_train", "n_test", "n_pairs")}
+    rows["active"] = ("active", lambda masks: ", ".join(sorted(set(masks.dropna()))))
     groups = scores.groupby([*_ROW, "score"], sort=False, dropna=False, as_index=False)
     long = groups.agg(**STATISTICS, **averaged, **rows)
     ranks = {stage: rank for rank, stage in enumerate(_STAGES)}
