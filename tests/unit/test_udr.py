@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.linear_model import Lasso
@@ -126,6 +126,7 @@ def test_informative_dimensions():
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), variant=st.sampled_from(["lasso", "spearman"]))
+@example(seed=8162, variant="lasso")  # nearly collinear codes
 def test_invariant_under_disguise_and_order_of_rows_and_models(seed, variant):
     rng = np.random.default_rng(seed)
     base = rng.standard_normal((60, 3))

@@ -195,7 +195,10 @@ def _lasso_coefficients(tables: list[FloatArray], alpha: float) -> list[list[Flo
     for table in tables:
         weights = np.zeros((table.shape[1], targets.shape[1]))
         if weights.size:
-            lasso = Lasso(alpha=alpha, fit_intercept=False, precompute=True, tol=1e-6)
+            # Codes that are nearly collinear need many of these steps, which cost next to nothing.
+            lasso = Lasso(
+                alpha=alpha, fit_intercept=False, precompute=True, tol=1e-9, max_iter=100_000
+            )
             weights = np.abs(lasso.fit(table, targets).coef_).reshape(targets.shape[1], -1).T
         relations.append(np.split(weights, ends, axis=1))
     return relations
