@@ -362,7 +362,7 @@ class Metrics(Section):
 
     panel: Literal["full", "fast"] = _option(
         "full",
-        "Which metrics, with which effort: `full` has all of them as published; `fast` takes a "
+        "Which metrics, with which effort: `full` has all of docs/metrics.md; `fast` takes a "
         "second instead of a minute (no SAP, no explicitness, fewer and smaller classifiers).",
     )
     resamples: int = _option(
@@ -418,7 +418,9 @@ class Study(Section):
 
     results: str = _option("results", "Folder for everything that the study writes.", min_length=1)
     variant: Literal["default", "paper"] = _option(
-        "default", "`paper` restores each published choice that the default corrects."
+        "default",
+        "`paper` takes the values in the column `paper` of this page where you set none; images "
+        "are padded and resized as ever, because the published ways leak the class.",
     )
     betas: tuple[float, ...] = _option((1.0, 2.0), "Weights β of the KL term.", min_length=1)
     seeds: tuple[int, ...] = _option(tuple(range(10)), "Seeds of the source models.", min_length=1)

@@ -79,6 +79,11 @@ def test_parameter_count_is_that_of_the_paper_by_hand(side, d):
     assert sum(weight.numel() for weight in model.parameters()) == down + norms + heads + up
 
 
+def test_leaks_are_those_of_the_paper():
+    leaks = [layer for layer in make_vae().modules() if isinstance(layer, torch.nn.LeakyReLU)]
+    assert [leak.negative_slope for leak in leaks] == [0.02] * 6
+
+
 def test_a_row_is_an_image_by_height_width_and_channel():
     model, rows = make_vae().eval(), pictures(3)
     seen = []

@@ -322,6 +322,15 @@ def test_finetuning_improves_the_target_and_leaves_the_source_model_alone():
     assert equal_weights(tuned.model, again.model)
 
 
+def test_finetuning_decays_weights_as_adamw_does():
+    source, (target, _, _) = quick_source().model, make_pairs(200, seed=1)
+    target[:, 0] = source.scaling.offset[0]  # 0 to the encoder: no gradient, decay alone
+    options = Finetuning(epochs=5, batch_size=100, learning_rate=1e-2)
+    tuned = finetune(source, target, options=options, beta=1.0, seed=0, device=CPU).model
+    before, after = (model.encoder[0].weight[:, 0] for model in (source, tuned))
+    torch.testing.assert_close(after, before * (1 - 1e-2 * 0.01) ** 10)  # 10 steps
+
+
 @pytest.mark.parametrize(
     ("beta", "change"),
     [

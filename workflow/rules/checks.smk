@@ -9,6 +9,9 @@ rule verify:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(30),
     params:
         results=PATHS.root,
     message:

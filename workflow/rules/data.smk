@@ -11,6 +11,9 @@ rule save_config:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(30),
     params:
         code=code_of("save_config"),
         study=study.model_dump(mode="json"),

@@ -22,6 +22,9 @@ rule specify_features:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(30),
     params:
         code=features_code,
         images=images_of,
@@ -74,6 +77,9 @@ rule seal_features:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(30),
     params:
         code=code_of("seal_features"),
         cut=PATHS.cut,

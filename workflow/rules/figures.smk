@@ -273,6 +273,9 @@ rule report:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(30),
     params:
         code=code_of("report"),
         template=digest_file(SCRIPTS / "fovscope/figures/report.html.j2"),

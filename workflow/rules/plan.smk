@@ -12,6 +12,9 @@ rule plan:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(30),
     params:
         workflow=facts_of_rules,
         snakefile=str(SCRIPTS.parent / "Snakefile"),
