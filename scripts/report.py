@@ -68,7 +68,11 @@ with logged(snakemake):
         study_facts(config),
         [
             Section("Data", design["citation"], [data, *pictures("samples"), *pictures("masks")]),
-            Section("Accuracy", "", [*table("accuracy"), *table("comparisons")]),
+            Section(
+                "Accuracy",
+                "",
+                [*table("accuracy"), *table("comparisons"), *table("confusion")],
+            ),
             Section(
                 "Disentanglement",
                 "",

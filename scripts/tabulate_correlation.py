@@ -4,7 +4,7 @@ from fovscope.job import logged
 from fovscope.tables import correlation, importance, transfer
 from fovscope.tables.matching import name_dimensions, with_names
 from fovscope.tables.records import read_scores
-from fovscope.tables.render import write_views
+from fovscope.tables.render import files_of, write_views
 
 with logged(snakemake):
     variant, supervision = (snakemake.params.study[key] for key in ("variant", "supervision"))
@@ -18,7 +18,5 @@ with logged(snakemake):
     ):
         long = table.long_table(with_names(scores, names), variant=variant)
         name = table.__name__.rpartition(".")[2]
-        kinds = ("parquet", "csv", "md", "tex")
         caption = table.CAPTION.format(variant=variant, supervision=supervision)
-        paths = {kind: snakemake.output[f"{name}_{kind}"] for kind in kinds}
-        write_views(long, table.view(long), caption, paths)
+        write_views(long, table.view(long), caption, files_of(snakemake.output, name))

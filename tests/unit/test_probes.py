@@ -10,13 +10,18 @@ from sklearn.metrics import balanced_accuracy_score
 from fovscope.config import Probes
 from fovscope.probes import (
     classification_scores,
+    confusion_shares,
     majority_class,
     pca_codes,
     predict_with_probes,
-    run_probes,
 )
 
 OPTIONS = Probes(gbt_rounds=20, mlp_hidden=(32,), mlp_learning_rate=1e-2, mlp_max_epochs=500)
+
+
+def run_probes(train, labels, test, test_labels):
+    predictions = predict_with_probes(train, labels, test, options=OPTIONS, seed=0)
+    return {name: classification_scores(test_labels, p) for name, p in predictions.items()}
 
 
 def blobs(spread, seed=0):
@@ -29,7 +34,7 @@ def blobs(spread, seed=0):
 
 def test_separable_classes_are_told_apart():
     train, labels, test, test_labels = blobs(0.05)
-    scores = run_probes(train, labels, test, test_labels, options=OPTIONS, seed=0)
+    scores = run_probes(train, labels, test, test_labels)
     assert set(scores) == {"gbt", "mlp"}
     for of_probe in scores.values():
         assert of_probe == {"balanced_accuracy": 1, "accuracy": 1, "macro_f1": 1}
@@ -38,7 +43,7 @@ def test_separable_classes_are_told_apart():
 def test_shuffled_labels_are_chance():
     train, labels, test, test_labels = blobs(0.05)
     rng = np.random.default_rng(0)
-    scores = run_probes(train, rng.permutation(labels), test, test_labels, options=OPTIONS, seed=0)
+    scores = run_probes(train, rng.permutation(labels), test, test_labels)
     for of_probe in scores.values():
         assert of_probe["balanced_accuracy"] == pytest.approx(1 / 3, abs=0.2)
 
@@ -55,14 +60,14 @@ def test_same_seed_same_numbers_and_the_seed_reaches_the_mlp():
 def test_names_of_classes_change_nothing():
     train, labels, test, test_labels = blobs(4)
     names = np.array(["Euplotes", "Arcella", "Volvox"])
-    expected = run_probes(train, labels, test, test_labels, options=OPTIONS, seed=0)
-    shifted = run_probes(train, labels + 7, test, test_labels + 7, options=OPTIONS, seed=0)
+    expected = run_probes(train, labels, test, test_labels)
+    shifted = run_probes(train, labels + 7, test, test_labels + 7)
     assert shifted == expected
     ordered = np.sort(names)
-    named = run_probes(train, ordered[labels], test, ordered[test_labels], options=OPTIONS, seed=0)
+    named = run_probes(train, ordered[labels], test, ordered[test_labels])
     assert named == expected
     # In another order the classes swap output units: the same task from other initial weights.
-    unordered = run_probes(train, names[labels], test, names[test_labels], options=OPTIONS, seed=0)
+    unordered = run_probes(train, names[labels], test, names[test_labels])
     assert unordered["gbt"] == pytest.approx(expected["gbt"], abs=0.03)
     assert unordered["mlp"] == pytest.approx(expected["mlp"], abs=0.08)
 
@@ -137,19 +142,27 @@ def test_scores_of_a_known_table():
     assert scores["macro_f1"] == pytest.approx((2 * 3 / 9 + 2 * 4 / 11) / 2)
 
 
+def test_confusion_is_that_of_a_known_table():
+    true, predicted = ["a"] * 6 + ["b"] * 4, ["a"] * 3 + ["b"] * 2 + ["c"] + ["b"] * 4
+    cells = confusion_shares(true, predicted).pivot(index="true", columns="predicted")["value"]
+    assert cells.loc["a"].to_dict() == {"a": 3 / 6, "b": 2 / 6, "c": 1 / 6}
+    assert cells.loc["b"].to_dict() == {"a": 0, "b": 1, "c": 0}
+    assert len(cells) == 2  # no test row is of class c
+
+
 @pytest.mark.filterwarnings("ignore:y_pred contains classes")
 def test_class_absent_from_the_test_rows_is_left_out_as_scikit_learn_does():
     true, predicted = [0, 0, 1, 1], [0, 2, 1, 1]
     scores = classification_scores(true, predicted)
     assert scores["balanced_accuracy"] == balanced_accuracy_score(true, predicted) == 0.75
-    assert majority_class([2, 2, 0, 1], true)["balanced_accuracy"] == 0
+    assert majority_class([2, 2, 0, 1], 3).tolist() == [2, 2, 2]
 
 
 @pytest.mark.parametrize("n_classes", [2, 4, 12])
 def test_majority_class_has_chance_balanced_accuracy(n_classes):
     names = np.array([f"moa-{c:02d}" for c in range(n_classes)])
     labels = np.repeat(names, np.arange(n_classes) + 1)
-    scores = majority_class(labels, labels)
+    scores = classification_scores(labels, majority_class(labels, len(labels)))
     assert scores["balanced_accuracy"] == 1 / n_classes
     assert scores["accuracy"] == pytest.approx(n_classes / len(labels))
 

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from fovscope import FovscopeError
+from fovscope.tables import confusion
 from fovscope.tables.accuracy import accuracy_table, accuracy_view
 from fovscope.tables.comparisons import comparison_table, comparison_view, holm
 from fovscope.tables.disentanglement import (
@@ -43,8 +44,9 @@ def test_images_without_latents_are_named():
 
 def accuracy_scores(seed, value, stage="finetuned", **changes):
     identity = {"dataset": "t", "tuned_on": "t", "backbone": "b", "beta": "1", "seed": seed}
+    is_table = isinstance(value, pd.DataFrame)
     return score_table(
-        {"balanced_accuracy": value, "confusion": 3},
+        value if is_table else {"balanced_accuracy": value, "confusion": 3},
         **(identity | changes),
         kind="accuracy",
         stage=stage,
@@ -65,6 +67,35 @@ def test_accuracy_is_mean_and_sample_sd_in_points_over_models():
         pd.concat([long, long.assign(probe="mlp")], ignore_index=True)
     ).itertuples(index=False)
     assert tuple(line) == ("t", "b", "finetuned", "latents", "60.0 ± 14.1", "60.0 ± 14.1", 2)
+
+
+def test_confusions_are_means_over_models_and_the_worst_is_named():
+    def scores(seed, right):
+        rows = pd.DataFrame(
+            {
+                "score": "confusion",
+                "true": ["a", "a", "b", "b"],
+                "predicted": ["a", "b", "a", "b"],
+                "value": [1, 0, 1 - right, right],
+            }
+        )
+        return accuracy_scores(seed, rows)
+
+    both = pd.concat(scores(seed, right) for seed, right in {"0": 0.5, "1": 0.7}.items())
+    long = confusion.long_table(pd.concat([both, both.assign(probe="mlp")]), variant="default")
+    cells = long[long["probe"] == "gbt"].set_index(["class", "predicted"])
+    assert cells["mean"].to_dict() == pytest.approx(
+        {("a", "a"): 100, ("a", "b"): 0, ("b", "a"): 40, ("b", "b"): 60}
+    )
+    assert (cells["n"] == 2).all()
+    assert confusion.view(long).to_dict("records") == [
+        {"target": "t", "input": "b", "class": "a"}
+        | {"GBT": "100.0 ± 0.0", "GBT takes it for": "–"}
+        | {"MLP": "100.0 ± 0.0", "MLP takes it for": "–", "n": 2},
+        {"target": "t", "input": "b", "class": "b"}
+        | {"GBT": "60.0 ± 14.1", "GBT takes it for": "a (40.0)"}
+        | {"MLP": "60.0 ± 14.1", "MLP takes it for": "a (40.0)", "n": 2},
+    ]
 
 
 def test_published_numbers_stand_beside_ours_with_the_difference():

@@ -363,6 +363,7 @@ def facts_of_rules(wildcards=None):
             "gpus": wants.get("gpu", 0),
             "cores": wants["_cores"],
             "pack": wants.get("pack", groups.get(each.group, 1)),
+            "pack_at_once": wants.get("pack_at_once", 1),
         }
     return {"study": STUDY, "rules": facts}
 

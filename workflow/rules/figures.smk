@@ -248,7 +248,7 @@ PICTURES = [
 TABLES = [
     file
     for name in (
-        *("accuracy", "comparisons", "disentanglement"),
+        *("accuracy", "comparisons", "confusion", "disentanglement"),
         *("transfer", "correlation", "importance"),
         *OPEN_SET_TABLE,
     )

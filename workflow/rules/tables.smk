@@ -6,7 +6,8 @@ rule tabulate_accuracy:
         models=of_all_models(PATHS.scores, dataset=TARGETS),
         baselines=collect(PATHS.baseline_scores, backbone=BACKBONES, dataset=TARGETS),
     output:
-        **table("accuracy"),
+        **table("accuracy", "accuracy_"),
+        **table("confusion", "confusion_"),
     log:
         PATHS.log("tabulate_accuracy"),
     benchmark:
@@ -24,7 +25,7 @@ rule tabulate_accuracy:
             "images": [name for name in BACKBONES if study.backbones[name].is_pixels],
         },
     message:
-        "Tabulate the accuracy of all probes"
+        "Tabulate the accuracy of all probes, and what they confuse"
     script:
         "../../scripts/tabulate_accuracy.py"
 

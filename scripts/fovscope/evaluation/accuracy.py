@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from fovscope.arrays import mask_text
 from fovscope.config import Probes
-from fovscope.probes import majority_class, pca_codes, run_probes
+from fovscope.probes import (
+    classification_scores,
+    confusion_shares,
+    majority_class,
+    pca_codes,
+    predict_with_probes,
+)
 
 NAMED_DIMS = 5
 """Texture to Orientation; positions are nuisance, because targets are centred."""
@@ -27,8 +33,9 @@ def probe_latents(
     """Return representation → probe → scores of latents (N, d) of a target.
 
     The representations are the active dimensions and, for models whose dimensions are
-    bound to factors, the five named ones. Scores are tables ``score, value, active``; the last
-    is the mask of the dimensions that the probe saw, as text.
+    bound to factors, the five named ones. Scores are tables ``score, value, true, predicted,
+    active``: numbers, the cells of the confusion matrix, and the mask of the dimensions that
+    the probe saw, as text.
     """
     active = codes.std(axis=0) >= active_sd
     seen = {"latents": active if active.any() else np.ones_like(active)}
@@ -37,24 +44,21 @@ def probe_latents(
     scored = {}
     for name, mask in seen.items():
         by_probe = _probe(manifest, codes[:, mask], options=options, seed=seed, threads=threads)
-        scored[name] = {probe: _beside_mask(scores, mask) for probe, scores in by_probe.items()}
+        scored[name] = {
+            probe: scores.assign(active=mask_text(mask)) for probe, scores in by_probe.items()
+        }
     return scored
-
-
-def _beside_mask(scores: dict[str, float], mask: NDArray[np.bool_]) -> pd.DataFrame:
-    table = pd.DataFrame({"score": list(scores), "value": list(scores.values())})
-    return table.assign(active=mask_text(mask))
 
 
 def probe_baselines(
     manifest: pd.DataFrame, features: NDArray, *, latent_dim: int, options: Probes, threads: int
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Return representation → probe → score of what needs no model: Φ, its PCA, a constant."""
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return representation → probe → scores of what needs no model: Φ, its PCA, a constant."""
     train, test = _fit_rows(manifest), _test_rows(manifest)
     reduced = np.empty((len(features), latent_dim), np.float32)
     reduced[train], reduced[test] = pca_codes(features[train], features[test], latent_dim, seed=0)
     labels = manifest["label"].to_numpy()
-    majority = majority_class(labels[train], labels[test])
+    majority = _scores(labels[test], majority_class(labels[train], test.sum()))
     return {
         "full Φ": _probe(manifest, features, options=options, seed=0, threads=threads),
         f"PCA-{latent_dim} of Φ": _probe(
@@ -67,17 +71,19 @@ def probe_baselines(
 
 def _probe(
     manifest: pd.DataFrame, values: NDArray, *, options: Probes, seed: int, threads: int
-) -> dict[str, dict[str, float]]:
+) -> dict[str, pd.DataFrame]:
     train, test, labels = _fit_rows(manifest), _test_rows(manifest), manifest["label"].to_numpy()
-    return run_probes(
-        values[train],
-        labels[train],
-        values[test],
-        labels[test],
-        options=options,
-        seed=seed,
-        threads=threads,
+    predictions = predict_with_probes(
+        values[train], labels[train], values[test], options=options, seed=seed, threads=threads
     )
+    return {name: _scores(labels[test], predicted) for name, predicted in predictions.items()}
+
+
+def _scores(true: NDArray, predicted: NDArray) -> pd.DataFrame:
+    scores = classification_scores(true, predicted)
+    table = pd.DataFrame({"score": list(scores), "value": list(scores.values())})
+    cells = confusion_shares(true, predicted).assign(score="confusion")
+    return pd.concat([table, cells], ignore_index=True)
 
 
 def _fit_rows(manifest: pd.DataFrame) -> NDArray[np.bool_]:

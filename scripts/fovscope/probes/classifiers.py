@@ -21,7 +21,6 @@ from xgboost import XGBClassifier
 
 from fovscope.arrays import finite_codes
 from fovscope.config import Probes
-from fovscope.probes.scores import classification_scores
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +140,7 @@ def predict_with_probes(
     Returns
     -------
     dict of str to ndarray, shape (M,)
-        Predicted labels, by probe.
+        Predicted labels, by probe: ``gbt``, ``mlp``.
 
     Raises
     ------
@@ -163,45 +162,3 @@ def predict_with_probes(
         for name, fit in PROBES.items()
     }
     return {name: labels[probe.predict(test_codes)] for name, probe in fitted.items()}
-
-
-def run_probes(
-    train_codes: ArrayLike,
-    train_labels: ArrayLike,
-    test_codes: ArrayLike,
-    test_labels: ArrayLike,
-    *,
-    options: Probes,
-    seed: int,
-    threads: int = 1,
-) -> dict[str, dict[str, float]]:
-    """Fit every probe on the training rows and score it on the test rows.
-
-    Parameters
-    ----------
-    train_codes, test_codes : array_like, shape (N, D), (M, D)
-        Representations.
-    train_labels, test_labels : array_like of str or int, shape (N,), (M,)
-        Class of each row; a test class that training never saw counts as wrong.
-    options : Probes
-        Constants of the probes.
-    seed, threads : int
-        Seed and threads of both probes.
-
-    Returns
-    -------
-    dict of str to dict
-        The scores of `classification_scores`, by probe: ``gbt``, ``mlp``.
-
-    Raises
-    ------
-    ValueError
-        If codes are not finite, labels do not fit them, or there is only one class.
-    """
-    predictions = predict_with_probes(
-        train_codes, train_labels, test_codes, options=options, seed=seed, threads=threads
-    )
-    return {
-        name: classification_scores(test_labels, predicted)
-        for name, predicted in predictions.items()
-    }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.metrics import accuracy_score, f1_score, recall_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
 
 def classification_scores(true: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
-    """Score predicted labels.
-
-    The confusion matrix beside them is `sklearn.metrics.confusion_matrix`.
+    """Score predicted labels; `confusion_shares` says which classes they confuse.
 
     Parameters
     ----------
@@ -35,3 +34,24 @@ def classification_scores(true: ArrayLike, predicted: ArrayLike) -> dict[str, fl
         "accuracy": float(accuracy_score(true, predicted)),
         "macro_f1": float(f1_score(true, predicted, average="macro", zero_division=0)),
     }
+
+
+def confusion_shares(true: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
+    """Return the confusion matrix, a row a cell, in shares of the true class.
+
+    Parameters
+    ----------
+    true, predicted : array_like of str, shape (N,)
+        Labels.
+
+    Returns
+    -------
+    DataFrame
+        ``true, predicted, value``: of the images of each class in `true`, the share that is
+        predicted as each class of either; the shares of a class add up to 1.
+    """
+    classes, known = np.union1d(true, predicted), np.unique(true)
+    shares = confusion_matrix(true, predicted, labels=classes, normalize="true")
+    table = pd.DataFrame(shares, index=classes, columns=classes).loc[known]
+    cells = table.rename_axis(index="true", columns="predicted").stack()
+    return cells.rename("value").reset_index()

@@ -8,7 +8,7 @@ from fovscope.tables.render import STATISTICS, mean_sd, widen
 
 _ROW = ["target", "input", "stage", "representation"]
 _STAGES = ("transferred", "finetuned", "baseline")
-_PROBES = {"gbt": "GBT", "mlp": "MLP"}
+PROBES = {"gbt": "GBT", "mlp": "MLP"}
 _SCORES = ("balanced_accuracy", "accuracy", "macro_f1")
 
 
@@ -53,12 +53,12 @@ def accuracy_view(long: pd.DataFrame) -> pd.DataFrame:
         mean_sd(m, s, digits=1) for m, s in zip(shown["mean"], shown["sd"], strict=True)
     ]
     wide = widen(shown, [*_ROW, "n"], "probe")
-    wide = wide[[*_ROW, *_PROBES, "n"]].rename(columns=_PROBES)
+    wide = wide[[*_ROW, *PROBES, "n"]].rename(columns=PROBES)
     known = shown.dropna(subset="published_mean").copy()
     if known.empty:
         return wide
     known["cell"] = known.apply(_beside, axis=1)
-    known["probe"] = "published " + known["probe"].map(_PROBES)
+    known["probe"] = "published " + known["probe"].map(PROBES)
     return wide.merge(widen(known, _ROW, "probe"), on=_ROW, how="left").fillna("–")
 
 

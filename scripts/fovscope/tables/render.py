@@ -20,6 +20,11 @@ STATISTICS = {
 """What a line of a long table says of the models that it sums up."""
 
 
+def files_of(output: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return the files of one table by format, of a job that writes several."""
+    return {kind: output[f"{name}_{kind}"] for kind in ("parquet", "csv", "md", "tex")}
+
+
 def mean_sd(mean: float, sd: float, *, digits: int) -> str:
     """Return ``mean ± SD``; the SD is left out where there was one model only."""
     if pd.isna(mean):
