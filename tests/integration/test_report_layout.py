@@ -21,13 +21,14 @@ pytestmark = pytest.mark.skipif(
 LAPTOP = "1366,768"
 MEASURE = """<script>
 const hidden = [...document.querySelectorAll('.scroll')].map(e => e.scrollWidth - e.clientWidth);
-document.title = JSON.stringify([...hidden, document.body.scrollWidth - window.innerWidth]);
+const pictures = [...document.querySelectorAll('img')].map(e => e.getBoundingClientRect().width);
+document.title = JSON.stringify([hidden, document.body.scrollWidth - innerWidth, pictures]);
 </script>"""
 
 
 @pytest.fixture
 def report(tmp_path):
-    """A page with a narrow table, the widest ones of a study, and a large picture."""
+    """A page with a narrow table, the widest ones of a study, and pictures of two widths."""
     narrow = pd.DataFrame({"stage": ["finetuned", "narrowly"], "MLP": ["55.4 ± 4.5"] * 2})
     transfer = {"target": "synthetic_cells", "input": "lite0", "stage": "transferred"}
     transfer |= {"factor": "Orientation", "n": "6", "own |r|": "0.52 ± 0.08 (equivalent_diameter)"}
@@ -39,11 +40,12 @@ def report(tmp_path):
     detectors = ("Mahalanobis", "k-NN", "GBT confidence", "MLP confidence")
     unseen |= {f"AUROC {name}": "0.56 ± 0.03 [0.53, 0.59]" for name in detectors}
     unseen |= {f"FPR95 {name}, %": "91 ± 4" for name in detectors} | {"n": "6last"}
-    path = tmp_path / "picture.png"
-    Image.fromarray(np.zeros((1400, 1500, 3), np.uint8)).save(path)
     parts = [Table(narrow, "Caption of a table.")]
     parts += [Table(pd.DataFrame([row]), "Wide.") for row in (transfer, unseen)]
-    parts += [Picture(str(path), "A picture.")]
+    for width in (1400, 700):
+        path = tmp_path / f"{width}.png"
+        Image.fromarray(np.zeros((800, width, 3), np.uint8)).save(path)
+        parts.append(Picture(str(path), "A picture."))
     page = tmp_path / "report.html"
     page.write_text(render_report("Study", "Which?", {}, [Section("All", parts=parts)]))
     return page
@@ -54,12 +56,15 @@ def browse(page, *options):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-def test_no_column_is_hidden_on_a_laptop(report):
+def test_no_column_is_hidden_on_a_laptop_and_pictures_are_of_one_scale(report):
     report.write_text(report.read_text().replace("</body>", MEASURE + "</body>"))
     page = browse(report, f"--window-size={LAPTOP}", "--dump-dom")
     measured = json.loads(unescape(re.search("<title>(.*?)</title>", page)[1]))
-    assert len(measured) == 4
-    assert max(measured) <= 0
+    hidden_of_tables, hidden_of_page, (wide, narrow) = measured
+    assert hidden_of_tables == [0, 0, 0]
+    assert hidden_of_page <= 0
+    assert wide == pytest.approx(2 * narrow, abs=1)
+    assert 900 < wide < 1100
 
 
 def test_on_paper_all_is_there_and_only_wide_tables_are_small(report, tmp_path):

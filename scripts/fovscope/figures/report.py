@@ -17,6 +17,8 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
+from fovscope.figures.style import DPI
+
 QUESTION = (
     "Which factor of variation does each latent dimension carry, how well do simple classifiers do "
     "on these few dimensions, and does either survive the transfer from synthetic images to "
@@ -46,6 +48,12 @@ class Picture:
 
     path: str
     caption: str
+
+    @property
+    def inches(self) -> float:
+        """Width on paper, so that the text of all pictures is of one size."""
+        with Image.open(self.path) as image:
+            return image.width / DPI
 
 
 @dataclass(frozen=True)
