@@ -16,13 +16,10 @@ from matplotlib.patches import Rectangle
 
 from fovscope.figures.heatmap import SIGNED, UNSIGNED, draw_heatmap
 from fovscope.interpret.features import COUNTERPARTS
+from fovscope.tables.correlation import common_sign
 
 _MOST = 0.5
 """Share of the models in which a correlation must be significant to be printed in bold."""
-
-_SHARED = 0.5
-"""Share of the mean |r| that the mean r must reach for its sign to be shown: at equal |r|, three
-models of four point the same way."""
 
 _TITLES = {"transferred": "transferred", "finetuned": "fine-tuned"}
 _FACTORS = list(COUNTERPARTS)
@@ -65,22 +62,21 @@ def draw_correlations(canvas: Figure, long: pd.DataFrame) -> None:
     stages = [stage for stage in _TITLES if stage in set(long["stage"])]
     panels = canvas.subplots(1, len(stages), sharey=True, squeeze=False)[0]
     for axes, stage in zip(panels, stages, strict=True):
-        rows = long[long["stage"] == stage]
-        mean, strength, significant, directional = (
+        rows = long[long["stage"] == stage].assign(sign=common_sign)
+        strength, sign, significant = (
             rows.pivot(index="feature", columns="dimension", values=value)
             .reindex(index=features, columns=dimensions)
             .to_numpy()
-            for value in ("mean", "mean_abs", "significant", "directional")
+            for value in ("mean_abs", "sign", "significant")
         )
-        opposed = np.abs(mean) < _SHARED * strength
         draw_heatmap(
             axes,
-            np.copysign(strength, np.where(opposed, 1, mean)),
+            np.where(sign < 0, -strength, strength),
             features,
             dimensions,
             signed=True,
             strong=significant > _MOST,
-            unsigned=opposed | (directional == 1),
+            unsigned=sign == 0,
         )
         axes.set_title(_TITLES[stage])
         _show_groups(axes, list(factors), dimensions)
