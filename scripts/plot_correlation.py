@@ -12,7 +12,6 @@ with logged(snakemake):
     long = long[
         (long["target"] == wildcards.dataset)
         & (long["input"] == wildcards.backbone)
-        & (long["stage"] == "finetuned")
         & (long["score"] == "pearson")
     ]
     with figure(*correlation_size(long)) as canvas:

@@ -7,6 +7,7 @@ from fovscope.data.design import FACTORS
 from fovscope.devices import use_cores
 from fovscope.interpret.traversal import (
     NOMINAL,
+    PERIODS,
     as_png,
     factor_movement,
     nearest_rows,
@@ -45,6 +46,7 @@ with logged(snakemake):
         name.removeprefix("factor_"): factor_movement(
             *(ends[:, :, 0], ends[:, :, 1], images[name].to_numpy()),
             nominal=name in NOMINAL or not pd.api.types.is_numeric_dtype(images[name]),
+            period=PERIODS.get(name),
         )
         for name in columns
         if images[name].nunique() > 1

@@ -1,28 +1,59 @@
-"""A planted class that no model has seen is noticed; any class can be held out by config."""
+"""What is planted in generated cells is found by a model that was trained in earnest.
+
+A factor has the dimension of its name, and a class that no model has seen is noticed. Any class
+can be held out by config.
+"""
 
 import pandas as pd
 import pytest
-from conftest import TINY
+from conftest import TINY, Study
 from test_workflow import class_folders, draw
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_planted_odd_class_is_detected(new_study):
-    cells = {"generator": "synthetic_cells", "images": 300, "odd_class": True}
-    study = new_study(
-        seeds=[0],
-        source={"train_pairs": 300, "iid_train": 100, "iid_test": 100, "pairs_per_factor": 10},
-        targets={"cells": cells | {"test_fraction": 0.4, "val_fraction": 0}},
-        open_set={"cells": ["odd"]},
-        model=TINY["model"] | {"width": 64},
-        source_training=TINY["source_training"] | {"steps": 500},
-        finetuning={"epochs": 60, "learning_rate": 1.0e-3},
-        probes={"gbt_rounds": 20, "mlp_learning_rate": 1.0e-3, "mlp_max_epochs": 300},
-    )
-    run = study.run("open_set")
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A study with the budget of the demo, one model; the odd cells are in a target of their own.
+
+    They are so unlike the others that they alone would decide what goes with what.
+    """
+    cells = {"generator": "synthetic_cells", "images": 600}
+    odd = {"odd_class": True, "images": 500, "test_fraction": 0.4, "val_fraction": 0}
+    changes = {
+        "seeds": [0],
+        "source": {"train_pairs": 1200, "iid_train": 100, "iid_test": 100, "pairs_per_factor": 10},
+        "targets": {"cells": cells, "with_odd": cells | odd},
+        "open_set": {"with_odd": ["odd"]},
+        "backbones": {"lite0": TINY["backbones"]["lite0"] | {"size": None}},
+        "features": {"batch_size": 16, "shard_rows": 512, "images_per_job": 1400},
+        "model": TINY["model"] | {"width": 256},
+        "source_training": {"steps": 1200, "learning_rate": 1.0e-3, "warmup_steps": 250},
+        "finetuning": {"epochs": 30, "learning_rate": 1.0e-3},
+        "probes": {"gbt_rounds": 20, "mlp_learning_rate": 1.0e-3, "mlp_max_epochs": 300},
+    }
+    study = Study(tmp_path_factory.mktemp("planted"), TINY | changes)
+    run = study.run("open_set", "results/tables/transfer.parquet")
     assert run.code == 0, run.text
-    results = study.folder / "results"
+    return study
+
+
+def test_a_planted_factor_is_found_in_the_dimension_of_its_name(planted):
+    """Its largest |r| is with its handcrafted twin, by a margin that no seed decides.
+
+    The smallest gaps of six models (three seeds, β 1 and 2): Color .48 before and .31 after
+    fine-tuning, Texture .13 after it. Shape and Orientation are not carried at this budget.
+    """
+    table = pd.read_parquet(planted.folder / "results/tables/transfer.parquet")
+    found = table[table["target"] == "cells"].set_index(["stage", "factor"])
+    for stage, margin in (("transferred", 0.3), ("finetuned", 0.15)):
+        assert found.loc[(stage, "Color"), "own_feature"] == "hue"
+        assert found.loc[(stage, "Color"), "gap_mean"] > margin
+    assert found.loc[("finetuned", "Texture"), "gap_mean"] > 0.05
+
+
+def test_the_planted_odd_class_is_detected(planted):
+    results = planted.folder / "results"
     long = pd.read_parquet(results / "tables/open_set.parquet")
     auroc = long[long["score"] == "auroc"].set_index("detector")["mean"]
     assert auroc["mahalanobis"] > 0.9
@@ -30,15 +61,17 @@ def test_the_planted_odd_class_is_detected(new_study):
     shares = long[long["score"] == "share"].groupby("probe")["mean"].sum()
     assert shares.to_numpy() == pytest.approx(1)
     assert "| odd " in (results / "tables/open_set.md").read_text()
-    # Another class is jobs of its own and the table again.
-    study.config["open_set"] = {"cells": ["odd", "blast"]}
+
+
+def test_another_class_is_jobs_of_its_own_and_the_table_again(planted):
+    study = Study(planted.folder, planted.config | {"open_set": {"with_odd": ["odd", "blast"]}})
     assert study.run("-n", "open_set").jobs == {
         "finetune_open_set": 1,
         "score_open_set": 1,
         "tabulate_open_set": 1,
         "open_set": 1,
     }
-    study.config["open_set"] = {"cells": ["blast"]}
+    study.config["open_set"] = {"with_odd": ["blast"]}
     assert study.run("-n", "open_set").jobs["finetune_open_set"] == 1
 
 

@@ -122,6 +122,20 @@ def test_a_person_reads_the_strongest_features_of_each_dimension():
     assert line["third"].startswith("value")
 
 
+def test_models_that_point_in_opposite_directions_do_not_cancel_for_a_reader():
+    rows = [
+        model({"area": [0.8], "extent": [0.5], "hue": [0.4], "value": [-0.3]}),
+        model({"area": [0.8], "extent": [-0.6], "hue": [0.5], "value": [-0.1]}, seed="1"),
+    ]
+    long = correlation.long_table(named(pd.concat(rows)), variant="default")
+    signs = dict(zip(long["feature"], correlation.common_sign(long), strict=True))
+    assert signs == {"area": 1, "extent": 0, "hue": 0, "value": -1}
+    (line,) = correlation.view(long).to_dict("records")
+    assert line["strongest feature"].startswith("area 0.80")
+    assert line["second"] == "|extent| 0.55 ± 0.07 (100 %)"
+    assert line["third"] == "hue 0.45 ± 0.07 (100 %)"
+
+
 # Transfer ---------------------------------------------------------------------------------
 
 

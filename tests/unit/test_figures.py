@@ -18,6 +18,7 @@ from fovscope.figures.open_set import draw_open_set, mistakes, open_set_size
 from fovscope.figures.sizes import draw_by_size
 from fovscope.figures.style import class_styles, figure, save
 from fovscope.figures.traversal import draw_traversal, strip_images
+from fovscope.interpret.features import FEATURES
 from fovscope.interpret.traversal import as_png
 
 
@@ -79,23 +80,87 @@ def test_classes_and_dimensions_are_named_in_the_picture(tmp_path, target, draw)
 def test_a_heat_map_shows_its_numbers_and_leaves_gaps_blank():
     with figure(3, 3) as canvas:
         axes = canvas.subplots()
-        values = np.array([[0.5, np.nan], [-0.25, 1.0]])
-        draw_heatmap(axes, values, ["a", "b"], ["c", "d"], signed=True)
+        values = np.array([[0.5, np.nan], [-0.25, 1.0], [-0.004, -1.0]])
+        draw_heatmap(axes, values, ["a", "b", "e"], ["c", "d"], signed=True)
         shown = {tuple(text.get_position()): text.get_text() for text in axes.texts}
-    assert shown == {(0, 0): ".50", (0, 1): "-.25", (1, 1): "1.00"}
+    assert shown == {
+        **{(0, 0): ".50", (0, 1): "-.25", (1, 1): "1.00"},
+        **{(0, 2): ".00", (1, 2): "-1.00"},
+    }
 
 
-def test_correlations_keep_their_order_and_their_signs():
-    rows = [("z1", "hue", -0.4, 1.0), ("z1", "area", 0.1, 0.0)]
-    rows += [("z0", "hue", 0.9, 0.6), ("z0", "area", 0.2, 0.5)]
-    long = pd.DataFrame(rows, columns=["dimension", "feature", "mean", "significant"])
+def correlations(rows, stage="finetuned"):
+    """Rows of the long table from (dimension, feature, mean r, mean |r|, share significant)."""
+    names = ["dimension", "feature", "mean", "mean_abs", "significant"]
+    long = pd.DataFrame(rows, columns=names).assign(stage=stage)
+    features = long["feature"].map(FEATURES)
+    directional = [feature.period is not None for feature in features]
+    return long.assign(factor=[feature.factor for feature in features], directional=directional)
+
+
+def drawn_correlations(long):
+    """Return per panel its title, row and column names, and (row, column) → text."""
     with figure(*correlation_size(long)) as canvas:
         draw_correlations(canvas, long)
-        (axes,) = canvas.axes
-        assert [label.get_text() for label in axes.get_yticklabels()] == ["z1", "z0"]
-        assert [label.get_text() for label in axes.get_xticklabels()] == ["hue", "area"]
-        bold = {text.get_text() for text in axes.texts if text.get_fontweight() == "bold"}
-    assert bold == {"-.40", ".90"}
+        panels = [axes for axes in canvas.axes if axes.get_title()]
+        rows = [label.get_text() for label in panels[0].get_yticklabels()]
+        for axes in panels:
+            columns = [label.get_text() for label in axes.get_xticklabels()]
+            texts = {
+                (rows[int(row)], columns[int(column)]): text
+                for text in axes.texts
+                for column, row in [text.get_position()]
+            }
+            yield axes, rows, columns, texts
+
+
+def test_correlations_that_cancel_over_models_are_shown_by_their_size_and_without_a_sign():
+    rows = [("z0", "mean_red", -0.09, 0.52, 0.83), ("z0", "value", -0.3, 0.4, 1.0)]
+    rows += [("z0", "hue", 0.7, 0.7, 0.5), ("z0", "saturation", 0.001, 0.001, 0.0)]
+    ((axes, names, _, texts),) = drawn_correlations(correlations(rows))
+    assert {name: texts[name, "z0"].get_text() for name in names} == {
+        **{"mean_red": ".52", "value": "-.40"},
+        **{"hue": ".70", "saturation": ".00"},
+    }
+    bold = {name for name in names if texts[name, "z0"].get_fontweight() == "bold"}
+    assert bold == {"mean_red", "value"}
+    grey = {names[row] for row in np.flatnonzero(~np.ma.getmaskarray(axes.images[1].get_array()))}
+    assert grey == {"mean_red", "hue"}  # opposed models, and a direction
+
+
+def test_features_are_grouped_by_factor_and_the_strongest_comes_first_in_every_stage():
+    rows = [("Texture", "area", 0.2, 0.2, 0), ("Texture", "value", 0.1, 0.1, 0)]
+    rows += [("Texture", "mean_red", 0.2, 0.2, 0), ("Texture", "entropy", 0.1, 0.1, 0)]
+    rows += [("Color", "area", 0.3, 0.3, 0), ("Color", "value", -0.8, 0.8, 0)]
+    rows += [("Color", "mean_red", 0.1, 0.1, 0), ("Color", "entropy", 0.2, 0.2, 0)]
+    weaker = [(*names, 0.1 * mean, 0.1 * size, 0) for *names, mean, size, _ in rows]
+    both = pd.concat([correlations(rows), correlations(weaker, "transferred")])
+    first, second = drawn_correlations(both)
+    assert [panel[0].get_title() for panel in (first, second)] == ["transferred", "fine-tuned"]
+    for axes, names, columns, texts in (first, second):
+        assert names == ["entropy", "value", "mean_red", "area"]
+        assert columns == ["Texture", "Color"]
+        assert len(texts) == 8
+        framed = {patch.get_bbox().bounds for patch in axes.patches}
+        assert framed == {(-0.5, -0.5, 1, 1), (0.5, 0.5, 1, 2)}
+    assert first[3]["value", "Color"].get_text() == "-.08"
+    assert second[3]["value", "Color"].get_text() == "-.80"
+
+
+def test_the_colours_of_correlations_have_a_scale():
+    long = correlations([("z0", "area", 0.2, 0.2, 0)])
+    with figure(*correlation_size(long)) as canvas:
+        draw_correlations(canvas, long)
+        bars = {axes.get_ylabel(): axes.get_ylim() for axes in canvas.axes if axes.get_ylabel()}
+    assert bars == {
+        "mean |r| with the common sign": (-1, 1),
+        "mean |r| without a common sign": (0, 1),
+    }
+
+
+def test_a_target_without_measured_objects_has_an_empty_heat_map():
+    ((_, _, _, texts),) = drawn_correlations(correlations([("z0", "area", *[np.nan] * 3)]))
+    assert texts == {}
 
 
 def test_a_held_out_class_is_compared_with_what_it_is_mostly_taken_for():

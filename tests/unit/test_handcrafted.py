@@ -90,6 +90,53 @@ def test_rectangle():
     assert found["orientation"] % 180 == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("radius", "error", "least", "most"),
+    [
+        *((5, 0.04, 0.95, 1.07), (10, 0.02, 0.96, 1.03), (20, 0.01, 0.98, 1.02)),
+        *((40, 0.005, 0.99, 1.01), (80, 0.0025, 0.995, 1.005)),
+    ],
+)
+def test_perimeters_of_discs_err_by_size_as_documented(radius, error, least, most):
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[: 2 * radius + 20, : 2 * radius + 20] - radius - 10.0
+    errors, circularities = [], []
+    for _ in range(100):
+        size, dx, dy = radius * rng.uniform(0.9, 1.1), *rng.uniform(-0.5, 0.5, 2)
+        found = geometry(np.hypot(x - dx, y - dy) < size)
+        errors.append(found["perimeter"] / (2 * np.pi * size) - 1)
+        circularities.append(found["circularity"])
+    assert abs(np.mean(errors)) < (0.006 if radius == 5 else 0.001)
+    assert error / 2 < np.quantile(np.abs(errors), 0.95) < error
+    low, high = np.quantile(circularities, (0.025, 0.975))
+    assert least < low < high < most
+
+
+@pytest.mark.parametrize(
+    ("radius", "error", "circularity"),
+    [(5, 0.08, 0.88), (10, 0.038, 0.94), (20, 0.016, 0.97)],
+)
+def test_lone_pixels_at_the_ends_of_a_disc_are_its_worst_case(radius, error, circularity):
+    found = geometry(np.hypot(X, Y) <= radius)
+    assert found["perimeter"] / (2 * np.pi * radius) - 1 == pytest.approx(error, abs=0.001)
+    assert found["circularity"] == pytest.approx(circularity, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "error"), [(200, 200, 0.053), (30, 10, 0.066), (10, 10, 0.08), (40, 1, 0.065)]
+)
+def test_upright_edges_come_out_too_short_by_as_much_as_documented(a, b, error):
+    mask = np.pad(np.ones((b, a), bool), 3)
+    assert 1 - geometry(mask)["perimeter"] / (2 * (a + b)) == pytest.approx(error, abs=0.0015)
+
+
+def test_turned_edges_are_between_too_short_and_too_long_as_documented():
+    angles = np.arange(0, 90, 1.5)
+    errors = [geometry(rectangle(41, 41, angle))["perimeter"] / 164 - 1 for angle in angles]
+    assert -0.07 < min(errors) < -0.06
+    assert 0.02 < max(errors) < 0.03
+
+
 def test_line_of_one_pixel_is_as_long_as_it_is_wide_in_pixels():
     mask = np.zeros((50, 50), bool)
     mask[20, 5:45] = True

@@ -61,6 +61,25 @@ def test_pictures_survive_as_they_are_and_photographs_nearly_so(tmp_path):
     assert Image.open(io.BytesIO(base64.b64decode(content))).size == (400, 400)
 
 
+def test_a_large_drawing_with_much_text_stays_sharp(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.choice(np.uint8([0, 255]), (2000, 2000, 1)).repeat(3, axis=2)
+    path = tmp_path / "drawing.png"
+    Image.fromarray(pixels).save(path)
+    assert path.stat().st_size > 300_000
+    assert data_uri(str(path)).startswith("data:image/png")
+
+
+def test_a_table_knows_its_width_with_wrapped_headings_and_long_texts():
+    view = pd.DataFrame(
+        {"gap, kindred features": ["0.1", "0.22"], "n": [6, 12], "citation": ["x" * 300, ""]}
+    )
+    table = Table(view, "")
+    assert table.characters == len("features") + 2 + 40 + 3
+    page = render_report("t", "?", {}, [Section("s", parts=[table])])
+    assert f"--characters: {table.characters}" in page
+
+
 def test_run_times_are_summed_by_rule(tmp_path):
     for rule, job, seconds, memory in (
         ("train", "a", 60, 100),

@@ -1,10 +1,21 @@
 """Traversals on codes that are factors."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist
 
-from fovscope.interpret.traversal import factor_movement, nearest_rows, sweep, typical_row
+from fovscope.config import Source
+from fovscope.data.design import FACTOR_SIZES, FACTORS
+from fovscope.data.synthetic_cells import RANGES
+from fovscope.data.texture_dsprites import TextureDSprites
+from fovscope.interpret.traversal import (
+    PERIODS,
+    factor_movement,
+    nearest_rows,
+    sweep,
+    typical_row,
+)
 
 
 @pytest.fixture
@@ -70,6 +81,36 @@ def test_chance_is_the_mean_over_all_pairs():
     assert factor_movement(low, high, values, nominal=False) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("period", "first", "last"),
+    [(PERIODS["Orientation"], 0, 39), (PERIODS["factor_Orientation"], 2, 178)],
+)
+def test_a_direction_moves_around_the_circle_in_numerator_and_chance(period, first, last):
+    rng = np.random.default_rng(0)
+    values = np.concatenate([[first, last], rng.integers(0, int(period) + 1, 58)])
+    apart = np.abs(np.subtract.outer(values, values)) % period
+    chance = np.minimum(apart, period - apart).mean()
+    rows = np.zeros((1, 1), int), np.ones((1, 1), int)
+    expected = (first - last) % period / chance
+    assert factor_movement(*rows, values, period=period) == pytest.approx(expected)
+    assert expected < 0.2
+
+
+def test_the_first_and_the_last_orientation_of_the_source_are_one_image():
+    last = FACTOR_SIZES["Orientation"] - 1
+    design = pd.DataFrame(
+        [dict.fromkeys(FACTORS, 1) | {"Orientation": value} for value in (0, 1, last)]
+    )
+    first, second, end = TextureDSprites(design, Source())
+    np.testing.assert_array_equal(first, end)
+    assert (first != second).any()
+    assert PERIODS["Orientation"] == last
+    assert PERIODS["factor_Orientation"] == np.ptp(RANGES["Orientation"])
+
+
 def test_a_constant_factor_is_an_error():
+    rows = np.zeros((1, 1), int), np.ones((1, 1), int)
     with pytest.raises(ValueError, match="constant"):
-        factor_movement(np.zeros((1, 1), int), np.ones((1, 1), int), np.zeros(5), nominal=False)
+        factor_movement(*rows, np.zeros(5))
+    with pytest.raises(ValueError, match="constant"):
+        factor_movement(*rows, np.array([0, 39]), period=39)

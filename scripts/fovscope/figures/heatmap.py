@@ -8,6 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+SIGNED, UNSIGNED = "RdBu_r", "Greys"
+"""Colours that can be told apart with any colour vision, of values with and without a sign."""
+
 _DARK = 0.6
 """Share of the colour range beyond which text is white."""
 
@@ -21,6 +24,7 @@ def draw_heatmap(
     signed: bool,
     limit: float = 1.0,
     strong: NDArray[np.bool_] | None = None,
+    unsigned: NDArray[np.bool_] | None = None,
 ) -> None:
     """Draw a matrix with its numbers.
 
@@ -38,14 +42,15 @@ def draw_heatmap(
         Value of the strongest colour.
     strong : ndarray of bool, shape (R, C), optional
         Numbers to print in bold, such as significant ones.
+    unsigned : ndarray of bool, shape (R, C), optional
+        Of signed values those that are sizes only: in shades of grey.
     """
-    axes.imshow(
-        values,
-        cmap="RdBu_r" if signed else "Blues",
-        vmin=-limit if signed else 0,
-        vmax=limit,
-        aspect="auto",
-    )
+    lowest = -limit if signed else 0
+    colours = SIGNED if signed else "Blues"
+    axes.imshow(values, cmap=colours, vmin=lowest, vmax=limit, aspect="auto")
+    if unsigned is not None:
+        sizes = np.ma.masked_where(~unsigned, values)
+        axes.imshow(sizes, cmap=UNSIGNED, vmin=0, vmax=limit, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0, labelsize=6)
@@ -53,10 +58,15 @@ def draw_heatmap(
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             axes.text(
-                *(column, row, f"{value:.2f}".replace("0.", ".", 1)),
+                *(column, row, _short(value)),
                 ha="center",
                 va="center",
                 fontsize=5,
                 fontweight="bold" if strong is not None and strong[row, column] else "normal",
                 color="white" if abs(value) > _DARK * limit else "black",
             )
+
+
+def _short(value: float) -> str:
+    """Return two decimals without the zero before them; nothing is less than zero by rounding."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1)

@@ -17,6 +17,8 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
+from fovscope.figures.style import DPI
+
 QUESTION = (
     "Which factor of variation does each latent dimension carry, how well do simple classifiers do "
     "on these few dimensions, and does either survive the transfer from synthetic images to "
@@ -30,7 +32,14 @@ CITATIONS = (
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 _JPEG_ABOVE = 300_000
-"""Bytes of a PNG above which it is a photograph that JPEG makes much smaller."""
+"""Bytes of a PNG above which it may be a photograph."""
+
+_JPEG_BELOW = 0.5
+"""Share of a photograph's PNG that its JPEG does not reach; that of a drawing with much text does,
+and blurs the text."""
+
+_LONG = 40
+"""Characters of a cell, such as a citation, beyond which it may be wrapped."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,12 @@ class Picture:
     path: str
     caption: str
 
+    @property
+    def inches(self) -> float:
+        """Width on paper, so that the text of all pictures is of one size."""
+        with Image.open(self.path) as image:
+            return image.width / DPI
+
 
 @dataclass(frozen=True)
 class Table:
@@ -47,6 +62,14 @@ class Table:
 
     view: pd.DataFrame
     caption: str
+
+    @property
+    def characters(self) -> int:
+        """Width in characters, with one between columns; headings and long texts are wrapped."""
+        return sum(
+            1 + max(len(line) for line in (*str(name).split(), *_lines(cells)))
+            for name, cells in self.view.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -123,13 +146,18 @@ def data_uri(path: str) -> str:
     if len(content) > _JPEG_ABOVE:
         packed = io.BytesIO()
         Image.open(io.BytesIO(content)).convert("RGB").save(packed, "JPEG", quality=85)
-        content, kind = packed.getvalue(), "jpeg"
+        if len(packed.getvalue()) < _JPEG_BELOW * len(content):
+            content, kind = packed.getvalue(), "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _largest(mebibytes: pd.Series) -> str:
     # Snakemake measures nothing of a job that ends within a moment.
     return "–" if mebibytes.isna().all() else f"{mebibytes.max():.0f} MiB"
+
+
+def _lines(cells: pd.Series) -> list[str]:
+    return [str(cell)[:_LONG] for cell in cells]
 
 
 def _html_table(view: pd.DataFrame) -> str:

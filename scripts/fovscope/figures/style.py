@@ -22,6 +22,9 @@ from fovscope.provenance import replacing
 COLUMN, PAGE = 3.4, 7.0
 """Width of a column and of a page in inches."""
 
+DPI = 200
+"""Pixels an inch of figures as PNG files."""
+
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 MARKERS = ("o", "^", "s", "v", "D", "P")
 
@@ -31,7 +34,7 @@ _PARAMETERS = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
-    "figure.dpi": 200,
+    "figure.dpi": DPI,
     "figure.constrained_layout.use": True,
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text: it can be searched and edited

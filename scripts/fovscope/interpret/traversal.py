@@ -19,12 +19,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
+from fovscope.data.design import FACTOR_SIZES
+
 ENDS = (5.0, 95.0)
 """Percentiles of a dimension's values between which it is swept."""
 
 
 NOMINAL = frozenset({"Texture", "Color", "Shape"})
 """Factors of the source whose values are names in the guise of numbers."""
+
+PERIODS = {"Orientation": FACTOR_SIZES["Orientation"] - 1.0, "factor_Orientation": 180.0}
+"""Columns of image tables with directions, and the value after which they repeat.
+
+The angles of the source go once around with both ends included, so that its first and its last
+image are the same; the long axis of a generated cell comes back after 180 degrees.
+"""
 
 
 def typical_row(codes: NDArray) -> int:
@@ -66,7 +75,12 @@ def nearest_rows(queries: NDArray, known: NDArray) -> tuple[NDArray[np.intp], ND
 
 
 def factor_movement(
-    low: NDArray, high: NDArray, values: NDArray, *, nominal: bool
+    low: NDArray,
+    high: NDArray,
+    values: NDArray,
+    *,
+    nominal: bool = False,
+    period: float | None = None,
 ) -> NDArray[np.float64]:
     """Measure how far one factor moves when each dimension is swept.
 
@@ -78,6 +92,9 @@ def factor_movement(
         The factor's value of each image.
     nominal : bool
         Whether values are names only: then they differ or not.
+    period : float, optional
+        Of a direction: the value after which it repeats. Two of them differ by the shorter way
+        around the circle.
 
     Returns
     -------
@@ -91,17 +108,21 @@ def factor_movement(
     ValueError
         If the factor is constant.
     """
+    values = np.asarray(values)
+    if period is not None:
+        values = values % period
     _, level = np.unique(values, return_inverse=True)
     share = np.bincount(level) / len(level)
     if len(share) == 1:
         raise ValueError("a constant factor cannot move; leave it out")
     if nominal:
-        moved, by_chance = (level[low] != level[high]).mean(axis=0), 1 - np.square(share).sum()
-    else:
-        values = np.asarray(values, float)
-        moved = np.abs(values[low] - values[high]).mean(axis=0)
-        by_chance = _mean_absolute_difference(values)
-    return moved / by_chance
+        return (level[low] != level[high]).mean(axis=0) / (1 - np.square(share).sum())
+    values = values.astype(float)
+    moved = np.abs(values[low] - values[high])
+    if period is None:
+        return moved.mean(axis=0) / _mean_absolute_difference(values)
+    moved = np.minimum(moved, period - moved)
+    return moved.mean(axis=0) / _mean_circular_distance(values, period)
 
 
 def _mean_absolute_difference(values: NDArray[np.float64]) -> float:
@@ -109,6 +130,20 @@ def _mean_absolute_difference(values: NDArray[np.float64]) -> float:
     n = len(values)
     weights = 2 * np.arange(1, n + 1) - n - 1
     return float(2 * (weights * np.sort(values)).sum() / n**2)
+
+
+def _mean_circular_distance(values: NDArray[np.float64], period: float) -> float:
+    """Return the mean way around the circle over all pairs of rows, each with itself included.
+
+    Two values (from 0 to the period) lie apart by the length of the starts in the first half
+    circle from which a half circle holds one of them and not the other. Counted so, each start
+    has m (n − m) such pairs, where m of n values lie in its half circle: no matrix of pairs.
+    """
+    n, half, ordered = len(values), period / 2, np.sort(values)
+    edges = np.unique([0, half, *(values % half)])
+    start = (edges[1:] + edges[:-1]) / 2
+    held = np.searchsorted(ordered, start + half) - np.searchsorted(ordered, start)
+    return float(2 * (held * (n - held) * np.diff(edges)).sum() / n**2)
 
 
 def traversal_table(

@@ -12,6 +12,10 @@ from fovscope.tables.render import STATISTICS, mean_sd
 ALPHA = 0.05
 """A correlation counts as significant below this share of false discoveries."""
 
+_COMMON = 0.5
+"""Share of the mean |r| that the mean r must reach for models to have a common sign: at equal |r|,
+three of four point the same way."""
+
 _KEYS = ["target", "input", "stage", "score", "dimension", "feature"]
 _ROW = ["target", "input", "stage", "dimension"]
 _STRONGEST = ("strongest feature", "second", "third")
@@ -77,9 +81,19 @@ def _pointing_the_same_way(rows: pd.DataFrame) -> pd.Series:
     return turned
 
 
+def common_sign(long: pd.DataFrame) -> pd.Series:
+    """Return the sign that models share in each row of the long table: 1 or -1, else 0.
+
+    Without one are correlations in which models point in opposite directions, whose mean says
+    nothing of how strong they are, and those of a direction.
+    """
+    opposed = long["mean"].abs() < _COMMON * long["mean_abs"]
+    return np.sign(long["mean"]).mask(opposed | long["directional"], 0)
+
+
 def view(long: pd.DataFrame) -> pd.DataFrame:
     """Return the table that a person reads: the strongest features of each dimension."""
-    shown = long[long["score"] == "pearson"]
+    shown = long[long["score"] == "pearson"].assign(sign=common_sign)
     lines = []
     for row, group in shown.groupby(_ROW, sort=False):
         best = group.sort_values("mean_abs", ascending=False, kind="stable")
@@ -92,11 +106,15 @@ def view(long: pd.DataFrame) -> pd.DataFrame:
 def _cell(row: tuple) -> str:
     if pd.isna(row.mean):
         return "–"
-    return f"{row.feature} {mean_sd(row.mean, row.sd, digits=2)} ({100 * row.significant:.0f} %)"
+    name = row.feature if row.sign or row.directional else f"|{row.feature}|"
+    strength = mean_sd(row.mean_abs, row.sd_abs, digits=2)
+    return f"{name} {'-' if row.sign < 0 else ''}{strength} ({100 * row.significant:.0f} %)"
 
 
 CAPTION = (
-    "The handcrafted features with which each latent dimension correlates most: Pearson r, mean ± "
-    "SD over n models (all β and seeds), in brackets the share of models where q < 0.05. "
-    "Hue and orientation: circular-linear R. Supervision: {supervision}. Variant: {variant}."
+    "The handcrafted features with which each latent dimension correlates most: mean ± SD of "
+    "Pearson's |r| over n models (all β and seeds), with the sign that models share; where they "
+    "point in opposite directions, the feature stands between bars. In brackets the share of "
+    "models where q < 0.05. Hue and orientation: circular-linear R, without a sign. "
+    "Supervision: {supervision}. Variant: {variant}."
 )

@@ -1,0 +1,83 @@
+"""The report in a browser: what a person sees on a laptop and on paper."""
+
+import json
+import re
+import shutil
+import subprocess
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from fovscope.figures.report import Picture, Section, Table, render_report
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and shutil.which("pdftotext")), reason="needs chromium and poppler"
+)
+
+LAPTOP = "1366,768"
+MEASURE = """<script>
+const hidden = [...document.querySelectorAll('.scroll')].map(e => e.scrollWidth - e.clientWidth);
+const pictures = [...document.querySelectorAll('img')].map(e => e.getBoundingClientRect().width);
+document.title = JSON.stringify([hidden, document.body.scrollWidth - innerWidth, pictures]);
+</script>"""
+
+
+@pytest.fixture
+def report(tmp_path):
+    """A page with a narrow table, the widest ones of a study, and pictures of two widths."""
+    narrow = pd.DataFrame({"stage": ["finetuned", "narrowly"], "MLP": ["55.4 ± 4.5"] * 2})
+    transfer = {"target": "synthetic_cells", "input": "lite0", "stage": "transferred"}
+    transfer |= {"factor": "Orientation", "n": "6", "own |r|": "0.52 ± 0.08 (equivalent_diameter)"}
+    transfer |= {"largest other |r|": "0.19 ± 0.04 (glcm_homogeneity)"}
+    transfer |= {"gap": "-0.13 [-0.22, -0.05]"}
+    transfer |= {"gap, kindred features left out": "-0.13 to -0.12 (length to width)"}
+    unseen = {"target": "synthetic_cells", "input": "lite0", "held out": "spindle"}
+    unseen |= {"mistaken for": "blast (41 ± 4 %)", "differs most in": "Shape (0.8 ± 0.1)"}
+    detectors = ("Mahalanobis", "k-NN", "GBT confidence", "MLP confidence")
+    unseen |= {f"AUROC {name}": "0.56 ± 0.03 [0.53, 0.59]" for name in detectors}
+    unseen |= {f"FPR95 {name}, %": "91 ± 4" for name in detectors} | {"n": "6last"}
+    parts = [Table(narrow, "Caption of a table.")]
+    parts += [Table(pd.DataFrame([row]), "Wide.") for row in (transfer, unseen)]
+    for width in (1400, 700):
+        path = tmp_path / f"{width}.png"
+        Image.fromarray(np.zeros((800, width, 3), np.uint8)).save(path)
+        parts.append(Picture(str(path), "A picture."))
+    page = tmp_path / "report.html"
+    page.write_text(render_report("Study", "Which?", {}, [Section("All", parts=parts)]))
+    return page
+
+
+def browse(page, *options):
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", *options, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_no_column_is_hidden_on_a_laptop_and_pictures_are_of_one_scale(report):
+    report.write_text(report.read_text().replace("</body>", MEASURE + "</body>"))
+    page = browse(report, f"--window-size={LAPTOP}", "--dump-dom")
+    measured = json.loads(unescape(re.search("<title>(.*?)</title>", page)[1]))
+    hidden_of_tables, hidden_of_page, (wide, narrow) = measured
+    assert hidden_of_tables == [0, 0, 0]
+    assert hidden_of_page <= 0
+    assert wide == pytest.approx(2 * narrow, abs=1)
+    assert 900 < wide < 1100
+
+
+def test_on_paper_all_is_there_and_only_wide_tables_are_small(report, tmp_path):
+    browse(report, f"--print-to-pdf={tmp_path / 'report.pdf'}", "--no-pdf-header-footer")
+    command = ["pdftotext", "-bbox", str(tmp_path / "report.pdf"), "-"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    width = float(re.search(r'<page width="([\d.]+)"', text)[1])
+    words = re.findall(
+        r'<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">(.*?)</word>', text
+    )
+    height = {word: float(bottom) - float(top) for _, top, _, bottom, word in words}
+    assert {"narrowly", "6last", "(equivalent_diameter)", "[0.53,"} <= set(height)
+    assert max(float(right) for _, _, right, _, _ in words) < width
+    narrow, wide, caption = height["narrowly"], height["6last"], height["Caption"]
+    assert narrow == pytest.approx(caption, rel=0.1)
+    assert 0.75 * narrow < wide < 0.9 * narrow
