@@ -56,7 +56,7 @@ def test_options_of_the_study_reach_the_metrics_and_the_mask_is_stored(design):
     changes = {"mig_bins": 4, "omes_alpha": 0.9, "active_sd": 0.2, "dci_depth": 1}
     options = QUICK.model_copy(update=changes)
     table = score_source(design, codes, options=options, threads=1).set_index("score")
-    assert set(table["active"]) == {"1111110"}
+    assert set(table["active_mask"]) == {"1111110"}
     assert table.loc["active_dims", "value"] == 6
     factors, changed = source_factors(design)
     kept = split_source(design, codes[:, :6])
@@ -68,7 +68,7 @@ def test_options_of_the_study_reach_the_metrics_and_the_mask_is_stored(design):
         "dci_informativeness": dci.informativeness,
     }
     assert table.loc[list(expected), "value"].to_dict() == pytest.approx(expected)
-    assert set(score_source(design, codes, options=QUICK, threads=1)["active"]) == {"1111111"}
+    assert set(score_source(design, codes, options=QUICK, threads=1)["active_mask"]) == {"1111111"}
 
 
 def test_the_largest_size_is_the_study_itself_and_small_ones_lift_the_floor(design):
@@ -170,7 +170,7 @@ def test_seeds_are_compared_on_the_images_that_they_share():
     compared = compare_models(models, images, resamples=3)
     tables = {seed: table.set_index("score") for seed, table in compared.items()}
     assert tables["0"].loc["informative_dims", "value"] == 3
-    assert set(tables["0"]["active"]) == {"1110"}
+    assert set(tables["0"]["active_mask"]) == {"1110"}
     for name in ("udr_lasso", "udr_spearman"):
         copies, stranger = tables["1"].loc[name], tables["2"].loc[name]
         assert copies["low"] < copies["value"] <= copies["ceiling"] + 0.02
@@ -189,7 +189,8 @@ def gbt_accuracy(manifest, codes, *, named):
     )
     tables = {name: by_probe["gbt"].set_index("score") for name, by_probe in scored.items()}
     return {
-        name: tuple(t.loc["balanced_accuracy", ["value", "active"]]) for name, t in tables.items()
+        name: tuple(t.loc["balanced_accuracy", ["value", "active_mask"]])
+        for name, t in tables.items()
     }
 
 

@@ -199,7 +199,7 @@ def test_floor_is_0_and_ceiling_1_of_a_normalised_score():
 def test_a_models_own_bounds_come_before_those_of_the_codes():
     own = disentanglement_scores("source", "latents", 0.5)
     own = own.assign(low=0.4, high=0.7, floor=0.2, n_train=100, n_test=50, n_pairs=0)
-    own = pd.concat([own.assign(active=mask) for mask in 2 * ("1111", "1101")])
+    own = pd.concat([own.assign(active_mask=mask) for mask in 2 * ("1111", "1101")])
     agreement = score_table(
         pd.DataFrame({"score": ["udr_lasso"], "value": [0.6], "floor": [0.0], "ceiling": [0.9]}),
         kind="disentanglement",
@@ -215,8 +215,8 @@ def test_a_models_own_bounds_come_before_those_of_the_codes():
     mig = long.loc[("known", "source", "mig")]
     assert (mig["floor"], mig["ceiling"], mig["low"], mig["n_train"]) == (0.2, 1, 0.4, 100)
     assert mig["normalised"] == pytest.approx(0.3 / 0.8)
-    assert mig["active"] == "1101, 1111"
-    assert long.loc[("known", "code: perfect", "mig"), "active"] == ""
+    assert mig["active_mask"] == "1101, 1111"
+    assert long.loc[("known", "code: perfect", "mig"), "active_mask"] == ""
     bounds = long.loc[("known", "source", "active_dims"), ["floor", "ceiling", "of_ceiling"]]
     assert bounds.isna().all()  # of a count of dimensions
     assert long.loc[("known", "code: perfect", "mig"), "floor"] == 0.1

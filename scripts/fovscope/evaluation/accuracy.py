@@ -34,7 +34,7 @@ def probe_latents(
 
     The representations are the active dimensions and, for models whose dimensions are
     bound to factors, the five named ones. Scores are tables ``score, value, true, predicted,
-    active``: numbers, the cells of the confusion matrix, and the mask of the dimensions that
+    active_mask``: numbers, the cells of the confusion matrix, and the mask of the dimensions that
     the probe saw, as text.
     """
     active = codes.std(axis=0) >= active_sd
@@ -45,7 +45,7 @@ def probe_latents(
     for name, mask in seen.items():
         by_probe = _probe(manifest, codes[:, mask], options=options, seed=seed, threads=threads)
         scored[name] = {
-            probe: scores.assign(active=mask_text(mask)) for probe, scores in by_probe.items()
+            probe: scores.assign(active_mask=mask_text(mask)) for probe, scores in by_probe.items()
         }
     return scored
 

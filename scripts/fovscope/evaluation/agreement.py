@@ -34,9 +34,9 @@ def compare_models(
     -------
     dict of str to pandas.DataFrame
         By seed one row a score: ``score`` (``udr_lasso``, ``udr_spearman``,
-        ``informative_dims``), ``value, low, high, floor, ceiling, n_train, active``. The floor
+        ``informative_dims``), ``value, low, high, floor, ceiling, n_train, active_mask``. The floor
         is that of the same latents with their rows shuffled, each model's for itself; the
-        ceiling that of a model and its own copy; ``active`` the mask of the model's
+        ceiling that of a model and its own copy; ``active_mask`` that of the model's
         informative dimensions, as text.
     """
     codes = [latent_means(table, images) for table in latents.values()]
@@ -76,6 +76,6 @@ def compare_models(
                 }
             )
     return {
-        seed: pd.DataFrame(scores).assign(active=mask_text(mask))
+        seed: pd.DataFrame(scores).assign(active_mask=mask_text(mask))
         for seed, scores, mask in zip(latents, rows, active, strict=True)
     }

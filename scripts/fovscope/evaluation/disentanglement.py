@@ -86,9 +86,9 @@ def score_source(
     Returns
     -------
     pandas.DataFrame
-        One row a score: ``score, value, low, high, floor, n_train, n_test, n_pairs, active``;
-        the entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have value and ``active`` only.
-        That is the mask of the dimensions that were scored, as text (``"1101"``: not z2).
+        One row a score: ``score, value, low, high, floor, n_train, n_test, n_pairs,
+        active_mask``; the entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have value and
+        mask only. That is the mask of the dimensions that were scored, as text (``"1101"``: not z2).
     """
     factors, changed = source_factors(design)
     return _scored(split_source(design, codes), factors, changed, FACTORS, options, threads)
@@ -242,7 +242,7 @@ def _scored(
     entries = _matrices(panel, names)
     matrices = pd.DataFrame({"score": list(entries), "value": list(entries.values())})
     whole = pd.concat([table, matrices], ignore_index=True)
-    return whole.assign(active=mask_text(panel.active))
+    return whole.assign(active_mask=mask_text(panel.active))
 
 
 def _matrices(panel: Panel, names: Sequence[str]) -> Mapping[str, float]:

@@ -73,13 +73,13 @@ def disentanglement_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame
         * ``normalised``: the mean on the scale from floor (0) to ceiling (1);
           ``of_ceiling``: the mean over the ceiling;
         * ``n_train, n_test, n_pairs``: rows that the metrics were given;
-        * ``active``: the masks of the models' active dimensions, each different one once
+        * ``active_mask``: the masks of the models' active dimensions, each different one once
           (``"1101, 1111"``: one or more without z2); empty for codes, which use all;
         * ``fovscope``, ``variant``.
     """
     scores = scores.rename(columns={"dataset": "measured_on", "backbone": "input"})
     scores = scores[~scores["score"].str.startswith(_MATRICES)].copy()
-    optional = ["low", "high", "floor", "ceiling", "n_train", "n_test", "n_pairs", "active"]
+    optional = ["low", "high", "floor", "ceiling", "n_train", "n_test", "n_pairs", "active_mask"]
     scores = scores.reindex(columns=[*scores, *(c for c in optional if c not in scores)])
     scores["factors"] = scores["representation"].map(_FACTORS).fillna("known")
     reference = scores["stage"] == "reference"
@@ -144,7 +144,7 @@ def _view(long: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
 def _aggregate(scores: pd.DataFrame) -> pd.DataFrame:
     averaged = {name: (name, "mean") for name in ("low", "high", "floor", "ceiling")}
     rows = {name: (name, "first") for name in ("n_train", "n_test", "n_pairs")}
-    rows["active"] = ("active", lambda masks: ", ".join(sorted(set(masks.dropna()))))
+    rows["active_mask"] = ("active_mask", lambda masks: ", ".join(sorted(set(masks.dropna()))))
     groups = scores.groupby([*_ROW, "score"], sort=False, dropna=False, as_index=False)
     long = groups.agg(**STATISTICS, **averaged, **rows)
     ranks = {stage: rank for rank, stage in enumerate(_STAGES)}
