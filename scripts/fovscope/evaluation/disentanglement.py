@@ -88,7 +88,7 @@ def score_source(
     pandas.DataFrame
         One row a score: ``score, value, low, high, floor, n_train, n_test, n_pairs,
         active_mask``; the entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have value and
-        mask only. That is the mask of the dimensions that were scored, as text (``"1101"``: not z2).
+        mask only, of the dimensions that were scored, as text (``"1101"``: not z2).
     """
     factors, changed = source_factors(design)
     return _scored(split_source(design, codes), factors, changed, FACTORS, options, threads)
