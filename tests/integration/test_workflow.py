@@ -18,6 +18,8 @@ from fovscope.features.store import verify_store
 
 pytestmark = pytest.mark.slow
 
+CUT = ".fovscope/parts/texture_dsprites/lite0.json"
+
 
 def test_tables_have_a_row_for_everything_that_the_config_asks_for(tiny_study):
     long = pd.read_parquet(tiny_study.folder / "results/tables/accuracy.parquet")
@@ -234,8 +236,10 @@ def test_a_store_filled_by_several_jobs_is_that_of_one(tiny_study, new_study):
     rows = json.loads((folders[0] / "manifest.json").read_text())["shape"][0]
     more = TINY["source"]["iid_train"] + 100
     parts.config["source"] = TINY["source"] | {"iid_train": more}
-    jobs = parts.run("-n", f"results/{store}/manifest.json").jobs
-    assert jobs["cache_features"] == -(-rows // 100) + 1
+    for noted in ((cut := folders[1].parents[2] / CUT).read_text(), "6", ""):
+        cut.write_text(noted)  # damaged, it must not hide the job
+        jobs = parts.run("-n", f"results/{store}/manifest.json").jobs
+        assert jobs["cache_features"] == -(-rows // 100) + 1
 
 
 def test_rule_graph_needs_no_other_program(new_study):

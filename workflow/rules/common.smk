@@ -268,14 +268,26 @@ def images_of_features(wildcards):
     return number_of_images(wildcards.dataset)
 
 
+def last_cut(path):
+    """What was noted when a store was sealed, or nothing.
+
+    Whatever is there: of an error Snakemake would say nothing, and leave the job out.
+    """
+    try:
+        noted = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
 def parts_of_features(wildcards):
     """What the jobs say that fill a store; one that is whole stays cut as it was."""
     manifest, cut = (Path(path.format(**wildcards)) for path in (PATHS.features, PATHS.cut))
     images = images_of_features(wildcards)
     parts = -(-images // study.features.images_per_job)
-    if manifest.exists() and cut.exists():
-        last = json.loads(cut.read_text())
-        parts = last["parts"] if last["images"] == images else parts
+    last = last_cut(cut) if manifest.exists() else {}
+    if last.get("images") == images:
+        parts = last["parts"]
     numbers = range(1, parts + 1)
     return collect(PATHS.features_part, part=numbers, parts=parts, **wildcards)
 
