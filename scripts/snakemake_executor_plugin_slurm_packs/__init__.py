@@ -109,7 +109,9 @@ class Pack:
         return True
 
     def code(self, member: int) -> int | None:
-        """Return the exit code of a member; None if it was not left to end."""
+        """Return the exit code of a member; None if it was not left to end, or to start."""
+        if not self.folder.exists():  # it could not be submitted
+            return None
         name = f"{member}.code"
         # Listing the folder makes a client of a file server ask for what is new.
         found = {path.name: path for path in self.folder.iterdir()}

@@ -1,0 +1,17 @@
+"""What Snakemake does when Slurm is in trouble; scripts stand for Slurm's commands."""
+
+from pathlib import Path
+
+import pytest
+
+TOY = Path(__file__).with_name("toy.smk")
+MEMBERS = ["--config", "members=a b c d", "--retries", "0"]
+pytestmark = pytest.mark.slow
+
+
+def test_a_pack_that_cannot_be_submitted_fails_with_the_reason(pretended):
+    extra = ["--set-resources", "member:slurm_extra='--mem=1'"]
+    run = pretended(TOY, *MEMBERS, *extra, scontrol="exit 0")
+    assert run.wait(60) == 1
+    assert run.text.count("Error in rule member") == 4
+    assert "Job submission failed with exception: The --memory option is not allowed" in run.text
