@@ -11,7 +11,7 @@ of its own, one failure ends the others, and a retry does all of them again.
 Shortcomings of the executor below (2.8.0) are mended on the way: it waits for ever for jobs that
 were cancelled (``CANCELLED by …``), that Slurm does not start again after a preemption, or
 whose status it could not ask for long enough; it asks more and more rarely, gives up a job when
-the controller is away as it submits, and submits on after Ctrl-C.
+the controller or the accounting is away as it submits, and submits on after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -178,6 +178,15 @@ class Executor(SlurmExecutor):
             time.sleep(_PAUSE)
         if not self._stopping:
             super().run_job(job)
+
+    def get_account_arg(self, job: JobExecutorInterface | Pack) -> Iterator[str]:
+        """Yield sbatch's option for the account; it is sbatch that knows whether it may be used.
+
+        The executor below asks the accounting database first, which a cluster need not have, and
+        fails jobs when it is down.
+        """
+        account = job.resources.get("slurm_account")
+        yield f"-A {shlex.quote(str(account))}" if account else ""
 
     def format_job_exec(self, job: JobExecutorInterface | Pack) -> str:
         """Return the command of a job; of a pack one that runs the commands of its members."""

@@ -28,14 +28,16 @@ def start_again_soon(cluster, what):
 
 
 def test_a_study_outlives_all_that_happens_to_a_cluster(cluster, snakemake, tmp_path):
-    names = ["cancelled", "dead", "greedy", "late", "preempted"]
+    names = ["cancelled", "dead", "late", "preempted", "greedy", "held"]
     run = snakemake(TOY, "--config", f"names={' '.join(names)}")
-    hanging = names[:2] + names[3:]
+    hanging = names[:4]
     numbers = {name: cluster.wait_for(hang(name), "RUNNING") for name in hanging}
     wait_until(lambda: len(list(tmp_path.glob("started/*"))) == len(hanging), 120, "no start")
 
     # The accounting is gone, and the controller for a while.
     cluster.end("slurmdbd")
+    (tmp_path / "outage").touch()
+    wait_until((tmp_path / "out/held.txt").exists, 120, "no job starts without accounting")
     cluster.end("slurmctld")
     time.sleep(5)
     cluster.start_slurmctld()

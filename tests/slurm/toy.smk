@@ -8,6 +8,7 @@ MEMBERS = config.get("members", "").split()
 localrules:
     all,
     after,
+    begin,
 
 
 rule all:
@@ -31,6 +32,29 @@ rule hang:
     shell:
         "if mkdir -p started && mkdir started/{wildcards.name} 2> {log}; then sleep 900; fi; "
         "echo {wildcards.name} > {output}"
+
+
+rule begin:
+    output:
+        "begun",
+    log:
+        "logs/begin.log",
+    shell:
+        "until [ -e outage ]; do sleep 0.2; done; touch {output} 2> {log}"
+
+
+rule held:
+    input:
+        "begun",
+    output:
+        "out/held.txt",
+    log:
+        "logs/held.log",
+    resources:
+        mem_mb=400,
+        runtime=10,
+    shell:
+        "echo held > {output} 2> {log}"
 
 
 rule greedy:
