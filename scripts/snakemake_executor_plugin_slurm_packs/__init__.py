@@ -9,9 +9,9 @@ Groups of Snakemake do not do this: their members run one after another, each in
 of its own, one failure ends the others, and a retry does all of them again.
 
 Shortcomings of the executor below (2.8.0) are mended on the way: it waits for ever for jobs that
-were cancelled (``CANCELLED by …``), that Slurm does not start again after a preemption, or
-whose status it could not ask for long enough; it asks more and more rarely, gives up a job when
-the controller or the accounting is away as it submits, and submits on after Ctrl-C.
+were cancelled (``CANCELLED by …``), that Slurm has forgotten or does not start again after a
+preemption, or whose status it could not ask for long enough; it asks more and more rarely, gives
+up a job when the controller or the accounting is away as it submits, and submits on after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ _FAILURES = {
 """States of a job that ended badly, and what to do."""
 _START_AGAIN = 900.0
 """Seconds in which Slurm starts a job again that was preempted or lost its node."""
+_LEFT_OUT = 300.0
+"""Seconds of answers without a job before others are asked: the accounting hears of it late."""
 _PAUSE = 5.0
 _GATHER = 5.0
 
@@ -258,36 +260,60 @@ class Executor(SlurmExecutor):
         """Report jobs that are over; yield those that are not, or of which nothing is known."""
         if not active_jobs:
             return
-        command = _STATUS_COMMANDS[self.get_status_command()](self.run_uuid)
-        async with self.status_rate_limiter:
-            states, _ = await query_job_status(command, self.logger)
-        if (states is None) != self._unanswered:
-            self._unanswered = states is None
-            answer = "does not say" if self._unanswered else "says again"
-            self.logger.warning(f"Slurm {answer} how {len(active_jobs)} jobs are.")
+        states, lost = await self._ask(active_jobs)
         for info in active_jobs:
             # "CANCELLED by 0" is CANCELLED.
-            state = (states or {}).get(info.external_jobid, "").partition(" ")[0]
+            state = states.get(info.external_jobid, "").partition(" ")[0]
             if state == "COMPLETED":
                 if not self.workflow.executor_settings.keep_successful_logs:
                     info.aux["slurm_logfile"].unlink(missing_ok=True)
                 self.report_job_success(info)
             elif state in _FAILURES or self._is_left_lying(info, state):
                 remedy = _FAILURES.get(state, "Slurm did not start it again; see `JobRequeue`")
-                self.report_job_error(
-                    info,
-                    f"SLURM-job '{info.external_jobid}' ended as {state}: {remedy}. ",
-                    aux_logs=[str(info.aux["slurm_logfile"])],
-                )
+                self._report_end(info, f"ended as {state}: {remedy}")
+            elif info.external_jobid in lost:
+                self._report_end(info, "is over; neither squeue nor sacct knows how it ended")
             else:
                 yield info
 
+    async def _ask(self, jobs: list[SubmittedJobInfo]) -> tuple[dict[str, str], set[str]]:
+        """Return the states of jobs by Slurm's ids, and the ids of which Slurm knows nothing."""
+        command = self.get_status_command()
+        states = await self._states(command)
+        if (states is None) != self._unanswered:
+            self._unanswered = states is None
+            answer = "does not say" if self._unanswered else "says again"
+            self.logger.warning(f"Slurm {answer} how {len(jobs)} jobs are.")
+        # Without an answer no job is left out of it.
+        known = {info.external_jobid for info in jobs} if states is None else states.keys()
+        lost = {
+            info.external_jobid
+            for info in jobs
+            if _lasts(info, "left out", info.external_jobid not in known, _LEFT_OUT)
+        }
+        if not lost:
+            return states or {}, lost
+        # squeue forgets what has ended (`MinJobAge`), and the accounting loses jobs.
+        answers = {command: states}
+        for other in _STATUS_COMMANDS.keys() - answers.keys():
+            answers[other] = await self._states(other)
+        states = (answers["sacct"] or {}) | (answers["squeue"] or {})
+        # Without an answer of squeue a job may still run.
+        return states, set() if answers["squeue"] is None else lost - states.keys()
+
+    async def _states(self, command: str) -> dict[str, str] | None:
+        """Ask `sacct` or `squeue` how the jobs of this run are; None if it does not answer."""
+        async with self.status_rate_limiter:
+            query = _STATUS_COMMANDS[command](self.run_uuid)
+            return (await query_job_status(query, self.logger))[0]
+
+    def _report_end(self, info: SubmittedJobInfo, how: str) -> None:
+        logs = [str(info.aux["slurm_logfile"])]
+        self.report_job_error(info, f"SLURM-job '{info.external_jobid}' {how}. ", aux_logs=logs)
+
     def _is_left_lying(self, info: SubmittedJobInfo, state: str) -> bool:
         """Whether Slurm should have started a job again and has not, as where it may not."""
-        if state not in ("PREEMPTED", "NODE_FAIL"):
-            info.aux.pop("stopped", None)
-            return False
-        if time.monotonic() - info.aux.setdefault("stopped", time.monotonic()) < _START_AGAIN:
+        if not _lasts(info, "stopped", state in ("PREEMPTED", "NODE_FAIL"), _START_AGAIN):
             return False
         subprocess.run(["scancel", info.external_jobid])  # it must not start beside a retry
         return True
@@ -326,6 +352,14 @@ def _members(job_info: SubmittedJobInfo) -> list[SubmittedJobInfo]:
         )
         for number, job in enumerate(pack.jobs)
     ]
+
+
+def _lasts(info: SubmittedJobInfo, what: str, is_so: bool, seconds: float) -> bool:
+    """Whether something was so of a job each time in the last seconds."""
+    if not is_so:
+        info.aux.pop(what, None)
+        return False
+    return time.monotonic() - info.aux.setdefault(what, time.monotonic()) >= seconds
 
 
 def _controller_answers() -> bool:
