@@ -49,6 +49,10 @@ ARRAYS_REFUSED = (
     "checks and deletes the outputs of the first task, and gets its memory and time. Leave "
     "--slurm-array-jobs out; the resources `pack` and `pack_at_once` put many jobs into one."
 )
+NO_SLURM = (
+    "Slurm's commands are not here (no `scontrol` on PATH): work on the login node of a cluster, "
+    "load its Slurm (`module load slurm`), or run here with --profile profiles/local."
+)
 _RUNNER = Path(__file__).with_name("run_pack.py")
 _ADDED_UP = {"mem_mb", "mem_mib", "disk_mb", "disk_mib", "_cores"}
 """Resources of jobs that run side by side; GPUs are shared, everything else is one for all."""
@@ -138,6 +142,8 @@ class Executor(SlurmExecutor):
     def __init__(self, workflow: Any, logger: Any) -> None:  # noqa: ANN401
         if workflow.executor_settings.array_jobs:
             raise WorkflowError(ARRAYS_REFUSED)
+        if shutil.which("scontrol") is None:
+            raise WorkflowError(NO_SLURM)
         # Before the thread that asks for the status starts.
         self._unanswered = self._stopping = False
         self._gathering = Lock()
@@ -327,7 +333,7 @@ class Executor(SlurmExecutor):
 
 
 def _pack_size(job: JobExecutorInterface) -> int:
-    return 1 if job.is_group() else job.resources.get("pack", 1)
+    return 1 if job.is_group() else max(1, job.resources.get("pack", 1))
 
 
 def _batches(jobs: list[JobExecutorInterface]) -> Iterator[list[JobExecutorInterface]]:
