@@ -68,8 +68,9 @@ _FAILURES = {
     "TIMEOUT": "give its rule more `runtime`",
 }
 """States of a job that ended badly, and what to do."""
-_START_AGAIN = 900.0
-"""Seconds in which Slurm starts a job again that was preempted or lost its node."""
+_MAY_START_AGAIN = ("PREEMPTED", "NODE_FAIL")
+_QUEUED_AGAIN = 60.0
+"""Seconds after which such a job waits in the queue again, if Slurm starts it again."""
 _LEFT_OUT = 300.0
 """Seconds of answers without a job before others are asked: the accounting hears of it late."""
 _PAUSE = 5.0
@@ -274,8 +275,10 @@ class Executor(SlurmExecutor):
                 if not self.workflow.executor_settings.keep_successful_logs:
                     info.aux["slurm_logfile"].unlink(missing_ok=True)
                 self.report_job_success(info)
-            elif state in _FAILURES or self._is_left_lying(info, state):
-                remedy = _FAILURES.get(state, "Slurm did not start it again; see `JobRequeue`")
+            elif state in _FAILURES or _lasts(
+                info, "stopped", state in _MAY_START_AGAIN, _QUEUED_AGAIN
+            ):
+                remedy = _FAILURES.get(state, "Slurm does not start it again; see `PreemptMode`")
                 self._report_end(info, f"ended as {state}: {remedy}")
             elif info.external_jobid in lost:
                 self._report_end(info, "is over; neither squeue nor sacct knows how it ended")
@@ -292,20 +295,24 @@ class Executor(SlurmExecutor):
             self.logger.warning(f"Slurm {answer} how {len(jobs)} jobs are.")
         # Without an answer no job is left out of it.
         known = {info.external_jobid for info in jobs} if states is None else states.keys()
-        lost = {
+        states = states or {}
+        unclear = {
             info.external_jobid
             for info in jobs
             if _lasts(info, "left out", info.external_jobid not in known, _LEFT_OUT)
+            or states.get(info.external_jobid) in _MAY_START_AGAIN
         }
-        if not lost:
-            return states or {}, lost
-        # squeue forgets what has ended (`MinJobAge`), and the accounting loses jobs.
+        if not unclear:
+            return states, unclear
+        # squeue forgets what has ended (`MinJobAge`). The accounting loses jobs, and does not say
+        # of one that was stopped whether it waits in the queue again.
         answers = {command: states}
         for other in _STATUS_COMMANDS.keys() - answers.keys():
             answers[other] = await self._states(other)
         states = (answers["sacct"] or {}) | (answers["squeue"] or {})
-        # Without an answer of squeue a job may still run.
-        return states, set() if answers["squeue"] is None else lost - states.keys()
+        if answers["squeue"] is None:  # they may be there
+            return {number: states[number] for number in states.keys() - unclear}, set()
+        return states, unclear - states.keys()
 
     async def _states(self, command: str) -> dict[str, str] | None:
         """Ask `sacct` or `squeue` how the jobs of this run are; None if it does not answer."""
@@ -316,13 +323,6 @@ class Executor(SlurmExecutor):
     def _report_end(self, info: SubmittedJobInfo, how: str) -> None:
         logs = [str(info.aux["slurm_logfile"])]
         self.report_job_error(info, f"SLURM-job '{info.external_jobid}' {how}. ", aux_logs=logs)
-
-    def _is_left_lying(self, info: SubmittedJobInfo, state: str) -> bool:
-        """Whether Slurm should have started a job again and has not, as where it may not."""
-        if not _lasts(info, "stopped", state in ("PREEMPTED", "NODE_FAIL"), _START_AGAIN):
-            return False
-        subprocess.run(["scancel", info.external_jobid])  # it must not start beside a retry
-        return True
 
     def cancel(self) -> None:
         """Submit nothing more and cancel what was submitted."""

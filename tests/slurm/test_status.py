@@ -71,3 +71,16 @@ def test_a_job_may_run_as_long_as_squeue_lists_it_or_is_out_of_order(check):
     assert check("sacct", {"squeue": says("PENDING"), "sacct": SILENT}) == ["waits"]
     assert check("sacct", {"squeue": OUT_OF_ORDER, "sacct": SILENT}) == ["waits"]
     assert check("squeue", {"squeue": OUT_OF_ORDER, "sacct": SILENT}) == ["waits"]
+
+
+@pytest.mark.parametrize("state", ["PREEMPTED", "NODE_FAIL"])
+def test_a_job_that_was_stopped_fails_unless_it_is_in_the_queue_again(check, state):
+    stopped = says(state)
+    for squeue in (stopped, SILENT):
+        ((message, _),) = check("sacct", {"squeue": squeue, "sacct": stopped})
+        assert f"ended as {state}" in message
+        assert check("sacct", {"squeue": squeue, "sacct": stopped}, seconds=9) == ["waits"]
+    for squeue in (says("PENDING"), OUT_OF_ORDER):
+        assert check("sacct", {"squeue": squeue, "sacct": stopped}) == ["waits"]
+    ((message, _),) = check("squeue", {"squeue": stopped, "sacct": OUT_OF_ORDER})
+    assert f"ended as {state}" in message
