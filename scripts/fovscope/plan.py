@@ -25,6 +25,7 @@ _JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 _GROWS_WITH = {
     "train_source": ("source_training", "steps"),
     "finetune": ("finetuning", "epochs"),
+    "finetune_open_set": ("finetuning", "epochs"),
 }
 """Rules whose jobs take so much longer as a value of the config is larger."""
 
@@ -49,8 +50,9 @@ def plan(dry_run: str, workflow: Mapping[str, Any], results: Path) -> str:
     dry_run : str
         What Snakemake printed.
     workflow : mapping
-        ``study``, the resolved configuration, and ``rules``: by name `local`, `gpus`, `cores`
-        and `pack` (jobs to a Slurm job) of each; rules that are not there only name targets.
+        ``study``, the resolved configuration, and ``rules``: by name `local`, `gpus`, `cores`,
+        `pack` (jobs to a Slurm job) and `pack_at_once` (how many of them share its GPUs at a
+        time, 1 if not there) of each; rules that are not there only name targets.
     results : Path
         Results folder of earlier runs, of this study or of another.
     """
@@ -61,8 +63,10 @@ def plan(dry_run: str, workflow: Mapping[str, Any], results: Path) -> str:
             continue
         single = 0 if rule["local"] else jobs[name]
         seconds = seconds_per_job(name, workflow["study"], results)
-        hours = (seconds or 0) * jobs[name] / 3600
-        gpu, cpu = hours * rule["gpus"], 0 if rule["gpus"] else hours * rule["cores"]
+        hours = (seconds or 0) / 3600
+        turns = _turns(jobs[name], rule["pack"], rule.get("pack_at_once", 1))
+        gpu = hours * turns * rule["gpus"]
+        cpu = 0 if rule["gpus"] else hours * jobs[name] * rule["cores"]
         numbers = [jobs[name], single, -(-single // rule["pack"]), gpu, cpu]
         sums = [total + number for total, number in zip(sums, numbers, strict=True)]
         shown = ["?" if rule["gpus"] else "", "" if rule["gpus"] else "?"]
@@ -86,8 +90,9 @@ def plan(dry_run: str, workflow: Mapping[str, Any], results: Path) -> str:
     notes = [
         "",
         f"Seconds are means of earlier jobs in {results}/benchmarks, in proportion to steps and "
-        "epochs; other images, backbones and machines take other times. Slurm jobs without and "
-        "with the packing of this profile.",
+        "epochs; other images, backbones, metrics and machines take other times. Slurm jobs "
+        "without and with the packing of this profile; GPU hours with it, as if jobs that share a "
+        "GPU took no longer than alone.",
     ]
     if unknown:
         notes.append(f"No earlier run to estimate from: {', '.join(unknown)}.")
@@ -104,6 +109,12 @@ def seconds_per_job(rule: str, study: Mapping[str, Any], results: Path) -> float
     if not seconds:
         return None
     return fmean(seconds) * _growth(rule, study, results / "config.yaml")
+
+
+def _turns(jobs: int, pack: int, at_once: int) -> int:
+    """Return how many times GPUs are taken for as long as a job lasts."""
+    packs = -(-jobs // pack)
+    return sum(-(-len(range(first, jobs, packs)) // at_once) for first in range(packs))
 
 
 def _growth(rule: str, study: Mapping[str, Any], earlier: Path) -> float:

@@ -9,9 +9,9 @@ Groups of Snakemake do not do this: their members run one after another, each in
 of its own, one failure ends the others, and a retry does all of them again.
 
 Shortcomings of the executor below (2.8.0) are mended on the way: it waits for ever for jobs that
-were cancelled (``CANCELLED by …``), that Slurm does not start again after a preemption, or
-whose status it could not ask for long enough; it asks more and more rarely, gives up a job when
-the controller is away as it submits, and submits on after Ctrl-C.
+were cancelled (``CANCELLED by …``), that Slurm has forgotten or does not start again after a
+preemption, or whose status it could not ask for long enough; it asks more and more rarely, gives
+up a job when the controller or the accounting is away as it submits, and submits on after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ ARRAYS_REFUSED = (
     "checks and deletes the outputs of the first task, and gets its memory and time. Leave "
     "--slurm-array-jobs out; the resources `pack` and `pack_at_once` put many jobs into one."
 )
+NO_SLURM = (
+    "Slurm's commands are not here (no `scontrol` on PATH): work on the login node of a cluster, "
+    "load its Slurm (`module load slurm`), or run here with --profile profiles/local."
+)
 _RUNNER = Path(__file__).with_name("run_pack.py")
 _ADDED_UP = {"mem_mb", "mem_mib", "disk_mb", "disk_mib", "_cores"}
 """Resources of jobs that run side by side; GPUs are shared, everything else is one for all."""
@@ -64,8 +68,11 @@ _FAILURES = {
     "TIMEOUT": "give its rule more `runtime`",
 }
 """States of a job that ended badly, and what to do."""
-_START_AGAIN = 900.0
-"""Seconds in which Slurm starts a job again that was preempted or lost its node."""
+_MAY_START_AGAIN = ("PREEMPTED", "NODE_FAIL")
+_QUEUED_AGAIN = 60.0
+"""Seconds after which such a job waits in the queue again, if Slurm starts it again."""
+_LEFT_OUT = 300.0
+"""Seconds of answers without a job before others are asked: the accounting hears of it late."""
 _PAUSE = 5.0
 _GATHER = 5.0
 
@@ -109,7 +116,9 @@ class Pack:
         return True
 
     def code(self, member: int) -> int | None:
-        """Return the exit code of a member; None if it was not left to end."""
+        """Return the exit code of a member; None if it was not left to end, or to start."""
+        if not self.folder.exists():  # it could not be submitted
+            return None
         name = f"{member}.code"
         # Listing the folder makes a client of a file server ask for what is new.
         found = {path.name: path for path in self.folder.iterdir()}
@@ -134,6 +143,8 @@ class Executor(SlurmExecutor):
     def __init__(self, workflow: Any, logger: Any) -> None:  # noqa: ANN401
         if workflow.executor_settings.array_jobs:
             raise WorkflowError(ARRAYS_REFUSED)
+        if shutil.which("scontrol") is None:
+            raise WorkflowError(NO_SLURM)
         # Before the thread that asks for the status starts.
         self._unanswered = self._stopping = False
         self._gathering = Lock()
@@ -176,6 +187,15 @@ class Executor(SlurmExecutor):
             time.sleep(_PAUSE)
         if not self._stopping:
             super().run_job(job)
+
+    def get_account_arg(self, job: JobExecutorInterface | Pack) -> Iterator[str]:
+        """Yield sbatch's option for the account; it is sbatch that knows whether it may be used.
+
+        The executor below asks the accounting database first, which a cluster need not have, and
+        fails jobs when it is down.
+        """
+        account = job.resources.get("slurm_account")
+        yield f"-A {shlex.quote(str(account))}" if account else ""
 
     def format_job_exec(self, job: JobExecutorInterface | Pack) -> str:
         """Return the command of a job; of a pack one that runs the commands of its members."""
@@ -247,39 +267,62 @@ class Executor(SlurmExecutor):
         """Report jobs that are over; yield those that are not, or of which nothing is known."""
         if not active_jobs:
             return
-        command = _STATUS_COMMANDS[self.get_status_command()](self.run_uuid)
-        async with self.status_rate_limiter:
-            states, _ = await query_job_status(command, self.logger)
-        if (states is None) != self._unanswered:
-            self._unanswered = states is None
-            answer = "does not say" if self._unanswered else "says again"
-            self.logger.warning(f"Slurm {answer} how {len(active_jobs)} jobs are.")
+        states, lost = await self._ask(active_jobs)
         for info in active_jobs:
             # "CANCELLED by 0" is CANCELLED.
-            state = (states or {}).get(info.external_jobid, "").partition(" ")[0]
+            state = states.get(info.external_jobid, "").partition(" ")[0]
             if state == "COMPLETED":
                 if not self.workflow.executor_settings.keep_successful_logs:
                     info.aux["slurm_logfile"].unlink(missing_ok=True)
                 self.report_job_success(info)
-            elif state in _FAILURES or self._is_left_lying(info, state):
-                remedy = _FAILURES.get(state, "Slurm did not start it again; see `JobRequeue`")
-                self.report_job_error(
-                    info,
-                    f"SLURM-job '{info.external_jobid}' ended as {state}: {remedy}. ",
-                    aux_logs=[str(info.aux["slurm_logfile"])],
-                )
+            elif state in _FAILURES or _lasts(
+                info, "stopped", state in _MAY_START_AGAIN, _QUEUED_AGAIN
+            ):
+                remedy = _FAILURES.get(state, "Slurm does not start it again; see `PreemptMode`")
+                self._report_end(info, f"ended as {state}: {remedy}")
+            elif info.external_jobid in lost:
+                self._report_end(info, "is over; neither squeue nor sacct knows how it ended")
             else:
                 yield info
 
-    def _is_left_lying(self, info: SubmittedJobInfo, state: str) -> bool:
-        """Whether Slurm should have started a job again and has not, as where it may not."""
-        if state not in ("PREEMPTED", "NODE_FAIL"):
-            info.aux.pop("stopped", None)
-            return False
-        if time.monotonic() - info.aux.setdefault("stopped", time.monotonic()) < _START_AGAIN:
-            return False
-        subprocess.run(["scancel", info.external_jobid])  # it must not start beside a retry
-        return True
+    async def _ask(self, jobs: list[SubmittedJobInfo]) -> tuple[dict[str, str], set[str]]:
+        """Return the states of jobs by Slurm's ids, and the ids of which Slurm knows nothing."""
+        command = self.get_status_command()
+        states = await self._states(command)
+        if (states is None) != self._unanswered:
+            self._unanswered = states is None
+            answer = "does not say" if self._unanswered else "says again"
+            self.logger.warning(f"Slurm {answer} how {len(jobs)} jobs are.")
+        # Without an answer no job is left out of it.
+        known = {info.external_jobid for info in jobs} if states is None else states.keys()
+        states = states or {}
+        unclear = {
+            info.external_jobid
+            for info in jobs
+            if _lasts(info, "left out", info.external_jobid not in known, _LEFT_OUT)
+            or states.get(info.external_jobid) in _MAY_START_AGAIN
+        }
+        if not unclear:
+            return states, unclear
+        # squeue forgets what has ended (`MinJobAge`). The accounting loses jobs, and does not say
+        # of one that was stopped whether it waits in the queue again.
+        answers = {command: states}
+        for other in _STATUS_COMMANDS.keys() - answers.keys():
+            answers[other] = await self._states(other)
+        states = (answers["sacct"] or {}) | (answers["squeue"] or {})
+        if answers["squeue"] is None:  # they may be there
+            return {number: states[number] for number in states.keys() - unclear}, set()
+        return states, unclear - states.keys()
+
+    async def _states(self, command: str) -> dict[str, str] | None:
+        """Ask `sacct` or `squeue` how the jobs of this run are; None if it does not answer."""
+        async with self.status_rate_limiter:
+            query = _STATUS_COMMANDS[command](self.run_uuid)
+            return (await query_job_status(query, self.logger))[0]
+
+    def _report_end(self, info: SubmittedJobInfo, how: str) -> None:
+        logs = [str(info.aux["slurm_logfile"])]
+        self.report_job_error(info, f"SLURM-job '{info.external_jobid}' {how}. ", aux_logs=logs)
 
     def cancel(self) -> None:
         """Submit nothing more and cancel what was submitted."""
@@ -290,7 +333,7 @@ class Executor(SlurmExecutor):
 
 
 def _pack_size(job: JobExecutorInterface) -> int:
-    return 1 if job.is_group() else job.resources.get("pack", 1)
+    return 1 if job.is_group() else max(1, job.resources.get("pack", 1))
 
 
 def _batches(jobs: list[JobExecutorInterface]) -> Iterator[list[JobExecutorInterface]]:
@@ -315,6 +358,14 @@ def _members(job_info: SubmittedJobInfo) -> list[SubmittedJobInfo]:
         )
         for number, job in enumerate(pack.jobs)
     ]
+
+
+def _lasts(info: SubmittedJobInfo, what: str, is_so: bool, seconds: float) -> bool:
+    """Whether something was so of a job each time in the last seconds."""
+    if not is_so:
+        info.aux.pop(what, None)
+        return False
+    return time.monotonic() - info.aux.setdefault(what, time.monotonic()) >= seconds
 
 
 def _controller_answers() -> bool:

@@ -1,5 +1,6 @@
 """One cluster for all tests of this folder, and Snakemake on it as a user runs it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,12 +8,13 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 sys.path.append(str(Path(__file__).parent))  # after the `conftest` of the studies
 
-from slurm_cluster import Cluster, why_not
+from slurm_cluster import ORDERS, QUESTIONS, Cluster, why_not
 
 ROOT = Path(__file__).parents[2]
 # The profile as it is, but asking more often: the tests wait for each answer.
@@ -23,7 +25,7 @@ QUICK = ["--seconds-between-status-checks", "2", "--max-status-checks-per-second
 class Run:
     """A Snakemake in the background."""
 
-    cluster: Cluster
+    cluster: Cluster  # or what has an `env` too
     folder: Path
     snakefile: Path
     arguments: list
@@ -81,6 +83,27 @@ def snakemake(cluster, tmp_path):
 
     def start(snakefile, *arguments, folder=tmp_path):
         runs.append(Run(cluster, folder, snakefile, list(arguments)))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.stop()
+
+
+@pytest.fixture
+def pretended(tmp_path):
+    """Start Snakemake where scripts stand for Slurm's commands; those not given fail."""
+    runs = []
+
+    def start(snakefile, *arguments, **scripts):
+        commands = tmp_path / "bin"
+        commands.mkdir()
+        for name in QUESTIONS + ORDERS:
+            script = scripts.get(name, "echo out of order >&2; exit 1")
+            (commands / name).write_text(f"#!/bin/sh\n{script}\n")
+            (commands / name).chmod(0o755)
+        env = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}"}
+        runs.append(Run(SimpleNamespace(env=env), tmp_path, snakefile, list(arguments)))
         return runs[-1]
 
     yield start

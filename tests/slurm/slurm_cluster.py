@@ -274,6 +274,7 @@ class Cluster:
         lines += [
             f"PartitionName=cpu Nodes={cpu} PriorityTier=1 MaxTime=1-0 Default=YES",
             f"PartitionName=gpu Nodes={gpu} PriorityTier=1 MaxTime=1-0",
+            f"PartitionName=spare Nodes={cpu} PriorityTier=1 MaxTime=1-0 PreemptMode=cancel",
             f"PartitionName=urgent Nodes={cpu},{gpu} PriorityTier=9 MaxTime=1-0 PreemptMode=off",
         ]
         (folder / "slurm.conf").write_text("\n".join(lines) + "\n")

@@ -28,14 +28,16 @@ def start_again_soon(cluster, what):
 
 
 def test_a_study_outlives_all_that_happens_to_a_cluster(cluster, snakemake, tmp_path):
-    names = ["cancelled", "dead", "greedy", "late", "preempted"]
+    names = ["cancelled", "dead", "evicted", "late", "preempted", "greedy", "held"]
     run = snakemake(TOY, "--config", f"names={' '.join(names)}")
-    hanging = names[:2] + names[3:]
+    hanging = names[:5]
     numbers = {name: cluster.wait_for(hang(name), "RUNNING") for name in hanging}
     wait_until(lambda: len(list(tmp_path.glob("started/*"))) == len(hanging), 120, "no start")
 
     # The accounting is gone, and the controller for a while.
     cluster.end("slurmdbd")
+    (tmp_path / "outage").touch()
+    wait_until((tmp_path / "out/held.txt").exists, 120, "no job starts without accounting")
     cluster.end("slurmctld")
     time.sleep(5)
     cluster.start_slurmctld()
@@ -59,6 +61,7 @@ def test_a_study_outlives_all_that_happens_to_a_cluster(cluster, snakemake, tmp_
     fates = {name: [state.split()[0] for what, state in history if name in what] for name in names}
     assert fates["late"] == ["TIMEOUT", "COMPLETED"]
     assert fates["preempted"] == ["PREEMPTED", "COMPLETED"]
+    assert fates["evicted"] == ["PREEMPTED", "COMPLETED"]
     assert fates["dead"] == ["NODE_FAIL", "COMPLETED"]
     assert fates["cancelled"][0] == "CANCELLED"
     assert "Slurm does not say how" in run.text

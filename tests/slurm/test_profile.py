@@ -11,7 +11,8 @@ import yaml
 from conftest import ROOT, Run
 from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm.partitions import read_partition_file
-from snakemake_executor_plugin_slurm_packs import Pack, _batches
+from snakemake_executor_plugin_slurm_packs import Executor, Pack, _batches
+from snakemake_interface_common.exceptions import WorkflowError
 
 PROFILE = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
 
@@ -64,6 +65,16 @@ def test_jobs_are_packed_by_rule_and_alike():
     assert sorted(member.name for batch in batches for member in batch) == sorted(
         member.name for member in jobs
     )
+
+
+def test_packing_is_off_where_the_profile_says_none():
+    assert [len(batch) for batch in _batches([job("train", n, pack=0) for n in range(2)])] == [1, 1]
+
+
+def test_where_there_is_no_slurm_the_run_ends_before_it_begins(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(WorkflowError, match="no `scontrol` on PATH"):
+        Executor(SimpleNamespace(executor_settings=SimpleNamespace(array_jobs=None)), None)
 
 
 def test_a_pack_asks_for_what_runs_at_a_time(tmp_path):

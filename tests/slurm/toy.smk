@@ -1,13 +1,20 @@
 """Jobs that go wrong once, for tests of the profile on a cluster."""
 
-# First starts that never end; later ones do. Each on a node of its own choice.
-HANGING = {"cancelled": "cpu1", "late": "cpu1", "preempted": "cpu2", "dead": "gpu2"}
+# First starts that never end; later ones do. Each on a partition and node of its own choice.
+HANGING = {
+    "cancelled": ("cpu", "cpu1"),
+    "late": ("cpu", "cpu1"),
+    "preempted": ("cpu", "cpu2"),
+    "evicted": ("spare", "cpu2"),
+    "dead": ("gpu", "gpu2"),
+}
 MEMBERS = config.get("members", "").split()
 
 
 localrules:
     all,
     after,
+    begin,
 
 
 rule all:
@@ -26,11 +33,34 @@ rule hang:
     resources:
         mem_mb=400,
         runtime=10,
-        slurm_partition=lambda wildcards: HANGING[wildcards.name][:3],
-        slurm_extra=lambda wildcards: f"--nodelist={HANGING[wildcards.name]}",
+        slurm_partition=lambda wildcards: HANGING[wildcards.name][0],
+        slurm_extra=lambda wildcards: f"--nodelist={HANGING[wildcards.name][1]}",
     shell:
         "if mkdir -p started && mkdir started/{wildcards.name} 2> {log}; then sleep 900; fi; "
         "echo {wildcards.name} > {output}"
+
+
+rule begin:
+    output:
+        "begun",
+    log:
+        "logs/begin.log",
+    shell:
+        "until [ -e outage ]; do sleep 0.2; done; touch {output} 2> {log}"
+
+
+rule held:
+    input:
+        "begun",
+    output:
+        "out/held.txt",
+    log:
+        "logs/held.log",
+    resources:
+        mem_mb=400,
+        runtime=10,
+    shell:
+        "echo held > {output} 2> {log}"
 
 
 rule greedy:

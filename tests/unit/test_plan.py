@@ -67,13 +67,24 @@ def test_what_has_never_run_is_named(tmp_path):
     assert cells(text)["evaluate"] == ["21", "21", "3", "?"]
 
 
-@pytest.mark.parametrize(("rule", "expected"), [("train_source", 800), ("evaluate", 200)])
+def test_a_gpu_is_counted_once_for_the_jobs_that_share_it(tmp_path):
+    write_benchmarks(tmp_path, "train_source", 3600)
+    shared = {"train_source": facts()["train_source"] | {"pack_at_once": 3}}
+    found = cells(plan(DRY_RUN, {"study": STUDY, "rules": shared}, tmp_path))
+    # Packs of 4, 3 and 3: three at a time, the first takes two hours, the others one.
+    assert found["train_source"] == ["10", "10", "3", "3600", "4.00"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [("train_source", 800), ("finetune", 400), ("finetune_open_set", 400), ("evaluate", 200)],
+)
 def test_training_takes_longer_in_proportion_to_its_steps(tmp_path, rule, expected):
     write_benchmarks(tmp_path, rule, 200)
-    earlier = {"source_training": {"steps": 100}, "finetuning": {"epochs": 20}}
+    earlier = {"source_training": {"steps": 100}, "finetuning": {"epochs": 10}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(earlier))
     assert seconds_per_job(rule, STUDY, tmp_path) == expected
-    assert seconds_per_job("finetune", STUDY, tmp_path) is None
+    assert seconds_per_job("never_run", STUDY, tmp_path) is None
 
 
 def test_nothing_ahead_is_said(tmp_path):

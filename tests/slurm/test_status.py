@@ -1,0 +1,86 @@
+"""What the executor makes of Slurm's answers; scripts stand for squeue and sacct."""
+
+import asyncio
+import logging
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import snakemake_executor_plugin_slurm_packs as packs
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+
+SILENT, OUT_OF_ORDER = "exit 0", "exit 1"
+NUMBER = "17"
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    """Ask for a job by one command, twice with `seconds` between; return what became of it."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def run(command, answers, seconds=1000):
+        for name, script in answers.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / name).chmod(0o755)
+        settings = SimpleNamespace(status_command=command, keep_successful_logs=True)
+        executor = object.__new__(packs.Executor)
+        executor.workflow = SimpleNamespace(executor_settings=settings)
+        executor.logger, executor.run_uuid = logging.getLogger("test"), "run"
+        executor.status_rate_limiter, executor._unanswered = nullcontext(), False
+        said = []
+        executor.report_job_success = lambda info: said.append("ended well")
+        executor.report_job_error = lambda info, msg, aux_logs: said.append((msg, aux_logs))
+        info = SubmittedJobInfo(None, NUMBER, {"slurm_logfile": Path("17.log")})
+
+        async def ask():
+            said.extend(["waits" async for _ in executor.check_active_jobs([info])])
+
+        for now in (0, seconds):
+            monkeypatch.setattr(packs, "time", SimpleNamespace(monotonic=lambda now=now: now))
+            asyncio.run(ask())
+        assert said.pop(0) == "waits"
+        return said
+
+    return run
+
+
+def says(state):
+    return f"echo '{NUMBER}|{state}'"
+
+
+def test_a_job_that_squeue_has_forgotten_is_asked_of_the_accounting(check):
+    assert check("squeue", {"squeue": SILENT, "sacct": says("COMPLETED")}) == ["ended well"]
+    assert check("squeue", {"squeue": SILENT, "sacct": says("COMPLETED")}, seconds=9) == ["waits"]
+
+
+@pytest.mark.parametrize("command", ["squeue", "sacct"])
+def test_a_job_of_which_slurm_knows_nothing_fails_with_its_log_named(check, command):
+    ((message, logs),) = check(command, {"squeue": SILENT, "sacct": SILENT})
+    assert message == f"SLURM-job '{NUMBER}' is over; neither squeue nor sacct knows how it ended. "
+    assert logs == ["17.log"]
+
+
+def test_where_there_is_no_accounting_it_fails_too(check):
+    ((message, _),) = check("squeue", {"squeue": SILENT, "sacct": OUT_OF_ORDER})
+    assert "is over" in message
+
+
+def test_a_job_may_run_as_long_as_squeue_lists_it_or_is_out_of_order(check):
+    assert check("sacct", {"squeue": says("PENDING"), "sacct": SILENT}) == ["waits"]
+    assert check("sacct", {"squeue": OUT_OF_ORDER, "sacct": SILENT}) == ["waits"]
+    assert check("squeue", {"squeue": OUT_OF_ORDER, "sacct": SILENT}) == ["waits"]
+
+
+@pytest.mark.parametrize("state", ["PREEMPTED", "NODE_FAIL"])
+def test_a_job_that_was_stopped_fails_unless_it_is_in_the_queue_again(check, state):
+    stopped = says(state)
+    for squeue in (stopped, SILENT):
+        ((message, _),) = check("sacct", {"squeue": squeue, "sacct": stopped})
+        assert f"ended as {state}" in message
+        assert check("sacct", {"squeue": squeue, "sacct": stopped}, seconds=9) == ["waits"]
+    for squeue in (says("PENDING"), OUT_OF_ORDER):
+        assert check("sacct", {"squeue": squeue, "sacct": stopped}) == ["waits"]
+    ((message, _),) = check("squeue", {"squeue": stopped, "sacct": OUT_OF_ORDER})
+    assert f"ended as {state}" in message
