@@ -52,7 +52,7 @@ def plan(dry_run: str, workflow: Mapping[str, Any], results: Path) -> str:
     workflow : mapping
         ``study``, the resolved configuration, and ``rules``: by name `local`, `gpus`, `cores`,
         `pack` (jobs to a Slurm job) and `pack_at_once` (how many of them share its GPUs at a
-        time, 1 if not there) of each; rules that are not there only name targets.
+        time) of each; rules that are not there only name targets.
     results : Path
         Results folder of earlier runs, of this study or of another.
     """
@@ -64,7 +64,7 @@ def plan(dry_run: str, workflow: Mapping[str, Any], results: Path) -> str:
         single = 0 if rule["local"] else jobs[name]
         seconds = seconds_per_job(name, workflow["study"], results)
         hours = (seconds or 0) / 3600
-        turns = _turns(jobs[name], rule["pack"], rule.get("pack_at_once", 1))
+        turns = _turns(jobs[name], rule["pack"], rule["pack_at_once"])
         gpu = hours * turns * rule["gpus"]
         cpu = 0 if rule["gpus"] else hours * jobs[name] * rule["cores"]
         numbers = [jobs[name], single, -(-single // rule["pack"]), gpu, cpu]

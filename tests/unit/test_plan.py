@@ -19,7 +19,7 @@ STUDY = {"source_training": {"steps": 400}, "finetuning": {"epochs": 20}}
 
 
 def facts():
-    rule = {"local": False, "gpus": 0, "cores": 2, "pack": 1}
+    rule = {"local": False, "gpus": 0, "cores": 2, "pack": 1, "pack_at_once": 1}
     return {
         "design_source": rule | {"local": True},
         "train_source": rule | {"gpus": 1, "pack": 4},
