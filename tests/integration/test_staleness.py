@@ -744,4 +744,4 @@ def test_why_says_in_words_what_changed(work):
     assert said["Score the source model lite0, β = 1, seed 0"] == (
         "code changed: fovscope/metrics/mig.py"
     )
-    assert said["Tabulate the accuracy of all probes"].startswith("input files updated by another")
+    assert said["Tabulate the accuracy of all probes, and what they confuse"].startswith("input files updated by another")
