@@ -412,6 +412,7 @@ EDITS = {
     ),
     "a file that is no image": (added("images/folder/a/notes.txt", "hello"), set()),
     "a pixel of an image that a table lists": (one_pixel("images/listed/3.png"), TABLE),
+    "a table that lists nothing any more": (replaced("images/table.csv", "path", "file"), TABLE),
     "an image that no table lists": (copied("images/listed/3.png", "images/listed/x.png"), set()),
     "a label in a table": (replaced("images/table.csv", "3.png,b", "3.png,a"), TABLE_LABELS),
     "a row of a table": (lambda work: _drop_last_line(work / "images/table.csv"), TABLE),
@@ -744,4 +745,6 @@ def test_why_says_in_words_what_changed(work):
     assert said["Score the source model lite0, β = 1, seed 0"] == (
         "code changed: fovscope/metrics/mig.py"
     )
-    assert said["Tabulate the accuracy of all probes, and what they confuse"].startswith("input files updated by another")
+    assert said["Tabulate the accuracy of all probes, and what they confuse"].startswith(
+        "input files updated by another"
+    )

@@ -284,7 +284,8 @@ def parts_of_features(wildcards):
     """What the jobs say that fill a store; one that is whole stays cut as it was."""
     manifest, cut = (Path(path.format(**wildcards)) for path in (PATHS.features, PATHS.cut))
     images = images_of_features(wildcards)
-    parts = -(-images // study.features.images_per_job)
+    # One at least: what is wrong with a table without images, its own job will say.
+    parts = max(1, -(-images // study.features.images_per_job))
     last = last_cut(cut) if manifest.exists() else {}
     if last.get("images") == images:
         parts = last["parts"]
