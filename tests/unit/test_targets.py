@@ -429,28 +429,25 @@ def test_one_image_with_two_labels_is_a_warning(tmp_path, caplog):
     assert "1 images have two labels:\n  long/9.png (long) = round/0.png (round)" in caplog.text
 
 
-def test_dark_16bit_images_are_a_warning(tmp_path, caplog):
+@pytest.mark.parametrize(
+    ("dtype", "brightest", "white_level", "warning"),
+    [
+        (np.uint16, 4000, 4095, "set white_level, e.g. to 4095"),  # almost black as 16 bit
+        (np.float32, 200, 255, "float images reach 200, but white is 1"),
+    ],
+)
+def test_a_white_level_that_cannot_be_meant_is_a_warning(
+    tmp_path, caplog, dtype, brightest, white_level, warning
+):
     for i, name in enumerate(("round", "long")):
         for j in range(4):
             (tmp_path / name).mkdir(exist_ok=True)
-            pixels = np.full((4, 4), 4000 - 10 * i - j, np.uint16)
+            pixels = np.full((4, 4), brightest - 10 * i - j, dtype)
             tifffile.imwrite(tmp_path / name / f"{j}.tif", pixels)
-    build_manifest(Target(folder=str(tmp_path), white_level=4095))
+    build_manifest(Target(folder=str(tmp_path), white_level=white_level))
     assert not caplog.records
     build_manifest(Target(folder=str(tmp_path)))
-    assert "set white_level, e.g. to 4095" in caplog.text
-
-
-def test_float_images_beyond_white_are_a_warning(tmp_path, caplog):
-    for i, name in enumerate(("round", "long")):
-        for j in range(4):
-            (tmp_path / name).mkdir(exist_ok=True)
-            pixels = np.full((4, 4), 200 - 10 * i - j, np.float32)
-            tifffile.imwrite(tmp_path / name / f"{j}.tif", pixels)
-    build_manifest(Target(folder=str(tmp_path), white_level=255))
-    assert not caplog.records
-    build_manifest(Target(folder=str(tmp_path)))
-    assert "float images reach 200, but white is 1" in caplog.text
+    assert warning in caplog.text
 
 
 # Real images --------------------------------------------------------------------------------
