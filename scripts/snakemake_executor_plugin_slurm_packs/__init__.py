@@ -73,6 +73,8 @@ _QUEUED_AGAIN = 60.0
 """Seconds after which such a job waits in the queue again, if Slurm starts it again."""
 _LEFT_OUT = 300.0
 """Seconds of answers without a job before others are asked: the accounting hears of it late."""
+_PATIENCE = 50.0
+"""Seconds for an answer; the plugin below stops listening after 60 and lets the command hang."""
 _PAUSE = 5.0
 _GATHER = 5.0
 
@@ -317,7 +319,7 @@ class Executor(SlurmExecutor):
     async def _states(self, command: str) -> dict[str, str] | None:
         """Ask `sacct` or `squeue` how the jobs of this run are; None if it does not answer."""
         async with self.status_rate_limiter:
-            query = _STATUS_COMMANDS[command](self.run_uuid)
+            query = f"timeout {_PATIENCE} {_STATUS_COMMANDS[command](self.run_uuid)}"
             return (await query_job_status(query, self.logger))[0]
 
     def _report_end(self, info: SubmittedJobInfo, how: str) -> None:

@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "slurmdbd", "mariadbd", "mariadb-install-db")
@@ -161,8 +161,17 @@ class Cluster:
         for name in [name for name in reversed(self.running) if name != "munged"]:
             self.end(name)
         self.end("munged")
+        self.end_processes()
+
+    def end_processes(self) -> list[str]:
+        """Kill what runs of jobs, so that the next test starts clean, and say what it was."""
+        ended = []
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+                ended.append(f"{pid}, child of {_parent(pid)}: {command}")
+                os.kill(pid, signal.SIGKILL)
+        return ended
 
     def _start(self, name: str, *arguments: str, label: str = "") -> None:
         label = label or name
@@ -319,7 +328,7 @@ class Cluster:
         return [line.split("|") for line in text.splitlines()]
 
     def processes(self, variable: str = "") -> list[int]:
-        """Return the processes of jobs, and of their keepers; of one node by its variable."""
+        """Return the processes of jobs and clients; those of one node by its variable."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:

@@ -84,3 +84,12 @@ def test_a_job_that_was_stopped_fails_unless_it_is_in_the_queue_again(check, sta
         assert check("sacct", {"squeue": squeue, "sacct": stopped}) == ["waits"]
     ((message, _),) = check("squeue", {"squeue": stopped, "sacct": OUT_OF_ORDER})
     assert f"ended as {state}" in message
+
+
+def test_a_question_that_hangs_is_given_up_and_ended(check, monkeypatch, tmp_path):
+    monkeypatch.setattr(packs, "_PATIENCE", 0.5)
+    hangs = f"echo $$ >> {tmp_path}/asked; exec sleep 900"
+    assert check("sacct", {"squeue": OUT_OF_ORDER, "sacct": hangs}) == ["waits"]
+    asked = (tmp_path / "asked").read_text().split()
+    assert len(asked) == 2
+    assert not [number for number in asked if Path(f"/proc/{number}").exists()]
