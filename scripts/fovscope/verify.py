@@ -28,7 +28,7 @@ _OUTPUTS = (
     "models/**/*.safetensors",
     "latents/**/*.parquet",
     "scores/**/*.parquet",
-    "tables/*",
+    "tables/*.parquet",
 )
 """What must be on a list of digests; a results folder may hold files of other origin too."""
 

@@ -14,10 +14,10 @@ from fovscope.verify import verify_study
 LISTS = {
     "prepare_target": ["data/cells/manifest.parquet", "data/cells/manifest.json"],
     "seal_features": ["features/cells/lite0/manifest.json"],
-    "tabulate": ["tables/accuracy.csv"],
+    "tabulate": ["tables/accuracy.parquet", "tables/accuracy.csv"],
 }
 TABLE, INFO = LISTS["prepare_target"]
-(STORE,), (SCORES,) = LISTS["seal_features"], LISTS["tabulate"]
+(STORE,), (SCORES, AS_TEXT) = LISTS["seal_features"], LISTS["tabulate"]
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def study(tmp_path):
     array.write_text("array")
     known = {"file": "zarr.json", "bytes": 5, "sha256": digest_file(array)}
     write_json(tmp_path / STORE, {"array": known, "shards": [], "data_digest": "today"})
-    (tmp_path / SCORES).write_text("scores")
+    for file in (SCORES, AS_TEXT, "tables/notes_of_mine.txt"):
+        (tmp_path / file).write_text("scores")
     for rule, files in LISTS.items():
         note(tmp_path, rule, files)
     return tmp_path
@@ -50,6 +51,7 @@ def note(study, rule, files):
     [
         (lambda study: None, []),
         (lambda study: (study / SCORES).write_text("scares"), [(SCORES, "not what its job")]),
+        (lambda study: (study / AS_TEXT).write_text("scares"), [(AS_TEXT, "not what its job")]),
         (lambda study: (study / SCORES).unlink(), []),  # absent, and made when it is needed
         (lambda study: (study / INFO).write_text(""), [(INFO, "not what its job wrote")]),
         (lambda study: (study / INFO).unlink(), [(INFO, "absent, so its images cannot")]),
