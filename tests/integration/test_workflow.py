@@ -236,7 +236,8 @@ def test_a_store_filled_by_several_jobs_is_that_of_one(tiny_study, new_study):
     rows = json.loads((folders[0] / "manifest.json").read_text())["shape"][0]
     more = TINY["source"]["iid_train"] + 100
     parts.config["source"] = TINY["source"] | {"iid_train": more}
-    for noted in ((cut := folders[1].parents[2] / CUT).read_text(), "6", ""):
+    torn = json.dumps({"images": rows + 100})
+    for noted in ((cut := folders[1].parents[2] / CUT).read_text(), torn, "6", ""):
         cut.write_text(noted)  # damaged, it must not hide the job
         jobs = parts.run("-n", f"results/{store}/manifest.json").jobs
         assert jobs["cache_features"] == -(-rows // 100) + 1

@@ -275,9 +275,9 @@ def last_cut(path):
     """
     try:
         noted = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
+        return {name: int(noted[name]) for name in ("images", "parts")}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return {}
-    return noted if isinstance(noted, dict) else {}
 
 
 def parts_of_features(wildcards):
