@@ -2,16 +2,12 @@
 
 Paths are templates with the wildcards ``{dataset} {backbone} {beta} {seed}``,
 ``{held_out}``, the file name of a class, and ``{part} {parts}`` of a feature store that several
-jobs fill. A job writes
-each of its outputs whole or not at all.
+jobs fill. A job writes each of its outputs whole or not at all.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-
-STAGES = ("source", "transferred", "finetuned")
-"""As trained; source encoder on the target; encoder after unsupervised fine-tuning there."""
 
 
 class Paths:
