@@ -16,6 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+# A shell outlives the signals too: if it ended before its command, the pack would be over, and
+# Slurm would kill what still saves.
+WAIT = f"trap : {' '.join(number.name.removeprefix('SIG') for number in ASKED_TO_STOP)}; "
 
 
 def main(folder: Path, at_once: int) -> int:
@@ -32,7 +35,7 @@ def main(folder: Path, at_once: int) -> int:
         if stopped:
             return False
         with (folder / f"{number}.log").open("ab") as log:
-            ended = subprocess.run(commands[number], shell=True, stdout=log, stderr=log)
+            ended = subprocess.run(WAIT + commands[number], shell=True, stdout=log, stderr=log)
         if not stopped or ended.returncode == 0:
             whole = code.with_suffix(".part")
             whole.write_text(str(ended.returncode))

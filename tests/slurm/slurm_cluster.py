@@ -4,6 +4,8 @@ Everything lies in one folder: keys, sockets, state, spool, logs, fake GPUs, a d
 daemons run in the foreground as children of this process, each on free ports, so that no
 system service is touched and exactly what was started is stopped. Several `slurmd` play the
 nodes. A job is known by its environment, whose PATH begins with the folder of the cluster.
+Slurm ends its process group: by the tree (`proctrack/linuxproc`) it loses children that start
+while their parent is killed, and cgroups, which real clusters have, need systemd.
 
 Needs root, Linux and Debian's packages `slurmctld slurmd slurm-client munge`, and
 `slurmdbd mariadb-server` for the accounting.
@@ -39,7 +41,7 @@ SlurmdPidFile={folder}/slurmd-%n.pid
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 CredType=cred/munge
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
@@ -212,11 +214,13 @@ class Cluster:
     def kill_node(self, node: str) -> None:
         """`kill -9` of all processes of a node, as when its power fails."""
         self.end(node, signal.SIGKILL)
-        jobs = self.processes(f"SLURMD_NODENAME={node}")
-        # First those who would tell the controller how their jobs ended.
-        keepers = {_parent(pid) for pid in jobs} - set(jobs)
-        for pid in [pid for pid in keepers if _program_of(pid).startswith("slurmstepd")] + jobs:
-            os.kill(pid, signal.SIGKILL)
+        while jobs := self.processes(f"SLURMD_NODENAME={node}"):  # some may just be starting
+            # First those who would tell the controller how their jobs ended.
+            keepers = {_parent(pid) for pid in jobs} - set(jobs)
+            steps = [pid for pid in keepers if _program_of(pid).startswith("slurmstepd")]
+            for pid in steps + jobs:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _wait_for(self, *command: str) -> None:
         wait_until(
