@@ -33,7 +33,9 @@ class Run:
 
     def __post_init__(self):
         self.output = self.folder / "snakemake.log"
-        command = [sys.executable, "-m", "snakemake", "--snakefile", self.snakefile]
+        # What runs in the background of a shell ignores Ctrl-C, and all that it starts.
+        command = ["env", "--default-signal=INT"]
+        command += [sys.executable, "-m", "snakemake", "--snakefile", self.snakefile]
         command += ["--profile", ROOT / "profiles/slurm", *QUICK, *self.arguments]
         with self.output.open("w") as log:
             self.process = subprocess.Popen(
