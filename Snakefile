@@ -8,6 +8,11 @@ from snakemake.utils import min_version
 
 min_version("9.27.1")
 
+# Snakemake's own prefix, and `exec`: a script takes the place of its shell, as from bash 5.1 on by
+# itself. A shell beside it would die of the signal with which Slurm warns of the time limit, and
+# the job would be over before the script has saved its work.
+shell.prefix("set -euo pipefail; exec ")
+
 # A config given on the command line replaces the demo instead of being merged into it:
 # a study lists exactly the targets that its file lists.
 if not workflow.config_settings.configfiles:

@@ -636,11 +636,20 @@ STUDY = {
 }
 
 
+# As bash before 5.1, which many clusters have: the last of several commands takes not its place.
+OLDER_BASH = f"""#!/bin/sh
+exec {shutil.which("bash")} "$1" "$2
+:"
+"""
+
+
 def snakemake(folder, *arguments):
-    """Start the workflow up to the source model in a folder."""
-    config = folder / "config.yaml"
+    """Start the workflow up to the source model in a folder, with an older bash."""
+    config, bash = folder / "config.yaml", folder / "bin/bash"
     if not config.exists():
-        folder.mkdir()
+        bash.parent.mkdir(parents=True)
+        bash.write_text(OLDER_BASH)
+        bash.chmod(0o755)
         tiny = yaml.safe_load((ROOT / "tests/integration/tiny.yaml").read_text())
         config.write_text(yaml.safe_dump(tiny | STUDY))
     command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile"]
@@ -649,28 +658,29 @@ def snakemake(folder, *arguments):
     return subprocess.Popen(
         [*map(str, command), *arguments, target],
         cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "scripts")},
+        env=os.environ
+        | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "scripts")}
+        | {"PATH": f"{bash.parent}:{os.environ['PATH']}"},
         stdout=subprocess.DEVNULL,
         stderr=(folder / "snakemake.log").open("a"),
     )
 
 
 def script_of(process, rule, line):
-    """Return the process that runs the script of a rule, once its log has that line."""
+    """Return the process that runs the script of a rule, once its log has that line.
+
+    No shell stands above it: on a cluster it would die of the signal that lets the script save
+    its work, and the job would be over.
+    """
     folder = Path(f"/proc/{process.pid}/cwd").readlink()
     wait_for(
         lambda: any(line in log.read_text() for log in folder.glob(f"results/logs/{rule}/*.log")),
         90,
     )
-    below = [process.pid]
-    for pid in below:
-        below += children(pid)
-    scripts = [pid for pid in below if b".snakemake/scripts" in _command(pid)]
-    return min(pid for pid in scripts if b"bash" not in _command(pid).split(b"\0")[0])
-
-
-def _command(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    (script,) = children(process.pid)
+    assert b".snakemake/scripts" in (command := Path(f"/proc/{script}/cmdline").read_bytes())
+    assert b"bash" not in command
+    return script
 
 
 def results(folder):
