@@ -121,6 +121,6 @@ def idle(cluster):
     deadline = time.monotonic() + 60
     while cluster.jobs() or cluster.processes():
         if time.monotonic() > deadline:
-            jobs, processes = cluster.jobs(), cluster.end_processes()
-            pytest.fail(f"jobs: {jobs}, processes: {processes}")
+            left = f"jobs: {cluster.jobs()}, processes: {cluster.clear()}"
+            pytest.fail(left)
         time.sleep(0.5)

@@ -4,8 +4,9 @@ Everything lies in one folder: keys, sockets, state, spool, logs, fake GPUs, a d
 daemons run in the foreground as children of this process, each on free ports, so that no
 system service is touched and exactly what was started is stopped. Several `slurmd` play the
 nodes. A job is known by its environment, whose PATH begins with the folder of the cluster.
-Slurm ends its process group: by the tree (`proctrack/linuxproc`) it loses children that start
-while their parent is killed, and cgroups, which real clusters have, need systemd.
+Slurm knows its processes by their tree and loses those that start while their parent is killed,
+and those whose parent is gone; cgroups, which real clusters have, need systemd, and process
+groups (`proctrack/pgid`) do not end as long as the dead in them are not reaped.
 
 Needs root, Linux and Debian's packages `slurmctld slurmd slurm-client munge`, and
 `slurmdbd mariadb-server` for the accounting.
@@ -41,7 +42,7 @@ SlurmdPidFile={folder}/slurmd-%n.pid
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
 CredType=cred/munge
-ProctrackType=proctrack/pgid
+ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
@@ -158,16 +159,17 @@ class Cluster:
 
     def stop(self) -> None:
         """End jobs, then daemons, in the opposite order of their start."""
-        if "slurmctld" in self.running:
-            self.call("scancel", "--user=root", check=False)
+        self.clear()
         for name in [name for name in reversed(self.running) if name != "munged"]:
             self.end(name)
         self.end("munged")
-        self.end_processes()
+        self.clear()
 
-    def end_processes(self) -> list[str]:
-        """Kill what runs of jobs, so that the next test starts clean, and say what it was."""
+    def clear(self) -> list[str]:
+        """End all jobs, and kill what still runs of them; return what that was."""
         ended = []
+        if "slurmctld" in self.running:
+            self.call("scancel", "--user=root", check=False)
         for pid in self.processes():
             with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
                 command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
@@ -214,13 +216,17 @@ class Cluster:
     def kill_node(self, node: str) -> None:
         """`kill -9` of all processes of a node, as when its power fails."""
         self.end(node, signal.SIGKILL)
-        while jobs := self.processes(f"SLURMD_NODENAME={node}"):  # some may just be starting
-            # First those who would tell the controller how their jobs ended.
-            keepers = {_parent(pid) for pid in jobs} - set(jobs)
-            steps = [pid for pid in keepers if _program_of(pid).startswith("slurmstepd")]
-            for pid in steps + jobs:
+        jobs = self.processes(f"SLURMD_NODENAME={node}")
+        # First those who would tell the controller how their jobs ended.
+        keepers = {_parent(pid) for pid in jobs} - set(jobs)
+        for pid in keepers:
+            if _name(pid) == "slurmstepd":
+                os.kill(pid, signal.SIGKILL)
+        while jobs:  # some may just be starting
+            for pid in jobs:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            jobs = self.processes(f"SLURMD_NODENAME={node}")
 
     def _wait_for(self, *command: str) -> None:
         wait_until(
@@ -350,8 +356,8 @@ def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def _program_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/exe").readlink().name
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def _write_secret(path: Path, content: bytes) -> None:

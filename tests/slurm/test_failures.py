@@ -45,9 +45,10 @@ def test_a_study_outlives_all_that_happens_to_a_cluster(cluster, snakemake, tmp_
     cluster.admin("scancel", numbers["cancelled"])
     cluster.kill_node("gpu2")
     cluster.admin("scontrol", "update", f"JobId={numbers['late']}", "TimeLimit=1")
+    # `exec`: it is cancelled as it starts, and no child of it must be lost (`slurm_cluster`).
     urgent = cluster.admin(
         *("sbatch", "--parsable", "--account=default", "--partition=urgent", "--nodelist=cpu2"),
-        *("--exclusive", "--comment=urgent", "--output=/dev/null", "--wrap=sleep 900"),
+        *("--exclusive", "--comment=urgent", "--output=/dev/null", "--wrap=exec sleep 900"),
     )
     start_again_soon(cluster, hang("preempted"))
     cluster.admin("scancel", urgent.strip())

@@ -36,7 +36,7 @@ rule hang:
         slurm_partition=lambda wildcards: HANGING[wildcards.name][0],
         slurm_extra=lambda wildcards: f"--nodelist={HANGING[wildcards.name][1]}",
     shell:
-        "if mkdir -p started && mkdir started/{wildcards.name} 2> {log}; then sleep 900; fi; "
+        "if mkdir -p started && mkdir started/{wildcards.name} 2> {log}; then exec sleep 900; fi; "
         "echo {wildcards.name} > {output}"
 
 
