@@ -4,6 +4,7 @@ The bare pass runs on a normalised batch that is already in memory, in the same 
 no rendering or decoding, no normalisation, no copies, no store. Both go in short turns in one
 process, and the median of the ratios of neighbouring turns says what reading images adds.
 
+    export GOMP_SPINCOUNT=30000                           # as in jobs: see Snakefile
     python benchmarks/extract.py                          # generated source images
     python benchmarks/extract.py --folder images/of/mine  # your own files, resized
 """
@@ -14,9 +15,9 @@ import argparse
 import statistics
 import time
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from fovscope.config import Backbone, Features, Source, Target
 from fovscope.data.design import sample_design
@@ -24,7 +25,7 @@ from fovscope.data.sources import ImageSource, open_images
 from fovscope.data.targets import build_manifest
 from fovscope.devices import resolve_device, resolve_precision, use_cores
 from fovscope.features.backbones import FeatureExtractor, load_extractor
-from fovscope.features.extract import ImageTensors, extract
+from fovscope.features.extract import batch_loader, extract
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -84,13 +85,8 @@ def main() -> None:
     size, rows = extractor.transform.size, arguments.batch_size * arguments.batches
     normalised = torch.randn(arguments.batch_size, 3, size, size, device=device)
     normalised = normalised.contiguous(memory_format=torch.channels_last)
-    loader = DataLoader(
-        ImageTensors(images, threads=1 if arguments.workers else arguments.threads),
-        sampler=[row % len(images) for row in range(rows)],
-        batch_size=arguments.batch_size,
-        num_workers=arguments.workers,
-        pin_memory=device.type == "cuda",
-    )
+    batches = (np.arange(rows) % len(images)).reshape(arguments.batches, -1)
+    loader = batch_loader(images, batches, device=device, workers=arguments.workers)
     ours, bare = [], []
     for _ in range(arguments.turns + 1):
         start = time.perf_counter()

@@ -15,7 +15,7 @@ from fovscope.config import Backbone, Features
 from fovscope.data.listing import DataError
 from fovscope.devices import resolve_device, resolve_precision
 from fovscope.features.backbones import WeightsError, load_extractor
-from fovscope.features.extract import ImageTensors, cache_features, extract
+from fovscope.features.extract import ImageBatches, cache_features, extract
 from fovscope.features.store import open_store, read_store, seal_store, verify_store
 from fovscope.provenance import read_json
 
@@ -269,7 +269,7 @@ def test_images_come_in_order_whatever_the_number_of_threads():
     images = [np.full((2, 2, 3), value, np.uint8) for value in range(20)]
     rows = [7, 0, 19, 3]
     for threads in (1, 3):
-        read = ImageTensors(images, threads).__getitems__(rows)
+        read = ImageBatches(images, [rows], threads)[0]
         assert [int(image[0, 0, 0]) for image in read] == rows
 
 
@@ -279,4 +279,4 @@ def test_an_unreadable_image_is_named_by_a_thread_too():
             raise FileNotFoundError("gone.png")
 
     with pytest.raises(DataError, match=r"image 5 cannot be read any more: gone\.png"):
-        ImageTensors(Vanished(), 2).__getitems__([5])
+        ImageBatches(Vanished(), [[5]], 2)[0]

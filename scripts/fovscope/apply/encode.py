@@ -22,7 +22,6 @@ import pandas as pd
 import torch
 import yaml
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 import fovscope
@@ -35,7 +34,7 @@ from fovscope.data.listing import IMAGE_SUFFIXES, DataError, image_files, requir
 from fovscope.devices import resolve_precision
 from fovscope.dimensions import dimension_names
 from fovscope.features.backbones import WeightsError, load_extractor
-from fovscope.features.extract import ImageTensors, extract
+from fovscope.features.extract import batch_loader, cut_batches, extract
 from fovscope.layout import Paths, model_files
 from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
@@ -193,7 +192,7 @@ def encode_images(
     device : torch.device
         Where the networks run.
     workers : int
-        Processes that read images; 0 reads in this one.
+        Processes that read images; 0 reads in this one, with the network's threads.
 
     Returns
     -------
@@ -210,12 +209,11 @@ def encode_images(
     _require_same(identity, stored, read_json(files["info"]), files)
     extractor.to(device)
     transform = extractor.transform
-    loader = DataLoader(
-        ImageTensors(replace(images, size=transform.size, interpolation=transform.interpolation)),
-        batch_size=options.features.batch_size,
-        num_workers=workers,
-        multiprocessing_context="fork" if workers else None,
-        pin_memory=device.type == "cuda",
+    loader = batch_loader(
+        replace(images, size=transform.size, interpolation=transform.interpolation),
+        cut_batches([(0, len(images))], options.features.batch_size),
+        device=device,
+        workers=workers,
     )
     batches = extract(
         extractor, loader, device=device, precision=resolve_precision(stored["precision"], device)

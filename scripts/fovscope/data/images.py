@@ -318,7 +318,7 @@ def load_for_network(
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
     canvas = Image.fromarray(square_canvas(image, background))
-    return np.array(canvas.resize((size, size), Image.Resampling[interpolation.upper()]))
+    return np.asarray(canvas.resize((size, size), Image.Resampling[interpolation.upper()]))
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class _Resized:
         image = self.images[row]
         if image.shape[0] == self.size:
             return image
-        return np.array(Image.fromarray(image).resize((self.size, self.size), self.filter))
+        return np.asarray(Image.fromarray(image).resize((self.size, self.size), self.filter))
 
 
 def open_images(

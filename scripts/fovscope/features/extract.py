@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -34,37 +35,74 @@ _NOTICE = 5.0
 """Seconds within which the kernel tells of the end of a child whose socket has closed."""
 
 
-class ImageTensors(Dataset):
-    """An image source as a map-style data set of tensors.
+class ImageBatches(Dataset):
+    """Batches of an image source as a map-style data set.
 
     Parameters
     ----------
     images : ImageSource
         The images.
+    batches : sequence of sequences of int
+        Row numbers of the images of each batch.
     threads : int
-        Threads that read the images of a batch, where no worker processes do.
+        Threads that read the images of a batch, where no worker processes do: decoding and
+        resizing let other threads run.
     """
 
-    def __init__(self, images: ImageSource, threads: int = 1) -> None:
+    def __init__(
+        self, images: ImageSource, batches: Sequence[Sequence[int]], threads: int = 1
+    ) -> None:
         self.images = images
+        self.batches = batches
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.batches)
 
-    def __getitem__(self, row: int) -> Tensor:
+    def __getitem__(self, number: int) -> Tensor:
+        """Return a batch, uint8 (B, size, size, 3)."""
+        shares = np.array_split(self.batches[number], self._threads)
+        read = self._pool.map if self._pool else map
+        return torch.from_numpy(np.stack(list(chain.from_iterable(read(self._read, shares)))))
+
+    def _read(self, rows: Sequence[int]) -> list[NDArray[np.uint8]]:
+        return [self._image(row) for row in rows]
+
+    def _image(self, row: int) -> NDArray[np.uint8]:
         try:
-            return torch.from_numpy(self.images[row])
+            return self.images[row]
         except OSError as error:
             raise DataError(
                 f"image {row} cannot be read any more: {error}; put it back, then run the "
                 "workflow again; finished shards are kept"
             ) from error
 
-    def __getitems__(self, rows: list[int]) -> list[Tensor]:
-        """Return the images of a batch; decoding and resizing let other threads run."""
-        read = self._pool.map if self._pool else map
-        return list(read(self.__getitem__, rows))
+
+def batch_loader(
+    images: ImageSource, batches: Sequence[Sequence[int]], *, device: torch.device, workers: int
+) -> DataLoader:
+    """Return a loader of batches, uint8 (B, size, size, 3), for a network on `device`.
+
+    Parameters
+    ----------
+    images, batches
+        As in `ImageBatches`.
+    device : torch.device
+        Where the network runs.
+    workers : int
+        Processes that read images; 0 reads in this process, with as many threads as the
+        network has.
+    """
+    workers = min(workers, len(batches))
+    return DataLoader(
+        ImageBatches(images, batches, threads=1 if workers else torch.get_num_threads()),
+        batch_size=None,
+        num_workers=workers,
+        # Children of this process, which end when they see that it is gone.
+        multiprocessing_context="fork" if workers else None,
+        pin_memory=device.type == "cuda",
+    )
 
 
 @contextmanager
@@ -143,15 +181,8 @@ def cache_features(
     )
 
     def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
-        batches = _batches(ranges, options.batch_size)
-        loader = DataLoader(
-            ImageTensors(images, threads=1 if workers else torch.get_num_threads()),
-            batch_sampler=batches,
-            num_workers=workers if batches else 0,
-            # Children of this process, which end when they see that it is gone.
-            multiprocessing_context="fork" if workers and batches else None,
-            pin_memory=device.type == "cuda",
-        )
+        batches = cut_batches(ranges, options.batch_size)
+        loader = batch_loader(images, batches, device=device, workers=workers)
         total = sum(stop - start for start, stop in ranges)
         features = extract(extractor, _read(loader), device=device, precision=precision)
         return _by_range(_watched(features, total), ranges)
@@ -210,7 +241,7 @@ def _read(loader: DataLoader) -> Iterator[Tensor]:
         raise
 
 
-def _batches(ranges: list[tuple[int, int]], size: int) -> list[range]:
+def cut_batches(ranges: list[tuple[int, int]], size: int) -> list[range]:
     """Cut row ranges into batches that never cross a range."""
     return [
         range(first, min(first + size, stop))
