@@ -44,13 +44,13 @@ def test_images_without_latents_are_named():
 
 def accuracy_scores(seed, value, stage="finetuned", **changes):
     identity = {"dataset": "t", "tuned_on": "t", "backbone": "b", "beta": "1", "seed": seed}
+    identity["representation"] = "latents"
     is_table = isinstance(value, pd.DataFrame)
     return score_table(
         value if is_table else {"balanced_accuracy": value, "confusion": 3},
         **(identity | changes),
         kind="accuracy",
         stage=stage,
-        representation="latents",
         probe="gbt",
         weights_digest="w",
         data_digest="d",
@@ -67,6 +67,17 @@ def test_accuracy_is_mean_and_sample_sd_in_points_over_models():
         pd.concat([long, long.assign(probe="mlp")], ignore_index=True)
     ).itertuples(index=False)
     assert tuple(line) == ("t", "b", "finetuned", "latents", "60.0 ± 14.1", "60.0 ± 14.1", 2)
+
+
+def test_accuracy_says_which_dimensions_the_probes_saw():
+    latents = accuracy_scores("0", 0.5)
+    masked = [latents.assign(active_mask=mask) for mask in ("1111", "1101", "1111")]
+    constant = accuracy_scores("", 0.1, stage="baseline", representation="constant")
+    table = accuracy_table(pd.concat([*masked, constant]), variant="default")
+    assert table.set_index("stage")["active_mask"].to_dict() == {
+        "finetuned": "1101, 1111",
+        "baseline": "",
+    }
 
 
 def test_confusions_are_means_over_models_and_the_worst_is_named():

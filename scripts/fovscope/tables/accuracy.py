@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fovscope.tables.render import STATISTICS, mean_sd, widen
+from fovscope.tables.render import MASKS, STATISTICS, mean_sd, widen
 
 _ROW = ["target", "input", "stage", "representation"]
 _STAGES = ("transferred", "finetuned", "baseline")
@@ -26,15 +26,19 @@ def accuracy_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each target × input × stage × representation × probe × score: mean and
-        SD in percentage points over models (all β and seeds), and their number n.
+        SD in percentage points over models (all β and seeds), their number n, and
+        ``active_mask``: the masks of their active dimensions, each different one once
+        (``"1101, 1111"``: one or more without z2); empty for baselines.
     """
     shown = scores[scores["score"].isin(_SCORES)].rename(
         columns={"dataset": "target", "backbone": "input"}
     )
+    if "active_mask" not in shown:  # baselines have no dimensions
+        shown["active_mask"] = None
     groups = shown.groupby(
         [*_ROW, "probe", "score", "weights_digest", "data_digest"], sort=False, as_index=False
     )
-    long = groups.agg(**STATISTICS)
+    long = groups.agg(**STATISTICS, **MASKS)
     long[["mean", "sd"]] *= 100
     long["variant"] = variant
     ranks = {stage: rank for rank, stage in enumerate(_STAGES)}

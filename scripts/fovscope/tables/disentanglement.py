@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fovscope.tables.render import STATISTICS, mean_sd, widen
+from fovscope.tables.render import MASKS, STATISTICS, mean_sd, widen
 
 _ROW = ["measured_on", "factors", "tuned_on", "input", "stage"]
 _BY_INFORMATION = {
@@ -144,9 +144,8 @@ def _view(long: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
 def _aggregate(scores: pd.DataFrame) -> pd.DataFrame:
     averaged = {name: (name, "mean") for name in ("low", "high", "floor", "ceiling")}
     rows = {name: (name, "first") for name in ("n_train", "n_test", "n_pairs")}
-    rows["active_mask"] = ("active_mask", lambda masks: ", ".join(sorted(set(masks.dropna()))))
     groups = scores.groupby([*_ROW, "score"], sort=False, dropna=False, as_index=False)
-    long = groups.agg(**STATISTICS, **averaged, **rows)
+    long = groups.agg(**STATISTICS, **MASKS, **averaged, **rows)
     ranks = {stage: rank for rank, stage in enumerate(_STAGES)}
     return long.sort_values(
         ["measured_on", "factors", "stage", "tuned_on", "input"],

@@ -19,6 +19,9 @@ STATISTICS = {
 }
 """What a line of a long table says of the models that it sums up."""
 
+MASKS = {"active_mask": ("active_mask", lambda masks: ", ".join(sorted(set(masks.dropna()))))}
+"""Masks of the models' active dimensions, each different one once; empty where all are used."""
+
 
 def files_of(output: Mapping[str, str], name: str) -> dict[str, str]:
     """Return the files of one table by format, of a job that writes several."""
