@@ -482,6 +482,19 @@ class Study(Section):
             self._has_model(f"encode.{name}: model", encoding.model)
         return self
 
+    @field_validator("open_set", mode="before")
+    @classmethod
+    def _classes_or_each(cls, held_out: object) -> object:
+        # Without this the errors of both kinds of value would be told, in Python's words.
+        for name, classes in held_out.items() if isinstance(held_out, Mapping) else ():
+            names = isinstance(classes, list | tuple) and all(isinstance(c, str) for c in classes)
+            if classes != "each" and not names:
+                raise ValueError(
+                    f"'{name}' is {classes!r}; use each, or a list of class names, numbers in "
+                    'quotes: [round, "2"]'
+                )
+        return held_out
+
     @field_validator("open_set")
     @classmethod
     def _no_class_twice(cls, held_out: dict) -> dict:

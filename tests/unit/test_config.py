@@ -62,6 +62,8 @@ def test_resolved_study_loads_to_itself():
         ({"targets": {"a": {"folder": "x", "odd_class": True}}}, "targets.a", "'generator'"),
         ({"open_set": {"synthetic_cell": "each"}}, "config", "did you mean 'synthetic_cells'?"),
         ({"open_set": {"synthetic_cells": ["a", "a"]}}, "open_set", "lists a class twice"),
+        ({"open_set": {"synthetic_cells": "round"}}, "open_set", "is 'round'; use each, or a list"),
+        ({"open_set": {"synthetic_cells": [1]}}, "open_set", "is [1]; use each, or a list"),
         (
             {"encode": {"new": {"images": "x", "model": "dino/beta1/seed99/synthetic_cells"}}},
             "config",
