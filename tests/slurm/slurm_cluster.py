@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -337,8 +338,17 @@ class Cluster:
         text = self.admin("sacct", "-X", "-n", "-P", "--duplicates", f"--format={form}")
         return [line.split("|") for line in text.splitlines()]
 
+    def clients(self) -> list[int]:
+        """Return the processes outside of jobs: what was started on the login node."""
+        in_jobs = self._found(lambda entry: entry.startswith(b"SLURM_JOB_ID="))
+        return [pid for pid in self.processes() if pid not in in_jobs]
+
     def processes(self, variable: str = "") -> list[int]:
         """Return the processes of jobs and clients; those of one node by its variable."""
+        return self._found(lambda entry: not variable or entry == variable.encode())
+
+    def _found(self, fits: Callable[[bytes], bool]) -> list[int]:
+        """Return the processes of this cluster with such an entry in their environment."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -346,7 +356,7 @@ class Cluster:
             except OSError:
                 continue
             mine = any(entry.startswith(f"PATH={self.bin}:".encode()) for entry in environment)
-            if mine and (not variable or variable.encode() in environment):
+            if mine and any(map(fits, environment)):
                 found.append(int(folder.name))
         started = {process.pid for process in self.running.values()}
         return [pid for pid in found if pid != os.getpid() and pid not in started]
