@@ -11,8 +11,8 @@ min_version("9.27.1")
 # Snakemake's own prefix, and `exec`: a script takes the place of its shell, as from bash 5.1 on by
 # itself. A shell beside it would die of the signal with which Slurm warns of the time limit, and
 # the job would be over before the script has saved its work.
-# GNU OpenMP lets idle threads spin for some 10 ms by default; a tenth of that is enough between two
-# steps of a network, and leaves the cores to the threads that read the next images.
+# GNU OpenMP lets idle threads spin for long by default; a tenth of it is enough between two steps of
+# a network, and leaves the cores to the threads that read the next images.
 shell.prefix("set -euo pipefail; GOMP_SPINCOUNT=${{GOMP_SPINCOUNT:-30000}} exec ")
 
 # A config given on the command line replaces the demo instead of being merged into it:
