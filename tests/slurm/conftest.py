@@ -115,17 +115,17 @@ def pretended(tmp_path):
 
 @pytest.fixture
 def idle(cluster):
-    """Afterwards nothing waits, nothing runs, and nothing is left on the login node.
+    """Afterwards nothing waits, and nothing is left of what ended by itself.
 
-    Without cgroups Slurm now and then loses a process of a job that it ends: one whose parent it
-    kills before it has looked for children. That is no fault of the executor; it is ended here.
+    Without cgroups Slurm now and then loses a process of a job that it kills: one whose parent is
+    dead before it has looked for children. That is no fault of the executor; it is ended here.
     """
     yield
     cluster.mend()
     deadline = time.monotonic() + 60
     while (jobs := cluster.jobs()) or cluster.processes():
         if time.monotonic() > deadline:
-            ours = jobs or cluster.clients()
+            ours = jobs or cluster.left_behind()
             left = cluster.clear()
             if ours:
                 pytest.fail(f"jobs: {jobs}, processes: {left}")

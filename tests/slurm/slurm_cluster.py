@@ -20,7 +20,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -29,6 +28,7 @@ QUESTIONS = ("squeue", "sacct", "sinfo", "sshare")
 ORDERS = ("sbatch", "srun", "scancel", "scontrol", "sacctmgr")
 CPU_NODES, GPU_NODES = ("cpu1", "cpu2"), ("gpu1", "gpu2")
 ACCOUNT = "default"
+BY_SLURM = {"CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}  # ends of a job
 
 SLURM_CONF = """
 ClusterName=test
@@ -338,28 +338,36 @@ class Cluster:
         text = self.admin("sacct", "-X", "-n", "-P", "--duplicates", f"--format={form}")
         return [line.split("|") for line in text.splitlines()]
 
-    def clients(self) -> list[int]:
-        """Return the processes outside of jobs: what was started on the login node."""
-        in_jobs = self._found(lambda entry: entry.startswith(b"SLURM_JOB_ID="))
-        return [pid for pid in self.processes() if pid not in in_jobs]
-
     def processes(self, variable: str = "") -> list[int]:
         """Return the processes of jobs and clients; those of one node by its variable."""
-        return self._found(lambda entry: not variable or entry == variable.encode())
+        return [
+            pid
+            for pid, environment in self._environments()
+            if not variable or variable.encode() in environment
+        ]
 
-    def _found(self, fits: Callable[[bytes], bool]) -> list[int]:
-        """Return the processes of this cluster with such an entry in their environment."""
+    def left_behind(self) -> list[int]:
+        """Return the processes of clients, and of jobs that ended by themselves."""
+        history = self.history("JobIDRaw", "State")
+        killed = {number for number, state in history if state.split()[0] in BY_SLURM}
+        of_killed = {f"SLURM_JOB_ID={number}".encode() for number in killed}
+        return [
+            pid for pid, environment in self._environments() if of_killed.isdisjoint(environment)
+        ]
+
+    def _environments(self) -> list[tuple[int, list[bytes]]]:
+        """Return the processes of this cluster, each with its environment."""
         found = []
+        started = {process.pid for process in self.running.values()} | {os.getpid()}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 environment = (folder / "environ").read_bytes().split(b"\0")
             except OSError:
                 continue
             mine = any(entry.startswith(f"PATH={self.bin}:".encode()) for entry in environment)
-            if mine and any(map(fits, environment)):
-                found.append(int(folder.name))
-        started = {process.pid for process in self.running.values()}
-        return [pid for pid in found if pid != os.getpid() and pid not in started]
+            if mine and int(folder.name) not in started:
+                found.append((int(folder.name), environment))
+        return found
 
 
 def _parent(pid: int) -> int:
