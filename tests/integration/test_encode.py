@@ -122,7 +122,7 @@ def test_images_that_cannot_be_used_are_named_all_at_once(results, tmp_path, ima
     (new / "deep/half.png").write_bytes((images / "000001.png").read_bytes()[:60])
     assert encode(results, new, tmp_path / "out") == 1
     said = capsys.readouterr().err
-    assert "2 images cannot be used" in said
+    assert "images that cannot be used (2)" in said
     assert "broken.png" in said
     assert "half.png" in said
     assert not (tmp_path / "out").exists()
@@ -139,7 +139,10 @@ def test_a_masked_target_asks_for_masks(results, tmp_path, images, capsys):
     for mask in sorted((images.parent / "masks").iterdir())[1:]:
         shutil.copy(mask, masks)
     assert encode(results, images, tmp_path / "out", "--masks", str(masks)) == 1
-    assert f"1 images have no mask in {masks}:\n  000000" in capsys.readouterr().err
+    assert (
+        f"images without a mask in {masks} (1); add it or remove them:\n  000000"
+        in capsys.readouterr().err
+    )
 
 
 def test_where_nothing_can_be_written_is_named_before_anything_is_encoded(

@@ -305,30 +305,45 @@ def test_an_unknown_key_is_refused_before_anything_runs(new_study):
     assert "Traceback" not in run.text
 
 
+def test_all_paths_that_lead_nowhere_are_named_before_anything_runs(new_study, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "vit.safetensors").touch()
+    run = new_study(
+        source=TINY["source"] | {"sprites": "sprites.npz"},
+        targets={"mine": {"folder": "imagse"}, "listed": {"table": "images"}},
+        backbones={"vit": {"model": "test_vit", "weights": "vti.safetensors"}},
+    ).run("-n")
+    assert run.code != 0
+    for line in (
+        "source: archive of sprites sprites.npz does not exist",
+        "targets.mine: folder imagse does not exist; did you mean 'images'?",
+        "targets.listed: table images is a folder; give a file in it",
+        "backbones.vit: weights file vti.safetensors does not exist; "
+        "did you mean 'vit.safetensors'?",
+    ):
+        assert f"\n  {line}\n" in run.text
+    assert "Traceback" not in run.text
+
+
 def test_bad_images_are_all_named(new_study, tmp_path):
     targets = class_folders(tmp_path / "images")
     (tmp_path / "images/a/1.png").write_bytes(b"no image")
     (tmp_path / "images/b/2.png").write_bytes((tmp_path / "images/b/3.png").read_bytes()[:60])
-    run = new_study(targets=targets).run("data")
+    run = new_study(targets=targets).run("accuracy")
     assert run.code != 0
-    assert "a/1.png" in run.text
-    assert "b/2.png" in run.text
+    assert "files that cannot be read (2); repair or remove them" in run.text
     assert "Traceback" not in run.text
+    # Before any network runs, also one that the images have no part in.
+    before, _, after = run.text.partition("b/2.png")
+    assert "a/1.png" in before
+    assert "Cache lite0 features of texture_dsprites" not in before
+    assert "Cache lite0 features of texture_dsprites" in after
 
 
-@pytest.mark.parametrize(
-    ("prepare", "message"),
-    [
-        (lambda folder: {"mine": {"folder": f"{folder}/imagse"}}, "did you mean 'images'?"),
-        (lambda folder: class_folders(folder / "few", per_class=2), "classes cannot be split"),
-    ],
-    ids=["missing folder", "too few images"],
-)
-def test_a_folder_that_cannot_be_used_says_why(new_study, tmp_path, prepare, message):
-    class_folders(tmp_path / "images")
-    run = new_study(targets=prepare(tmp_path)).run("data")
+def test_a_class_too_small_to_split_is_named(new_study, tmp_path):
+    run = new_study(targets=class_folders(tmp_path / "few", per_class=2)).run("data")
     assert run.code != 0
-    assert message in run.text
+    assert "class 'a' has 2 different images, needs at least 3" in run.text
     assert "Traceback" not in run.text
 
 

@@ -1,6 +1,8 @@
 """Real weights where the machine has them; networks of a few thousand weights elsewhere."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +143,8 @@ def test_mistakes_are_named(tmp_path):
     save_file(wide.state_dict(), tmp_path / "wide.safetensors")
     cases = {
         "did you mean 'resnet50'": Backbone(model="resnet5O", weights="x"),
+        "did you mean 'resnet50.a1_in1k'": Backbone(model="resnet50.a1_in2k", weights="x"),
+        "No pretrained weights exist .*set 'weights' to a file": Backbone(model="botnet50ts_256"),
         "no file nowhere.pth": Backbone(model="test_vit", weights="nowhere.pth"),
         "has the SHA-256": backbone.model_copy(update={"sha256": "0" * 64}),
         "unknown weights package": Backbone(model="test_vit", weights="pip:lite"),
@@ -156,8 +160,28 @@ def test_mistakes_are_named(tmp_path):
         }.items()
     }
     for message, case in cases.items():
-        with pytest.raises(WeightsError, match=message):
+        with pytest.raises(WeightsError, match=f"(?s){message}"):
             load_extractor(case, Features())
+
+
+def test_without_internet_it_is_said_how_to_fetch_weights(tmp_path):
+    # Of its own process, because the hub's client reads its settings on import.
+    code = (
+        "from fovscope.config import Backbone, Features\n"
+        "from fovscope.features.backbones import WeightsError, load_extractor\n"
+        "try: load_extractor(Backbone(model='resnet18.a1_in1k'), Features())\n"
+        "except WeightsError as error: print(error)"
+    )
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | offline,
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert "the weights of resnet18.a1_in1k cannot be had from the timm hub" in said
+    assert "timm.create_model('resnet18.a1_in1k', pretrained=True)" in said
 
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="../shared/weights is not on this machine")

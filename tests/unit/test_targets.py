@@ -207,7 +207,7 @@ def test_provided_splits_that_tear_groups_apart_are_a_warning(tmp_path, caplog):
     rows["group"] = ["one", "one", "two", "three", "two"] + [f"g{j}" for j in range(5)]
     table = build_manifest(write_table(tmp_path, rows)).table
     assert table["split"].value_counts().to_dict() == {"train": 6, "val": 2, "test": 2}
-    assert "1 groups are in several of the provided splits" in caplog.text
+    assert "groups in several of the provided splits (1)" in caplog.text
     assert "\n  two (test, train)" in caplog.text
 
 
@@ -302,12 +302,12 @@ def test_empty_folder_and_images_without_class_folder(tmp_path):
     assert "put them into one folder per class" in message
     class_folders(tmp_path)
     message = complaint(Target(folder=str(tmp_path)))
-    assert "1 images lie outside of a class folder:\n  a.png" in message
+    assert "images outside of a class folder (1); move or remove them:\n  a.png" in message
 
 
 def test_one_class_is_not_enough(tmp_path):
     class_folders(tmp_path / "above/cells")
-    assert "1 class only, two are needed:\n  cells" in complaint(
+    assert "too few classes (1); two are needed:\n  cells" in complaint(
         Target(folder=str(tmp_path / "above"))
     )
 
@@ -318,10 +318,10 @@ def test_all_problems_come_at_once_with_file_names(tmp_path):
         (root / f"round/{j}.png").write_text(f"broken {j}")
     save(root / "rare/0.png", 5000)
     message = complaint(Target(folder=str(root), group_pattern="(round|rare)"))
-    assert "25 files cannot be read:" in message
+    assert "files that cannot be read (25); repair or remove them:" in message
     assert "round/0.png: is not an image" in message
     assert "  and 5 more" in message
-    assert "30 image paths do not match group_pattern" in message
+    assert "image paths without a match of group_pattern '(round|rare)' (30); correct" in message
     assert "  long/0.png" in message
     message = complaint(Target(folder=str(root)))
     assert "class 'rare' has 1 different images, needs at least 3" in message
@@ -337,8 +337,8 @@ def test_masks_that_are_missing_doubled_or_of_another_size(tmp_path):
     save_mask(masks / "round/2.png", size=(4, 5))
     (masks / "round/3.png").write_text("broken")
     message = complaint(Target(folder=str(root), masks=str(masks)))
-    assert f"1 images have no mask in {masks}:\n  long/0.png" in message
-    assert "1 images have several masks:\n  long/1.png: 1." in message
+    assert f"images without a mask in {masks} (1); add it or remove them:\n  long/0.png" in message
+    assert "images with several masks (1); keep one:\n  long/1.png: 1." in message
     assert "round/2.png: image is 8×6, its mask 5×4 pixels" in message
     assert "masks/round/3.png: is not an image" in message
     assert "did you mean 'masks'" in complaint(
@@ -356,14 +356,14 @@ def test_one_image_in_two_provided_splits(tmp_path):
 
 def test_incomplete_and_unknown_split_folders(tmp_path):
     message = complaint(Target(folder=str(split_folders(tmp_path / "a", ("train", "val")))))
-    assert "2 classes are not in the provided 'test' split" in message
+    assert "classes without images in the provided 'test' split (2); add some" in message
     root = split_folders(tmp_path / "b", ("train", "vall", "test"))
     message = complaint(Target(folder=str(root)))
     assert "unknown split folder 'vall'; did you mean 'val'?" in message
     shutil.rmtree(root / "vall")
     shutil.rmtree(root / "train/long")
     message = complaint(Target(folder=str(root)))
-    assert "1 classes are not in the provided 'train' split:\n  long" in message
+    assert "classes without images in the provided 'train' split (1); " in message
 
 
 def test_tables_that_cannot_be_used(tmp_path):
@@ -379,7 +379,7 @@ def test_tables_that_cannot_be_used(tmp_path):
     message = complaint(write_table(tmp_path, rows | {"split": ["Train", "TEST"] * 5}))
     assert "unknown split 'TEST'; did you mean 'test'?" in message
     message = complaint(write_table(tmp_path, rows | {"split": ["test"] * 10}))
-    assert "2 classes are not in the provided 'train' split" in message
+    assert "classes without images in the provided 'train' split (2)" in message
     assert "the table lists no images" in complaint(
         write_table(tmp_path, {"path": [], "label": []})
     )
@@ -397,11 +397,11 @@ def test_factors_that_nothing_can_be_measured_with(tmp_path):
     factors = ("same", "endless", "mixed", "named")
     options = write_table(tmp_path, rows).model_copy(update={"factors": factors})
     assert complaint(options).splitlines()[1:] == [
-        "1 factors have one value only, two are needed:",
+        "factors with one value only (1); leave them out:",
         "  same",
-        "1 factors have infinite values:",
+        "factors with infinite values (1); correct them:",
         "  endless",
-        "1 values of factor 'mixed' are no numbers, and most are:",
+        "values of factor 'mixed' that are no numbers, unlike most (1); correct them:",
         "  'n/a' (2 rows)",
     ]
 
@@ -415,18 +415,24 @@ def test_table_rows_that_cannot_be_used(tmp_path):
     rows["size"] = [1.0, None] * 5
     options = write_table(tmp_path, rows).model_copy(update={"factors": ("size",)})
     message = complaint(options)
-    assert f"1 listed files do not exist:\n  {tmp_path / 'round/gone.png'}" in message
-    assert "1 images are listed more than once:\n  long/3.png" in message
-    assert "1 rows of the table have no 'label':\n  round/1.png" in message
-    assert "5 rows of the table have no 'mask'" in message
-    assert "5 rows of the table have no 'size'" in message
+    assert (
+        f"listed files that do not exist (1); correct the table:\n  {tmp_path / 'round/gone.png'}"
+        in message
+    )
+    assert "images listed more than once (1); keep one row of each:\n  long/3.png" in message
+    assert (
+        "rows of the table without 'label' (1); fill it in or remove them:\n  round/1.png"
+        in message
+    )
+    assert "rows of the table without 'mask' (5)" in message
+    assert "rows of the table without 'size' (5)" in message
 
 
 def test_one_image_with_two_labels_is_a_warning(tmp_path, caplog):
     root = class_folders(tmp_path)
     shutil.copy(root / "round/0.png", root / "long/9.png")
     build_manifest(Target(folder=str(root)))
-    assert "1 images have two labels:\n  long/9.png (long) = round/0.png (round)" in caplog.text
+    assert "images with two labels (1):\n  long/9.png (long) = round/0.png (round)" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ sys.path.insert(0, str(SCRIPTS))
 from fovscope.code_digest import CodeDigests
 from fovscope.config import PROCEDURAL, ConfigError, load_study
 from fovscope.data.classes import held_out_classes
-from fovscope.data.content import path_content, require_target, target_content
-from fovscope.data.listing import DataError, require_folder
+from fovscope.data.content import missing_paths, path_content, target_content
+from fovscope.data.listing import DataError
 from fovscope.layout import Paths, model_files
 from fovscope.plan import leave_facts
 from fovscope.provenance import digest_file
@@ -45,13 +45,9 @@ EXPLANATION = {
 }
 PATHS = Paths(study.results, SOURCE)
 
+if missing := missing_paths(STUDY):
+    raise WorkflowError("\n  ".join(["the configuration has mistakes:", *missing]))
 try:
-    for name in PROVIDED:
-        require_target(STUDY["targets"][name])
-    for encoding in STUDY["encode"].values():
-        for key, what in (("images", "folder of images"), ("masks", "folder of masks")):
-            if encoding[key]:
-                require_folder(Path(encoding[key]), what)
     # Target → file name → class.
     HELD_OUT = {
         name: held_out_classes(name, STUDY["targets"][name], chosen)

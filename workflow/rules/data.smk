@@ -33,6 +33,7 @@ rule prepare_target:
         PATHS.benchmark("prepare_target", "{dataset}")
     wildcard_constraints:
         dataset=one_of(PROVIDED),
+    priority: 1  # what is wrong with images is told before networks run
     conda:
         "../../envs/cpu.yaml"
     threads: 2

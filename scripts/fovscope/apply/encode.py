@@ -30,7 +30,7 @@ from fovscope.apply.contact_sheet import contact_sheet
 from fovscope.apply.population import Population, fit_population
 from fovscope.config import Backbone, ConfigError, Features, Probes, load_study
 from fovscope.data.images import FolderImages
-from fovscope.data.listing import IMAGE_SUFFIXES, DataError, image_files, require_folder
+from fovscope.data.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
 from fovscope.devices import resolve_precision
 from fovscope.dimensions import dimension_names
 from fovscope.features.backbones import WeightsError, load_extractor
@@ -47,7 +47,6 @@ THUMBNAIL = 112
 """Side of the images on a contact sheet, pixels."""
 
 _READERS = 4
-_LISTED = 20
 _IDENTITY = ("model", "weights_digest", "pooling", "transform")
 """What of a feature manifest must be the same for new images."""
 
@@ -153,7 +152,8 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
     if preprocessing["mask"]:
         by_name = {Path(name).with_suffix(""): masks / name for name in image_files(masks)}
         wanted = [Path(name).with_suffix("") for name in names]
-        _raise_all(f"images have no mask in {masks}", [n for n in wanted if n not in by_name])
+        without = [name for name in wanted if name not in by_name]
+        _raise_if_any(f"images without a mask in {masks}; add it or remove them", without)
         mask_paths = tuple(by_name[name] for name in wanted)
     if not paths:
         raise DataError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
@@ -167,7 +167,8 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
     )
     with ThreadPoolExecutor(_READERS) as pool:
         problems = pool.map(partial(_problem, images), range(len(images)))
-        _raise_all("images cannot be used", list(filter(None, problems)))
+        kind = "images that cannot be used; repair or remove them"
+        _raise_if_any(kind, list(filter(None, problems)))
     return images
 
 
@@ -327,11 +328,9 @@ def _read_table(file: Path) -> pd.DataFrame:
         ) from error
 
 
-def _raise_all(what: str, cases: Sequence[object]) -> None:
+def _raise_if_any(kind: str, cases: Sequence[object]) -> None:
     if cases:
-        more = [f"  and {len(cases) - _LISTED} more"] if len(cases) > _LISTED else []
-        shown = [f"  {case}" for case in cases[:_LISTED]]
-        raise DataError("\n".join([f"{len(cases)} {what}:", *shown, *more]))
+        raise DataError(listed(kind, cases))
 
 
 def _problem(images: FolderImages, row: int) -> str | None:

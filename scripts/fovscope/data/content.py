@@ -16,12 +16,19 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from fovscope.data.listing import DataError, image_files, relative, require_folder
+from fovscope.config import PROCEDURAL
+from fovscope.data.listing import (
+    DataError,
+    image_files,
+    relative,
+    require_file,
+    require_folder,
+)
 from fovscope.provenance import digest_bytes, digest_file, digest_json, replacing
 
 _JUST_NOW = 2_000_000_000
@@ -31,6 +38,8 @@ _WORKERS = 8
 """Threads that hash: on a network file system they wait more than they work."""
 
 logger = logging.getLogger(__name__)
+
+_Require = Callable[[Path, str], None]
 
 
 def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
@@ -54,7 +63,9 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
     DataError
         If the folder or table does not exist.
     """
-    require_target(target)
+    for kind, path, require in _target_paths(target):
+        if path:
+            require(Path(path), kind)
     if target["table"]:
         table = Path(target["table"])
         rows = _rows(table)
@@ -71,13 +82,46 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
     return summary(file_digests(folder, names, cache))
 
 
-def require_target(target: Mapping[str, Any]) -> None:
-    """Raise `DataError` if the folder, the masks or the table of a target does not exist."""
-    if target["table"] and not Path(target["table"]).is_file():
-        raise DataError(f"table {target['table']} does not exist")
-    for key, what in (("folder", "folder"), ("masks", "folder of masks")):
-        if target[key]:
-            require_folder(Path(target[key]), what)
+def missing_paths(study: Mapping[str, Any]) -> list[str]:
+    """Return what files and folders a study names that do not exist, a sentence for each.
+
+    Parameters
+    ----------
+    study : mapping
+        The whole configuration, as plain values.
+    """
+    missing = []
+    for where, kind, path, require in _named_paths(study):
+        try:
+            if path:
+                require(Path(path), kind)
+        except DataError as error:
+            missing.append(f"{where}: {error}")
+    return missing
+
+
+def _named_paths(study: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None, _Require]]:
+    """Yield where a path is named, what should be there, the path if any, and its check."""
+    for name, target in study["targets"].items():
+        for path in _target_paths(target):
+            yield f"targets.{name}", *path
+    source = study["source"]
+    textures = None if source["textures"] == PROCEDURAL else source["textures"]
+    yield "source", "archive of sprites", source["sprites"], require_file
+    yield "source", "folder of textures", textures, require_folder
+    for name, backbone in study["backbones"].items():
+        weights = backbone["weights"] or ""
+        in_file = None if weights.startswith("pip:") else weights
+        yield f"backbones.{name}", "weights file", in_file, require_file
+    for name, encoding in study["encode"].items():
+        yield f"encode.{name}", "folder of images", encoding["images"], require_folder
+        yield f"encode.{name}", "folder of masks", encoding["masks"], require_folder
+
+
+def _target_paths(target: Mapping[str, Any]) -> Iterator[tuple[str, str | None, _Require]]:
+    yield "table", target["table"], require_file
+    yield "folder", target["folder"], require_folder
+    yield "folder of masks", target["masks"], require_folder
 
 
 def path_content(path: str, cache: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import difflib
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from fovscope import FovscopeError
 from fovscope.provenance import read_json, write_json
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+
+_LISTED = 20
+"""How many cases of one problem an error message lists."""
 
 _NOT_DATA = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
@@ -28,18 +31,46 @@ class DataError(FovscopeError):
     """Images or tables that cannot be used; the message says which, why and what to do."""
 
 
+def listed(kind: str, cases: Sequence[object]) -> str:
+    """Return one message about many things that are wrong in the same way.
+
+    Parameters
+    ----------
+    kind : str
+        What they are; what to do about it may follow a semicolon.
+    cases : sequence
+        The things, of which the first twenty are named.
+    """
+    what, semicolon, remedy = kind.partition(";")
+    more = [f"  and {len(cases) - _LISTED} more"] if len(cases) > _LISTED else []
+    lines = [f"{what} ({len(cases)}){semicolon}{remedy}:"]
+    return "\n".join(lines + [f"  {case}" for case in cases[:_LISTED]] + more)
+
+
 def require_folder(folder: Path, what: str) -> None:
     """Raise `DataError` if a folder does not exist; propose a neighbour with a near name."""
     if folder.is_dir():
         return
     if folder.exists():
         raise DataError(f"{what} {folder} is a file; give the folder that it lies in")
-    message = f"{what} {folder} does not exist"
-    if folder.parent.is_dir():
-        siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()]
-        near = difflib.get_close_matches(folder.name, siblings, n=1)
+    raise DataError(_missing(folder, what, Path.is_dir))
+
+
+def require_file(file: Path, what: str) -> None:
+    """Raise `DataError` if a file does not exist; propose a neighbour with a near name."""
+    if file.is_dir():
+        raise DataError(f"{what} {file} is a folder; give a file in it")
+    if not file.is_file():
+        raise DataError(_missing(file, what, Path.is_file))
+
+
+def _missing(path: Path, what: str, alike: Callable[[Path], bool]) -> str:
+    message = f"{what} {path} does not exist"
+    if path.parent.is_dir():
+        siblings = [entry.name for entry in path.parent.iterdir() if alike(entry)]
+        near = difflib.get_close_matches(path.name, siblings, n=1)
         message += f"; did you mean '{near[0]}'?" if near else ""
-    raise DataError(message)
+    return message
 
 
 def image_files(folder: Path, *, without: Path | None = None) -> list[str]:

@@ -32,7 +32,9 @@ from fovscope.data.listing import (
     IMAGE_SUFFIXES,
     DataError,
     image_files,
+    listed,
     relative,
+    require_file,
     require_folder,
 )
 from fovscope.data.splits import SPLITS, stratified_splits
@@ -40,9 +42,8 @@ from fovscope.registry import unknown_name
 
 logger = logging.getLogger(__name__)
 
-_LISTED = 20
-"""How many cases of one problem an error message lists."""
-
+_MASK_SIZE = "masks of another size than their image; make them of one size"
+_CANNOT_SPLIT = "classes that cannot be split; add images, or leave the class out"
 _TABLE_TEXT = ("path", "label", "mask", "split", "group")
 
 Problems = defaultdict[str, list[str]]
@@ -149,7 +150,8 @@ def manifest_from_table(
     for name in rows.columns:
         empty = rows[name].isna() | (rows[name].astype(str) == "")
         for path in rows["path"][empty].astype(str):
-            problems[f"rows of the table have no '{name.removeprefix('factor_')}'"].append(path)
+            kind = f"rows of the table without '{name.removeprefix('factor_')}'"
+            problems[f"{kind}; fill it in or remove them"].append(path)
     rows["path"] = [relative(root / path, root) for path in rows["path"].fillna("").astype(str)]
     if "mask" in rows:
         masks = rows["mask"].fillna("").astype(str)
@@ -176,7 +178,7 @@ def _list_folder(folder: Path, masks: Path | None, problems: Problems) -> pd.Dat
     depth = 2 if split_folders else 1  # folders above an image that mean something
     if split_folders:
         for name in sorted(entries - set(SPLITS)):
-            problems["folders beside 'train' and 'test'"].append(
+            problems["folders beside 'train' and 'test'; rename or move them"].append(
                 unknown_name("split folder", name, SPLITS)
             )
     astray = [image for image in images if len(image.parts) <= depth]
@@ -186,8 +188,8 @@ def _list_folder(folder: Path, masks: Path | None, problems: Problems) -> pd.Dat
             "put them into one folder per class"
         )
     if astray:
-        where = "outside of a class folder"
-        problems[f"images lie {where}"] += [image.as_posix() for image in astray]
+        kind = "images outside of a class folder; move or remove them"
+        problems[kind] += [image.as_posix() for image in astray]
 
     placed = [image for image in images if len(image.parts) > depth]
     rows = pd.DataFrame(
@@ -216,15 +218,15 @@ def _masks_of(
             continue
         if found:
             names = " and ".join(mask.name for mask in found)
-            problems["images have several masks"].append(f"{image.as_posix()}: {names}")
+            problems["images with several masks; keep one"].append(f"{image.as_posix()}: {names}")
         else:
-            problems[f"images have no mask in {masks}"].append(image.as_posix())
+            kind = f"images without a mask in {masks}; add it or remove them"
+            problems[kind].append(image.as_posix())
         yield None
 
 
 def _read_table(path: Path, factors: tuple[str, ...]) -> pd.DataFrame:
-    if not path.is_file():
-        raise DataError(f"table {path} does not exist")
+    require_file(path, "table")
     try:
         # A class may be called "NA" or "007": text stays as it is written.
         return pd.read_csv(
@@ -242,13 +244,13 @@ def _check_factor(name: str, values: pd.Series, problems: Problems) -> None:
     """Note what no disentanglement can be measured with, hours before it would be."""
     values = values.dropna()
     if values.nunique() < 2:
-        problems["factors have one value only, two are needed"].append(name)
+        problems["factors with one value only; leave them out"].append(name)
     numbers = pd.to_numeric(values, errors="coerce")
     if np.isinf(numbers).any():
-        problems["factors have infinite values"].append(name)
+        problems["factors with infinite values; correct them"].append(name)
     words = values[numbers.isna()]
     if 0 < len(words) < len(values) / 2:  # as names, its numbers would be one class each
-        problems[f"values of factor '{name}' are no numbers, and most are"] += [
+        problems[f"values of factor '{name}' that are no numbers, unlike most; correct them"] += [
             f"'{word}' ({count} rows)" for word, count in words.value_counts().items()
         ]
 
@@ -293,11 +295,15 @@ def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> _Rea
             mask_shape = decode(data, mask).shape
             if mask_shape[:2] != (height, width):
                 case = f"{image_id}: {size_mismatch(samples.shape, mask_shape)}"
-                return _Reading(sha256, problem=("masks have another size than their image", case))
+                return _Reading(sha256, problem=(_MASK_SIZE, case))
     except FileNotFoundError:
-        return _Reading(sha256, problem=("listed files do not exist", str(current)))
+        return _Reading(
+            sha256, problem=("listed files that do not exist; correct the table", str(current))
+        )
     except (DataError, OSError) as error:
-        return _Reading(sha256, problem=("files cannot be read", str(error)))
+        return _Reading(
+            sha256, problem=("files that cannot be read; repair or remove them", str(error))
+        )
     largest = samples.max()
     return _Reading(
         *(sha256, mask_sha256, width, height),
@@ -325,18 +331,18 @@ def _read_all(rows: pd.DataFrame, root: Path, options: Target, workers: int) -> 
 def _check_copies(rows: pd.DataFrame, problems: Problems) -> None:
     for path, count in rows["path"].value_counts().items():
         if count > 1:
-            problems["images are listed more than once"].append(path)
+            problems["images listed more than once; keep one row of each"].append(path)
     distinct = rows.drop_duplicates("path")
     two_labels = []
     copies = distinct[distinct["sha256"].duplicated(keep=False) & distinct["sha256"].notna()]
     for _, same in copies.groupby("sha256"):
         if "split" in same and same["split"].nunique() > 1:
             places = " = ".join(f"{row.path} ({row.split})" for row in same.itertuples())
-            problems["images are in two provided splits"].append(places)
+            problems["images in two provided splits; keep each in one"].append(places)
         if same["label"].nunique() > 1:
             two_labels.append(" = ".join(f"{row.path} ({row.label})" for row in same.itertuples()))
     if two_labels:
-        logger.warning("\n".join(_listing("images have two labels", two_labels)))
+        logger.warning(listed("images with two labels", two_labels))
 
 
 def _warn_of_torn_groups(rows: pd.DataFrame) -> None:
@@ -346,8 +352,7 @@ def _warn_of_torn_groups(rows: pd.DataFrame) -> None:
         f"{group} ({', '.join(sorted(found))})" for group, found in splits.items() if len(found) > 1
     ]
     if torn:
-        kind = "groups are in several of the provided splits, so that scores may flatter"
-        logger.warning("\n".join(_listing(kind, torn)))
+        logger.warning(listed("groups in several of the provided splits; scores may flatter", torn))
 
 
 def _warn_of_white_level(readings: list[_Reading], options: Target) -> None:
@@ -380,8 +385,8 @@ def _groups(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Serie
     groups = [match.group(1) if match else None for match in found]
     for path, group in zip(rows["path"], groups, strict=True):
         if group is None:
-            kind = f"image paths do not match group_pattern '{options.group_pattern}'"
-            problems[kind].append(path)
+            kind = f"image paths without a match of group_pattern '{options.group_pattern}'"
+            problems[f"{kind}; correct one of the two"].append(path)
     return pd.Series(groups, rows.index, dtype="str")
 
 
@@ -391,10 +396,13 @@ def _splits(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Serie
     drawn = pd.Series(True, rows.index)
     if provided is not None:
         for name in sorted(set(provided) - {*SPLITS, ""}):
-            problems["splits are unknown"].append(unknown_name("split", name, SPLITS))
+            problems["unknown splits; correct the table"].append(
+                unknown_name("split", name, SPLITS)
+            )
         for split in ("train", "test"):
             for label in sorted(set(rows["label"]) - set(rows["label"][provided == split])):
-                problems[f"classes are not in the provided '{split}' split"].append(label)
+                kind = f"classes without images in the provided '{split}' split"
+                problems[f"{kind}; add some, or leave the class out"].append(label)
         drawn = provided == "train"
         if (provided == "val").any() or options.val_fraction == 0 or not drawn.any():
             return provided
@@ -411,22 +419,15 @@ def _splits(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Serie
             identities=part["sha256"].fillna(part["path"]),
         )
     except DataError as error:
-        problems["classes cannot be split"] += str(error).split("; ")
+        problems[_CANNOT_SPLIT] += str(error).split("; ")
     return splits
-
-
-def _listing(kind: str, cases: list[str]) -> list[str]:
-    more = [f"  and {len(cases) - _LISTED} more"] if len(cases) > _LISTED else []
-    return [f"{len(cases)} {kind}:", *(f"  {case}" for case in cases[:_LISTED]), *more]
 
 
 def _raise_if_any(problems: Problems, root: Path) -> None:
     if not problems:
         return
-    lines = [f"{root} cannot be used:"]
-    for kind, cases in problems.items():
-        lines += _listing(kind, cases)
-    raise DataError("\n".join(lines))
+    lists = [listed(kind, cases) for kind, cases in problems.items()]
+    raise DataError("\n".join([f"{root} cannot be used:", *lists]))
 
 
 # Manifest -----------------------------------------------------------------------------------
@@ -446,7 +447,7 @@ def _assemble(
     rows["group"] = _groups(rows, options, problems)
     _check_copies(rows, problems)
     if rows["label"].nunique() < 2:
-        problems["class only, two are needed"].append(str(rows["label"].iloc[0]))
+        problems["too few classes; two are needed"].append(str(rows["label"].iloc[0]))
     rows["split"] = _splits(rows, options, problems)
     _raise_if_any(problems, root)
     _warn_of_torn_groups(rows)

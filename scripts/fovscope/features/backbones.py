@@ -21,6 +21,7 @@ from typing import Any
 import timm
 import torch
 from safetensors.torch import load_file
+from timm.models import get_arch_pretrained_cfgs
 from torch import Tensor, nn
 
 from fovscope import FovscopeError
@@ -187,20 +188,41 @@ def state_digest(state: dict[str, Tensor]) -> str:
 
 
 def _create(backbone: Backbone) -> nn.Module:
-    name = backbone.model.partition(".")[0]
-    if not backbone.model.startswith("hf-hub:") and not timm.is_model(name):
-        raise WeightsError(
-            f"backbones: {unknown_name('timm model', backbone.model, timm.list_models())}"
-        )
+    _require_known(backbone.model)
     path = _weights_file(backbone)
     if path is None:
-        return _build(backbone, pretrained=True)
+        return _download(backbone)
     state = _fitting(_read_state(path), _build(backbone).state_dict(), path)
     # Through timm, because it adapts the state to the model (resamples position embeddings).
     try:
         return _build(backbone, pretrained=True, pretrained_cfg_overlay={"state_dict": state})
     except RuntimeError as error:
         raise WeightsError(f"{path} does not fit {backbone.model}: {error}") from error
+
+
+def _require_known(model: str) -> None:
+    """Raise `WeightsError` if timm has no such architecture, or no such tag of it."""
+    name, _, tag = model.partition(".")
+    if model.startswith("hf-hub:"):
+        return
+    if not timm.is_model(name):
+        raise WeightsError(f"backbones: {unknown_name('timm model', model, timm.list_models())}")
+    tagged = get_arch_pretrained_cfgs(name)
+    if tag and model not in tagged:
+        raise WeightsError(f"backbones: {unknown_name('weights of timm', model, tagged)}")
+
+
+def _download(backbone: Backbone) -> nn.Module:
+    """Return a model with its weights of the hub, downloaded unless they were before."""
+    try:
+        return _build(backbone, pretrained=True)
+    except (OSError, RuntimeError) as error:  # no network, no access, no such weights
+        raise WeightsError(
+            f"backbones: the weights of {backbone.model} cannot be had from the timm hub: {error}\n"
+            "Either set 'weights' to a file; or, where jobs have no internet, download them once "
+            f'where there is some: python -c "import timm; '
+            f"timm.create_model('{backbone.model}', pretrained=True)\""
+        ) from error
 
 
 def _build(backbone: Backbone, **options: Any) -> nn.Module:  # noqa: ANN401
