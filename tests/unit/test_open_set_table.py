@@ -49,7 +49,7 @@ def test_one_model_has_no_interval():
 
 def test_a_line_says_what_for_and_why(long):
     (line,) = open_set_view(long).to_dict("records")
-    assert line["held_out"] == "new one"
+    assert line["held out"] == "new one"
     assert line["mistaken for"] == "a (80 ± 14 %)"
     # z7 is farther away but means nothing.
     assert line["differs most in"] == "z2 Shape (2.5 ± 0.7)"

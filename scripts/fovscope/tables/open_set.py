@@ -10,6 +10,7 @@ from fovscope.dimensions import dimension_names
 from fovscope.tables.render import STATISTICS, mean_sd
 
 _ROW = ["target", "input", "held_out"]
+_SHOWN = ["target", "input", "held out"]
 _WHAT = ["detector", "probe", "mistaken_for", "dimension", "score"]
 _NAMES = (
     ("mahalanobis", "Mahalanobis"),
@@ -56,7 +57,7 @@ def open_set_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame:
 def open_set_view(long: pd.DataFrame) -> pd.DataFrame:
     """Return the table that a person reads: a line a held-out class."""
     return pd.DataFrame(
-        dict(zip(_ROW, key, strict=True)) | _mistake(rows) | _detection(rows)
+        dict(zip(_SHOWN, key, strict=True)) | _mistake(rows) | _detection(rows)
         for key, rows in long.groupby(_ROW)
     )
 
@@ -92,9 +93,9 @@ def _with_interval(row: pd.Series) -> str:
 
 CAPTION = (
     "Open set: a class is held out of fine-tuning and probes. What the GBT takes its images for "
-    "(share of them), and the dimension in which these lie farthest from that class's centroid, "
-    "in units of its spread (a member lies at 0.8). AUROC and FPR95 of detectors: test images of "
-    "the held-out class against those of the known ones. Mean ± SD over n models (all β and "
-    "seeds) [95 % interval of the mean]. Variant: {variant}."
+    "(share of them), and the dimension, of the named ones if there are any, in which these lie "
+    "farthest from that class's centroid, in units of its spread (a member lies at 0.8). AUROC "
+    "and FPR95 of detectors: test images of the held-out class against those of the known ones. "
+    "Mean ± SD over n models (all β and seeds) [95 % interval of the mean]. Variant: {variant}."
 )
 """One paragraph above the views."""
