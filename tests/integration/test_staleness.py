@@ -604,6 +604,17 @@ def test_what_was_deleted_is_made_again_when_it_is_asked_for(work, file, target,
     assert stale_jobs(work, target) == expected
 
 
+def test_a_renamed_results_folder_is_recorded_again_on_request(work):
+    _copy(work / "results", work / "renamed")
+    config("", results="renamed")(work)
+    assert "have missing provenance/metadata" in snakemake(work, "--dry-run").stdout
+    assert snakemake(work, "--touch", "--forceall").returncode == 0
+    assert stale_jobs(work) == set()
+    config("source_training", steps=21)(work)
+    assert stale_jobs(work) == CONFIG_FILE | TRAINED
+    _remove(work / "renamed")
+
+
 def test_the_look_of_figures_is_no_reason_to_compute(work):
     added(f"code/{PACKAGE}/figures/style.py", "NEW = 1")(work)
     assert stale_jobs(work) == set()
