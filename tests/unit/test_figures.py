@@ -77,6 +77,15 @@ def test_classes_and_dimensions_are_named_in_the_picture(tmp_path, target, draw)
     assert "Shape" in text
 
 
+def test_numbers_under_narrow_panels_are_few():
+    codes = np.linspace(0, 1, 101)[:, None] * [8.5, 10.0, 5.0, 1.1] - [4.35, 4.9, 1.2, 0.4]
+    with figure(7, 3) as canvas:
+        draw_distributions(canvas, codes, np.repeat(["a", "b"], [50, 51]), ["z0", "z1", "z2", "z3"])
+        for axes in canvas.axes:
+            low, high = axes.get_xlim()
+            assert 1 < sum(low <= tick <= high for tick in axes.get_xticks()) < 4
+
+
 def test_a_heat_map_shows_its_numbers_and_leaves_gaps_blank():
     with figure(3, 3) as canvas:
         axes = canvas.subplots()

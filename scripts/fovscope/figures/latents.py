@@ -82,7 +82,8 @@ def draw_distributions(
         axes.set_title(names[k].replace(" ", "\n"))
         axes.tick_params(labelsize=6)
         axes.tick_params(axis="x", labelsize=5)
-        axes.locator_params(axis="x", nbins=2, integer=True)
+        # With a step of 4, else the axis takes 2 where 5 leaves fewer than two numbers.
+        axes.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10], integer=True)
         axes.axvline(np.median(codes[:, k]), color="0.8", lw=0.6, zorder=0)
     panels[0].set_yticks(places, classes)
 
