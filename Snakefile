@@ -44,6 +44,15 @@ onstart:
         raise WorkflowError(ARRAYS_REFUSED)
 
 
+onerror:
+    # Last, where it is seen: other jobs went on after the one that failed.
+    from fovscope.failures import summarise_failures
+
+    for path in log:
+        if failures := summarise_failures(Path(path).read_text()):
+            print(failures, file=sys.stderr)
+
+
 localrules:
     all,
 

@@ -338,6 +338,8 @@ def test_bad_images_are_all_named(new_study, tmp_path):
     assert "a/1.png" in before
     assert "Cache lite0 features of texture_dsprites" not in before
     assert "Cache lite0 features of texture_dsprites" in after
+    # And once more at the end, after all that went on meanwhile.
+    assert "b/2.png" in run.text.partition("1 job failed")[2]
 
 
 def test_a_class_too_small_to_split_is_named(new_study, tmp_path):
