@@ -41,7 +41,7 @@ def listed(kind: str, cases: Sequence[object]) -> str:
     cases : sequence
         The things, of which the first twenty are named.
     """
-    what, semicolon, remedy = kind.partition(";")
+    what, semicolon, remedy = kind.partition("; ")
     more = [f"  and {len(cases) - _LISTED} more"] if len(cases) > _LISTED else []
     lines = [f"{what} ({len(cases)}){semicolon}{remedy}:"]
     return "\n".join(lines + [f"  {case}" for case in cases[:_LISTED]] + more)
