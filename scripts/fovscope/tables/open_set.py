@@ -10,7 +10,6 @@ from fovscope.dimensions import dimension_names
 from fovscope.tables.render import STATISTICS, mean_sd
 
 _ROW = ["target", "input", "held_out"]
-_SHOWN = ["target", "input", "held out"]
 _WHAT = ["detector", "probe", "mistaken_for", "dimension", "score"]
 _NAMES = (
     ("mahalanobis", "Mahalanobis"),
@@ -56,8 +55,9 @@ def open_set_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame:
 
 def open_set_view(long: pd.DataFrame) -> pd.DataFrame:
     """Return the table that a person reads: a line a held-out class."""
+    shown = [name.replace("_", " ") for name in _ROW]
     return pd.DataFrame(
-        dict(zip(_SHOWN, key, strict=True)) | _mistake(rows) | _detection(rows)
+        dict(zip(shown, key, strict=True)) | _mistake(rows) | _detection(rows)
         for key, rows in long.groupby(_ROW)
     )
 
