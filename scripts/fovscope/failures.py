@@ -16,7 +16,7 @@ _ERROR = re.compile(
     r"(?P<files>(?: {4}[^\n]*\n?)*)",
     re.MULTILINE | re.DOTALL,
 )
-_LOG = re.compile(r"^ {4}log: (.*) \(check log file", re.MULTILINE)
+_LOG = re.compile(r"^ {4}log: (.*?)(?:, .*)? \(check log file", re.MULTILINE)  # the job's own first
 _FINISHED = re.compile(r"^Finished jobid: (\d+) ", re.MULTILINE)
 _RECORD = re.compile(r"^\d\d:\d\d:\d\d ERROR ", re.MULTILINE)
 
@@ -38,30 +38,39 @@ def summarise_failures(log: str) -> str:
     str
         Rule, log file and reason of each job; empty if no job failed.
     """
-    failed = {error["jobid"]: error for error in _ERROR.finditer(log)}
-    for job in _FINISHED.finditer(log):
-        if job[1] in failed and failed[job[1]].start() < job.start():
-            del failed[job[1]]
+    # By log file: on a cluster the log of the Snakemake within the job, which numbers its jobs
+    # anew, is repeated after the error of the job.
+    errors: dict[str, list[re.Match[str]]] = {}
+    for error in _ERROR.finditer(log):
+        errors.setdefault(_log_file(error), []).append(error)
+    ends = {job[1]: job.start() for job in _FINISHED.finditer(log)}
+    failed = [
+        tries for tries in errors.values() if ends.get(tries[0]["jobid"], -1) < tries[-1].start()
+    ]
     if not failed:
         return ""
     count = "1 job" if len(failed) == 1 else f"{len(failed)} jobs"
     lines = [f"{count} failed; cure it and run again, what is done stays done:"]
-    for error in list(failed.values())[:_JOBS]:
-        lines += [f"  {error['rule']}", *(f"    {line}" for line in _reason(error))]
+    for tries in failed[:_JOBS]:
+        lines += [f"  {tries[0]['rule']}", *(f"    {line}" for line in _reason(tries))]
     more = [f"  and {len(failed) - _JOBS} more"] if len(failed) > _JOBS else []
     return "\n".join(lines + more)
 
 
-def _reason(error: re.Match[str]) -> list[str]:
+def _log_file(error: re.Match[str]) -> str:
+    found = _LOG.search(error["files"])
+    return found[1] if found else f"none; job {error['jobid']}"
+
+
+def _reason(tries: list[re.Match[str]]) -> list[str]:
     """Return what the executor says of a failed job, and the last error in the job's log."""
-    lines = [] if error["message"] in (None, "None") else error["message"].splitlines()
-    name = _LOG.search(error["files"])
-    if name is None:
-        return lines
-    log = Path(name[1])
+    messages = [error["message"] for error in tries if error["message"] not in (None, "None")]
+    log = Path(_log_file(tries[0]))
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     _, *records = _RECORD.split(text)
     said = records[-1].strip().splitlines() if records else []
     if len(said) > 1 and said[1].startswith("Traceback"):
         said = [said[0], said[-1]]
-    return [*lines, f"log: {log}", *said[:_LINES], *(["..."] if len(said) > _LINES else [])]
+    cut = ["..."] if len(said) > _LINES else []
+    executor = messages[-1].splitlines() if messages else []
+    return [*executor, f"log: {log}", *said[:_LINES], *cut]

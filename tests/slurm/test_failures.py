@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from slurm_cluster import wait_until
 
+from fovscope.failures import summarise_failures
+
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests/integration/tiny.yaml"
 TOY = Path(__file__).with_name("toy.smk")
@@ -84,6 +86,11 @@ def test_what_fails_for_good_is_named_and_sinks_nothing_else(cluster, snakemake,
     assert "logs/bad.log" in message
     assert "diverged" in message
     assert "exit code 1 in a pack, SLURM-job" in message
+    # So does what a run of fovscope ends with; the three that ended well are not in it.
+    said = summarise_failures(run.text)
+    assert said.startswith("1 job failed")
+    assert "SLURM-job" in said
+    assert "logs/bad.log" in said
 
     # Cured, only what is missing runs.
     (tmp_path / "cure").touch()

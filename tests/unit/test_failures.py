@@ -34,6 +34,16 @@ def test_a_failure_that_another_attempt_cured_is_none(tmp_path, monkeypatch):
     assert "evaluate" in summarise_failures(again)
 
 
+def test_the_log_of_a_cluster_job_within_the_log_is_no_job_of_its_own():
+    outer = error("finetune", 5, "a.log, slurm/7.log", "SLURM-job '7' failed")
+    both = f"{outer}Logfile slurm/7.log:\n=====\n{error('finetune', 0, 'a.log')}=====\n"
+    said = summarise_failures(both + finished("all", 0))
+    assert said.splitlines()[1:] == ["  finetune", "    SLURM-job '7' failed", "    log: a.log"]
+    # Cured by the second attempt, while something else failed.
+    other = summarise_failures(both + finished("finetune", 5) + error("evaluate", 6, "b.log"))
+    assert other.splitlines()[1:] == ["  evaluate", "    log: b.log"]
+
+
 def test_what_slurm_says_and_the_end_of_a_traceback_are_the_reason(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trace = "Traceback (most recent call last):\n  File x\n    y()\nKeyError: 'z'\n"
@@ -49,8 +59,9 @@ def test_what_slurm_says_and_the_end_of_a_traceback_are_the_reason(tmp_path, mon
 
 def test_many_failures_and_long_reasons_are_cut(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.log").write_text("01:00:01 ERROR first\n" + "  more\n" * 40)
-    said = summarise_failures("".join(error("finetune", k, "a.log") for k in range(12)))
+    for k in range(12):
+        (tmp_path / f"{k}.log").write_text("01:00:01 ERROR first\n" + "  more\n" * 40)
+    said = summarise_failures("".join(error("finetune", k, f"{k}.log") for k in range(12)))
     assert said.startswith("12 jobs failed")
     assert said.count("first") == 10
     assert said.count("    ...") == 10
