@@ -33,4 +33,4 @@ test: lint
 
 # What is generated from the typed config: the schema and the tables of config/README.md.
 generated: $(READY)
-	$(BIN)/python -m fovscope.config
+	$(BIN)/python -m fovscope.study.config

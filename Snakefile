@@ -46,7 +46,7 @@ onstart:
 
 onerror:
     # Last, where it is seen: other jobs went on after the one that failed.
-    from fovscope.failures import summarise_failures
+    from fovscope.runtime.failures import summarise_failures
 
     for path in log:
         if failures := summarise_failures(Path(path).read_text()):

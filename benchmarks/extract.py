@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fovscope.config import Backbone, Features, Source, Target
-from fovscope.data.design import sample_design
-from fovscope.data.sources import ImageSource, open_images
-from fovscope.data.targets import build_manifest
-from fovscope.devices import resolve_device, resolve_precision, use_cores
-from fovscope.features.backbones import FeatureExtractor, load_extractor
+from fovscope.backbones.networks import FeatureExtractor, load_extractor
+from fovscope.datasets.design import sample_design
+from fovscope.datasets.images import ImageSource, open_images
+from fovscope.datasets.manifest import build_manifest
 from fovscope.features.extract import batch_loader, extract
+from fovscope.runtime.devices import resolve_device, resolve_precision, use_cores
+from fovscope.study.config import Backbone, Features, Source, Target
 
 
 def parse_arguments() -> argparse.Namespace:

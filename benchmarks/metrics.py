@@ -19,7 +19,7 @@ import sklearn
 import xgboost
 from sklearn.ensemble import GradientBoostingClassifier
 
-from fovscope.data.design import FACTORS, SIZES
+from fovscope.datasets.design import FACTORS, SIZES
 from fovscope.metrics.dci import completeness, dci_scores, disentanglement
 from fovscope.metrics.mig import mutual_information
 from fovscope.metrics.panel import METRICS, Design, disentanglement_panel

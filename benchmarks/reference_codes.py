@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fovscope.config import Source
-from fovscope.data.design import FACTORS, sample_design
+from fovscope.datasets.design import FACTORS, sample_design
 from fovscope.evaluation.disentanglement import source_factors
 from fovscope.metrics import disentanglement_panel, reference_codes
 from fovscope.metrics.references import noise_code
+from fovscope.study.config import Source
 
 DOCS = Path(__file__).resolve().parents[1] / "docs/metrics.md"
 LATENT_DIM = 10

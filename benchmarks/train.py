@@ -18,13 +18,13 @@ from functools import partial
 
 import torch
 
-from fovscope.config import Model
-from fovscope.devices import resolve_device
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.gaussian import Posterior
-from fovscope.models.pairs import SUPERVISION, average_shared
 from fovscope.models.scaling import fit_scaling
 from fovscope.models.vae import loss_terms
+from fovscope.objectives.supervision import SUPERVISION, average_shared
+from fovscope.runtime.devices import resolve_device
+from fovscope.study.config import Model
 from fovscope.training.loop import (
     EpochSampler,
     LossTerms,

@@ -1,7 +1,7 @@
 """Cache a part of the features of one data set and backbone."""
 
 from fovscope.features.job import ExtractionJob, run_job
-from fovscope.job import logged
+from fovscope.runtime.job import logged
 
 with logged(snakemake, lasting=False):  # what stays is noted by `seal_features`
     run_job(

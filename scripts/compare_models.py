@@ -3,8 +3,8 @@
 import pandas as pd
 
 from fovscope.evaluation.agreement import compare_models
-from fovscope.job import logged
-from fovscope.tables.records import score_table, write_table
+from fovscope.records import score_table, write_table
+from fovscope.runtime.job import logged
 
 with logged(snakemake):
     wildcards = snakemake.wildcards

@@ -5,13 +5,13 @@ import logging
 import pandas as pd
 
 import fovscope
-from fovscope.config import Metrics, Probes
 from fovscope.evaluation.disentanglement import score_stand_ins
 from fovscope.interpret.explain import explain_codes
 from fovscope.interpret.features import STAND_INS
-from fovscope.job import logged
-from fovscope.provenance import read_json
-from fovscope.tables.records import latent_means, score_table, write_table
+from fovscope.records import latent_means, score_table, write_table
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json
+from fovscope.study.config import Metrics, Probes
 
 FEWEST = 200  # objects below which binned features say nothing about codes
 

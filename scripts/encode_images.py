@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from fovscope.apply.encode import Options, encode_folder
-from fovscope.config import Backbone, Encoding, Features, Probes
-from fovscope.devices import resolve_device, use_cores
-from fovscope.job import logged
+from fovscope.runtime.devices import resolve_device, use_cores
+from fovscope.runtime.job import logged
+from fovscope.study.config import Backbone, Encoding, Features, Probes
 
 with logged(snakemake):
     use_cores(snakemake.threads)

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from fovscope.config import Metrics, Probes
 from fovscope.evaluation.accuracy import probe_latents
 from fovscope.evaluation.disentanglement import score_source, score_target
-from fovscope.job import logged
-from fovscope.provenance import read_json
-from fovscope.tables.records import latent_means, score_table, write_table
+from fovscope.records import latent_means, score_table, write_table
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json
+from fovscope.study.config import Metrics, Probes
 
 with logged(snakemake):
     wildcards, threads = snakemake.wildcards, snakemake.threads

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from fovscope.config import Probes
 from fovscope.evaluation.accuracy import probe_baselines
 from fovscope.features.store import read_store
-from fovscope.job import logged
-from fovscope.provenance import read_json
-from fovscope.tables.records import score_table, write_table
+from fovscope.records import score_table, write_table
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json
+from fovscope.study.config import Probes
 
 with logged(snakemake):
     features = read_json(snakemake.input.features)

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from fovscope.config import Metrics
 from fovscope.evaluation.disentanglement import score_references
-from fovscope.job import logged
-from fovscope.tables.records import score_table, write_table
+from fovscope.records import score_table, write_table
+from fovscope.runtime.job import logged
+from fovscope.study.config import Metrics
 
 with logged(snakemake):
     scored = score_references(

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from fovscope.config import Metrics
 from fovscope.evaluation.disentanglement import score_source
-from fovscope.job import logged
-from fovscope.provenance import read_json
-from fovscope.tables.records import latent_means, score_table, write_table
+from fovscope.records import latent_means, score_table, write_table
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json
+from fovscope.study.config import Metrics
 
 with logged(snakemake):
     design = pd.read_parquet(snakemake.input.design).query("role != 'train_pair'")

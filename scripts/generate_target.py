@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from fovscope.config import Target
-from fovscope.data.generate import generate_target
-from fovscope.data.listing import write_info
-from fovscope.job import logged
-from fovscope.tables.records import write_table
+from fovscope.datasets.generate import generate_target
+from fovscope.datasets.listing import write_info
+from fovscope.records import write_table
+from fovscope.runtime.job import logged
+from fovscope.study.config import Target
 
 with logged(snakemake):
     manifest = generate_target(

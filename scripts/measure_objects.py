@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from fovscope.data.images import read_image
-from fovscope.data.listing import read_info
+from fovscope.datasets.listing import read_info
+from fovscope.images.read import read_image
 from fovscope.interpret.contact_sheet import Tile, choose_rows, contact_sheet
 from fovscope.interpret.objects import decode_mask, measure_objects
-from fovscope.job import logged
-from fovscope.provenance import replacing
-from fovscope.tables.records import write_table
+from fovscope.records import write_table
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import replacing
 
 with logged(snakemake):
     manifest = pd.read_parquet(snakemake.input.table)

@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from fovscope.job import logged
-from fovscope.plan import plan
-from fovscope.why import dry_run
+from fovscope.runtime.job import logged
+from fovscope.runtime.plan import plan
+from fovscope.runtime.why import dry_run
 
 with logged(snakemake), TemporaryDirectory() as folder:
     workflow = dict(snakemake.params.workflow)

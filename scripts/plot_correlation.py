@@ -4,7 +4,7 @@ import pandas as pd
 
 from fovscope.figures.correlation import correlation_size, draw_correlations
 from fovscope.figures.style import figure, save
-from fovscope.job import logged
+from fovscope.runtime.job import logged
 
 with logged(snakemake):
     wildcards = snakemake.wildcards

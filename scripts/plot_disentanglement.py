@@ -4,7 +4,7 @@ import pandas as pd
 
 from fovscope.figures.disentanglement import before_after_size, draw_before_after
 from fovscope.figures.style import figure, save
-from fovscope.job import logged
+from fovscope.runtime.job import logged
 
 with logged(snakemake):
     shown = {

@@ -10,8 +10,8 @@ from fovscope.figures.latents import (
     most_separating,
 )
 from fovscope.figures.style import COLUMN, PAGE, figure, save
-from fovscope.job import logged
-from fovscope.tables.records import latent_means
+from fovscope.records import latent_means
+from fovscope.runtime.job import logged
 
 with logged(snakemake):
     manifest = pd.read_parquet(snakemake.input.manifest)

@@ -6,7 +6,7 @@ from fovscope.dimensions import dimension_names
 from fovscope.figures.heatmap import draw_heatmap
 from fovscope.figures.style import COLUMN, figure, save
 from fovscope.interpret.traversal import movement_matrix
-from fovscope.job import logged
+from fovscope.runtime.job import logged
 
 with logged(snakemake):
     matrix = movement_matrix(pd.read_parquet(snakemake.input[0]))

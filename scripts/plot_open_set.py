@@ -4,7 +4,7 @@ import pandas as pd
 
 from fovscope.figures.open_set import draw_open_set, mistakes, open_set_size
 from fovscope.figures.style import figure, save
-from fovscope.job import logged
+from fovscope.runtime.job import logged
 
 with logged(snakemake):
     wildcards = snakemake.wildcards

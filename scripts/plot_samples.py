@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from fovscope.config import Source
-from fovscope.data.listing import read_info
-from fovscope.data.sources import open_images
+from fovscope.datasets.images import open_images
+from fovscope.datasets.listing import read_info
 from fovscope.figures.samples import draw_samples, sample_rows, sample_size
 from fovscope.figures.style import figure, save
-from fovscope.job import logged
+from fovscope.runtime.job import logged
+from fovscope.study.config import Source
 
 with logged(snakemake):
     table = pd.read_parquet(snakemake.input.table)

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from fovscope.config import Metrics
 from fovscope.evaluation.by_size import SHOWN, source_scores_by_size
 from fovscope.figures.sizes import draw_by_size
 from fovscope.figures.style import PAGE, figure, save
-from fovscope.job import logged
-from fovscope.tables.records import latent_means
+from fovscope.records import latent_means
+from fovscope.runtime.job import logged
+from fovscope.study.config import Metrics
 
 with logged(snakemake):
     design = pd.read_parquet(snakemake.input.design).query("role != 'train_pair'")

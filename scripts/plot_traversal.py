@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from fovscope.config import Source
-from fovscope.data.listing import read_info
-from fovscope.data.sources import open_images
+from fovscope.datasets.images import open_images
+from fovscope.datasets.listing import read_info
 from fovscope.dimensions import dimension_names
 from fovscope.figures.style import figure, save
 from fovscope.figures.traversal import draw_traversal, strip_images, traversal_size
-from fovscope.job import logged
+from fovscope.runtime.job import logged
+from fovscope.study.config import Source
 
 with logged(snakemake):
     strips, table = (pd.read_parquet(snakemake.input[name]) for name in ("strips", "table"))

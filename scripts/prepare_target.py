@@ -1,10 +1,10 @@
 """List, check and split the images of a target."""
 
-from fovscope.config import Target
-from fovscope.data.listing import write_info
-from fovscope.data.targets import build_manifest
-from fovscope.job import logged
-from fovscope.tables.records import write_table
+from fovscope.datasets.listing import write_info
+from fovscope.datasets.manifest import build_manifest
+from fovscope.records import write_table
+from fovscope.runtime.job import logged
+from fovscope.study.config import Target
 
 with logged(snakemake):
     target = Target.model_validate(dict(snakemake.params.target))

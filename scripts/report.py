@@ -16,8 +16,8 @@ from fovscope.figures.report import (
     run_times,
     study_facts,
 )
-from fovscope.job import logged
-from fovscope.provenance import read_json, replacing, versions
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json, replacing, versions
 from fovscope.tables.disentanglement import disentanglement_blocks
 
 with logged(snakemake):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import yaml
 
-from fovscope.job import logged
-from fovscope.provenance import replacing
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import replacing
 
 with logged(snakemake), replacing(snakemake.output[0]) as temporary:
     text = yaml.safe_dump(dict(snakemake.params.study), sort_keys=False, allow_unicode=True)

@@ -3,12 +3,12 @@
 import pandas as pd
 
 import fovscope
-from fovscope.config import Probes
 from fovscope.dimensions import dimension_names
 from fovscope.interpret.open_set import score_open_set
-from fovscope.job import logged
-from fovscope.provenance import read_json
-from fovscope.tables.records import latent_means, write_table
+from fovscope.records import latent_means, write_table
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json
+from fovscope.study.config import Probes
 
 with logged(snakemake):
     wildcards, what = snakemake.wildcards, snakemake.params.what

@@ -1,8 +1,8 @@
 """Check the shards of a feature store and write its manifest."""
 
 from fovscope.features.store import seal_store
-from fovscope.job import logged
-from fovscope.provenance import write_json
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import write_json
 
 with logged(snakemake):
     parts = len(snakemake.input)

@@ -1,10 +1,10 @@
 """Aggregate the scores of all jobs to the tables of accuracy and of confusions."""
 
-from fovscope.job import logged
+from fovscope.records import read_scores
+from fovscope.runtime.job import logged
 from fovscope.tables import confusion
 from fovscope.tables.accuracy import CAPTION, accuracy_table, accuracy_view
 from fovscope.tables.published import beside_published
-from fovscope.tables.records import read_scores
 from fovscope.tables.render import files_of, write_views
 
 with logged(snakemake):

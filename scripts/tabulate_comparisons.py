@@ -1,8 +1,8 @@
 """Compare fine-tuned latents with transferred ones and with the baselines, over models."""
 
-from fovscope.job import logged
+from fovscope.records import read_scores
+from fovscope.runtime.job import logged
 from fovscope.tables.comparisons import CAPTION, comparison_table, comparison_view
-from fovscope.tables.records import read_scores
 from fovscope.tables.render import write_views
 
 with logged(snakemake):

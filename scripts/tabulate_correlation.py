@@ -1,9 +1,9 @@
 """Aggregate what the dimensions of all models mean: three tables and their views."""
 
-from fovscope.job import logged
+from fovscope.records import read_scores
+from fovscope.runtime.job import logged
 from fovscope.tables import correlation, importance, transfer
 from fovscope.tables.matching import name_dimensions, with_names
-from fovscope.tables.records import read_scores
 from fovscope.tables.render import files_of, write_views
 
 with logged(snakemake):

@@ -1,13 +1,13 @@
 """Aggregate the scores of all jobs to the disentanglement table and its views."""
 
-from fovscope.job import logged
+from fovscope.records import read_scores
+from fovscope.runtime.job import logged
 from fovscope.tables.disentanglement import (
     CAPTION,
     disentanglement_blocks,
     disentanglement_table,
     disentanglement_view,
 )
-from fovscope.tables.records import read_scores
 from fovscope.tables.render import write_views
 
 with logged(snakemake):

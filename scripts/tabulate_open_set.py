@@ -1,8 +1,8 @@
 """Aggregate the scores of all held-out classes to the table of the open set and its views."""
 
-from fovscope.job import logged
+from fovscope.records import read_scores
+from fovscope.runtime.job import logged
 from fovscope.tables.open_set import CAPTION, open_set_table, open_set_view
-from fovscope.tables.records import read_scores
 from fovscope.tables.render import write_views
 
 with logged(snakemake):

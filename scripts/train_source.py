@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from fovscope.config import SourceTraining
-from fovscope.devices import resolve_device, use_cores
 from fovscope.features.store import open_store
-from fovscope.job import job_key, logged
 from fovscope.models.vae import encode
-from fovscope.provenance import read_json
-from fovscope.tables.records import latents_table, write_table
+from fovscope.records import latents_table, write_table
+from fovscope.runtime.devices import resolve_device, use_cores
+from fovscope.runtime.job import job_key, logged
+from fovscope.runtime.provenance import read_json
+from fovscope.study.config import SourceTraining
 from fovscope.training.record import save_trained, training
 from fovscope.training.source import model_options, train_source
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fovscope.data.design import FACTORS
-from fovscope.devices import use_cores
+from fovscope.datasets.design import FACTORS
 from fovscope.interpret.traversal import (
     NOMINAL,
     PERIODS,
@@ -15,12 +14,13 @@ from fovscope.interpret.traversal import (
     traversal_table,
     typical_row,
 )
-from fovscope.job import logged
 from fovscope.models.decoding import decode_codes, decode_images
 from fovscope.models.image_vae import ImageVAE
 from fovscope.models.storage import load_model
-from fovscope.provenance import read_json
-from fovscope.tables.records import latent_means, score_table, write_table
+from fovscope.records import latent_means, score_table, write_table
+from fovscope.runtime.devices import use_cores
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json
 
 with logged(snakemake):
     use_cores(snakemake.threads)

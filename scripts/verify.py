@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from fovscope import FovscopeError
-from fovscope.job import logged
-from fovscope.verify import verify_study
+from fovscope.runtime.job import logged
+from fovscope.runtime.verify import verify_study
 
 with logged(snakemake):
     problems = verify_study(Path(snakemake.params.results))

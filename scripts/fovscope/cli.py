@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fovscope import FovscopeError
-from fovscope.plan import FACTS, plan
-from fovscope.provenance import read_json
-from fovscope.verify import verify_study
-from fovscope.why import dry_run, why
+from fovscope.runtime.plan import FACTS, plan
+from fovscope.runtime.provenance import read_json
+from fovscope.runtime.verify import verify_study
+from fovscope.runtime.why import dry_run, why
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,7 +96,7 @@ def _encode(chosen: argparse.Namespace) -> None:
     import torch
 
     from fovscope.apply.encode import encode_folder, find_model
-    from fovscope.devices import resolve_device
+    from fovscope.runtime.devices import resolve_device
 
     files, options = find_model(chosen.model)
     encode_folder(

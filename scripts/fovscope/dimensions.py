@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fovscope.data.design import FACTORS
+from fovscope.datasets.design import FACTORS
 
 
 def dimension_names(latent_dim: int, *, named: bool) -> list[str]:

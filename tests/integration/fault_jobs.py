@@ -15,15 +15,15 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from fovscope.config import Backbone, Features, Finetuning, Model, SourceTraining
-from fovscope.data.images import FolderImages
 from fovscope.features.extract import cache_features
 from fovscope.features.store import WHOLE, Layout, Part, fill_store, seal_store
-from fovscope.job import logged
-from fovscope.locks import writing
+from fovscope.images.read import FolderImages
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
-from fovscope.tables.records import latents_table, write_table
+from fovscope.records import latents_table, write_table
+from fovscope.runtime.job import logged
+from fovscope.runtime.locks import writing
+from fovscope.study.config import Backbone, Features, Finetuning, Model, SourceTraining
 from fovscope.training.finetune import finetune
 from fovscope.training.loop import EpochSampler
 from fovscope.training.record import save_trained, training

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from fovscope.cli import main
 from fovscope.dimensions import dimension_names
-from fovscope.provenance import read_json, write_json
+from fovscope.runtime.provenance import read_json, write_json
 
 pytestmark = pytest.mark.slow
 

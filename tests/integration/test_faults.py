@@ -26,7 +26,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from fovscope.features.store import StoreError, read_store, verify_store
-from fovscope.locks import LockError, writing
+from fovscope.runtime.locks import LockError, writing
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

@@ -18,10 +18,10 @@ from fault_jobs import snapshot
 from PIL import Image
 from safetensors.torch import save_file
 
-from fovscope.config import Backbone, Features
 from fovscope.features.job import ExtractionJob
 from fovscope.features.store import WHOLE, Part, seal_store
-from fovscope.provenance import write_json
+from fovscope.runtime.provenance import write_json
+from fovscope.study.config import Backbone, Features
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ IMAGES = 40
 RUN = """
 import json, sys
 from fovscope.features.job import ExtractionJob, run_job
-from fovscope.job import logged
+from fovscope.runtime.job import logged
 from types import SimpleNamespace
 job = ExtractionJob(**json.loads(sys.argv[1]))
 with logged(SimpleNamespace(log=[job.log], output=[])):

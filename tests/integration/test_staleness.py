@@ -237,27 +237,29 @@ EDITS = {
     "the script of the design": (added("code/scripts/design_source.py", "NEW = 1"), DESIGN),
     "the script of the config": (added("code/scripts/save_config.py", "NEW = 1"), CONFIG_FILE),
     "the generator of cells": (
-        added(f"code/{PACKAGE}/data/synthetic_cells.py", "NEW = 1"),
+        added(f"code/{PACKAGE}/generators/synthetic_cells.py", "NEW = 1"),
         CELLS,
     ),
     "the rendering of the source": (
-        added(f"code/{PACKAGE}/data/texture_dsprites.py", "NEW = 1"),
+        added(f"code/{PACKAGE}/generators/texture_dsprites.py", "NEW = 1"),
         SOURCE_FEATURES,
     ),
-    "the reading of images": (added(f"code/{PACKAGE}/data/images.py", "NEW = 1"), PREPARED),
+    "the reading of images": (added(f"code/{PACKAGE}/images/read.py", "NEW = 1"), PREPARED),
     "how splits are drawn": (
-        added(f"code/{PACKAGE}/data/splits.py", "NEW = 1"),
+        added(f"code/{PACKAGE}/datasets/splits.py", "NEW = 1"),
         of_labels("folder", factors=False) | TABLE_LABELS | CELLS_LABELS,
     ),
     "the backbones": (
-        added(f"code/{PACKAGE}/features/backbones.py", "NEW = 1"),
+        added(f"code/{PACKAGE}/backbones/networks.py", "NEW = 1"),
         FEATURES,
     ),
     "a script": (added("code/scripts/finetune.py", "NEW = 1"), TUNED),
     "a comment in a script": (added("code/scripts/finetune.py", "# nothing"), set()),
     "an import of a module that was there already": (
         code(
-            "scripts/tabulate_accuracy.py", "with logged", "import fovscope.devices\n\nwith logged"
+            "scripts/tabulate_accuracy.py",
+            "with logged",
+            "import fovscope.runtime.devices\n\nwith logged",
         ),
         {"tabulate_accuracy"},
     ),
@@ -266,22 +268,27 @@ EDITS = {
         set(),
     ),
     "a release": (code(f"{PACKAGE}/__init__.py", '__version__ = "', '__version__ = "9.'), set()),
-    "the log": (code(f"{PACKAGE}/job.py", "level=logging.INFO", "level=logging.DEBUG"), set()),
+    "the log": (
+        code(f"{PACKAGE}/runtime/job.py", "level=logging.INFO", "level=logging.DEBUG"),
+        set(),
+    ),
     "options declared in another order": (
-        moved(f"{PACKAGE}/config.py", "    split_seed: int =", "    background: int ="),
+        moved(f"{PACKAGE}/study/config.py", "    split_seed: int =", "    background: int ="),
         CONFIG_FILE,
     ),
     "an option's description": (
-        code(f"{PACKAGE}/config.py", "Passes over the training split", "Passes"),
+        code(f"{PACKAGE}/study/config.py", "Passes over the training split", "Passes"),
         set(),
     ),
     "a default that the config overrides": (
-        code(f"{PACKAGE}/config.py", "epochs: int = _option(20", "epochs: int = _option(30"),
+        code(f"{PACKAGE}/study/config.py", "epochs: int = _option(20", "epochs: int = _option(30"),
         set(),
     ),
     "a default that the config takes": (
         code(
-            f"{PACKAGE}/config.py", "batch_size: int = _option(128", "batch_size: int = _option(64"
+            f"{PACKAGE}/study/config.py",
+            "batch_size: int = _option(128",
+            "batch_size: int = _option(64",
         ),
         CONFIG_FILE | TUNED,
     ),

@@ -13,8 +13,8 @@ from conftest import ROOT, TINY, Study
 from PIL import Image
 from safetensors import safe_open
 
-from fovscope.config import load_study
 from fovscope.features.store import verify_store
+from fovscope.study.config import load_study
 
 pytestmark = pytest.mark.slow
 

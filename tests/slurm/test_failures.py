@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from slurm_cluster import wait_until
 
-from fovscope.failures import summarise_failures
+from fovscope.runtime.failures import summarise_failures
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests/integration/tiny.yaml"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fovscope.data.generate import write_cells
+from fovscope.datasets.generate import write_cells
 from fovscope.interpret.association import correlate
 from fovscope.interpret.features import COUNTERPARTS, FEATURES
 from fovscope.interpret.objects import measure_objects

@@ -13,13 +13,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from fovscope.config import Backbone, Features
-from fovscope.data.listing import DataError
-from fovscope.devices import resolve_device, resolve_precision
-from fovscope.features.backbones import WeightsError, load_extractor
+from fovscope.backbones.networks import WeightsError, load_extractor
+from fovscope.datasets.listing import DataError
 from fovscope.features.extract import ImageBatches, cache_features, extract
 from fovscope.features.store import open_store, read_store, seal_store, verify_store
-from fovscope.provenance import read_json
+from fovscope.runtime.devices import resolve_device, resolve_precision
+from fovscope.runtime.provenance import read_json
+from fovscope.study.config import Backbone, Features
 
 LITE0 = Backbone(
     model="tf_efficientnet_lite0",
@@ -50,7 +50,7 @@ def test_lite0_weights_are_in_their_places(picture, classes):
             precision=torch.float32,
         )
     )
-    from fovscope.features.backbones import _read_state, _weights_file
+    from fovscope.backbones.networks import _read_state, _weights_file
 
     *_, weight, bias = _read_state(_weights_file(LITE0)).values()
     assert int((torch.from_numpy(features) @ weight.T + bias).argmax()) in classes
@@ -167,8 +167,8 @@ def test_mistakes_are_named(tmp_path):
 def test_without_internet_it_is_said_how_to_fetch_weights(tmp_path):
     # Of its own process, because the hub's client reads its settings on import.
     code = (
-        "from fovscope.config import Backbone, Features\n"
-        "from fovscope.features.backbones import WeightsError, load_extractor\n"
+        "from fovscope.study.config import Backbone, Features\n"
+        "from fovscope.backbones.networks import WeightsError, load_extractor\n"
         "try: load_extractor(Backbone(model='resnet18.a1_in1k'), Features())\n"
         "except WeightsError as error: print(error)"
     )

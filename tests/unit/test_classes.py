@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fovscope.config import Target
-from fovscope.data.classes import class_names, file_name, held_out_classes
-from fovscope.data.listing import DataError
-from fovscope.data.targets import build_manifest
+from fovscope.datasets.classes import class_names, file_name, held_out_classes
+from fovscope.datasets.listing import DataError
+from fovscope.datasets.manifest import build_manifest
+from fovscope.study.config import Target
 
 ODD_NAMES = ["b c", "Ä", "100 %", "a", "{x}", "-v", "...", "*?"]
 

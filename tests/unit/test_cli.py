@@ -7,9 +7,9 @@ import sys
 import pandas as pd
 import pytest
 
-from fovscope.data.listing import write_info
-from fovscope.provenance import digest_file, write_json
-from fovscope.verify import verify_study
+from fovscope.datasets.listing import write_info
+from fovscope.runtime.provenance import digest_file, write_json
+from fovscope.runtime.verify import verify_study
 
 LISTS = {
     "prepare_target": ["data/cells/manifest.parquet", "data/cells/manifest.json"],

@@ -1,6 +1,6 @@
 import pytest
 
-from fovscope.code_digest import CodeDigests
+from fovscope.runtime.code_digest import CodeDigests
 
 FILES = {
     "job.py": "from fovscope.one import f\n",
@@ -9,8 +9,8 @@ FILES = {
     "fovscope/package/__init__.py": "",
     "fovscope/package/two.py": "from . import three\n\ndef g(x):\n    return three.C + x\n",
     "fovscope/package/three.py": "from ..four import C\n",
-    "fovscope/four.py": "import os, fovscope.config\nC = 1\n",
-    "fovscope/config.py": "import fovscope.unused\nD = 1\n",
+    "fovscope/four.py": "import os, fovscope.study.config\nC = 1\n",
+    "fovscope/study/config.py": "import fovscope.unused\nD = 1\n",
     "fovscope/unused.py": "E = 1\n",
 }
 USED = {name for name in FILES if not name.endswith(("config.py", "unused.py"))}
@@ -45,15 +45,18 @@ def test_a_statement_changes_the_digest_of_its_module_only(digests, name):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("fovscope/four.py", "import os, fovscope.config\nC = 1  # one\n"),
-        ("fovscope/four.py", '"""Four."""\nimport os, fovscope.config\nC = (1)\n"""One."""\n'),
+        ("fovscope/four.py", "import os, fovscope.study.config\nC = 1  # one\n"),
+        (
+            "fovscope/four.py",
+            '"""Four."""\nimport os, fovscope.study.config\nC = (1)\n"""One."""\n',
+        ),
         ("fovscope/package/two.py", "from . import three\ndef g( x ): return three.C+x"),
         (
             "fovscope/package/two.py",
             "from . import three\n\ndef g(x):\n    '''Sum.'''\n    return three.C + x\n",
         ),
         ("fovscope/__init__.py", '__version__ = "2"\n'),
-        ("fovscope/config.py", "D = 2\n"),
+        ("fovscope/study/config.py", "D = 2\n"),
     ],
 )
 def test_comments_docstrings_formatting_and_releases_do_not_count(digests, name, text):

@@ -5,7 +5,7 @@ import jsonschema
 import pytest
 import yaml
 
-from fovscope.config import (
+from fovscope.study.config import (
     ConfigError,
     Study,
     json_schema,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fovscope.data import content
-from fovscope.data.content import file_digests, target_content
-from fovscope.data.listing import DataError
+from fovscope.datasets import content
+from fovscope.datasets.content import file_digests, target_content
+from fovscope.datasets.listing import DataError
 
 OLD = 1_000_000_000
 

@@ -2,8 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fovscope.config import Source
-from fovscope.data.design import (
+from fovscope.datasets.design import (
     FACTORS,
     ROLES,
     SIZES,
@@ -11,6 +10,7 @@ from fovscope.data.design import (
     index_to_factors,
     sample_design,
 )
+from fovscope.study.config import Source
 
 SMALL = {"train_pairs": 500, "iid_train": 300, "iid_test": 200, "pairs_per_factor": 50}
 

@@ -69,7 +69,7 @@ def test_one_version():
 
 
 @pytest.mark.parametrize(
-    "package", ["metrics", "probes", "tables", "config.py", "evaluation", "interpret"]
+    "package", ["metrics", "probes", "tables", "study", "evaluation", "interpret"]
 )
 def test_networks_are_imported_only_where_they_run(package):
     root = ROOT / "scripts/fovscope" / package

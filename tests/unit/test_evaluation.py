@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from fovscope import FovscopeError
-from fovscope.config import Metrics, Probes, Source
-from fovscope.data.design import FACTORS, sample_design
+from fovscope.datasets.design import FACTORS, sample_design
 from fovscope.evaluation.accuracy import probe_baselines, probe_latents
 from fovscope.evaluation.agreement import compare_models
 from fovscope.evaluation.by_size import source_scores_by_size
@@ -19,7 +18,8 @@ from fovscope.evaluation.disentanglement import (
     split_source,
 )
 from fovscope.metrics import dci_scores, mig_score, omes_score
-from fovscope.tables.records import latents_table
+from fovscope.records import latents_table
+from fovscope.study.config import Metrics, Probes, Source
 
 QUICK = Metrics(panel="fast", dci_rounds=3)
 PROBES = Probes(gbt_rounds=5, mlp_max_epochs=300, mlp_learning_rate=1e-2)

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fovscope.config import Probes
 from fovscope.interpret.explain import FEWEST, explain_codes
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.importance import dimension_importance
+from fovscope.study.config import Probes
 
 TREES = Probes(gbt_rounds=20)
 

@@ -1,6 +1,6 @@
 """Logs as Snakemake 9 writes them; a real run ends with a summary in tests/integration."""
 
-from fovscope.failures import summarise_failures
+from fovscope.runtime.failures import summarise_failures
 
 
 def error(rule, jobid, log, message="None"):

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from fovscope.config import Model
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.gaussian import Posterior, kl_between, kl_to_prior, sample
 from fovscope.models.scaling import FeatureScaling
 from fovscope.models.vae import encode, loss_terms
+from fovscope.study.config import Model
 
 PAPER_LIKELIHOOD = {"likelihood_units": "scaled", "likelihood_sd": 0.025515518}
 DINO_OFFSET, DINO_RANGE = -14.5106125, 34.3280255  # method, section 3

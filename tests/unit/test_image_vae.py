@@ -9,11 +9,11 @@ from scipy.special import xlogy
 from skimage import data
 from torch.distributions import Normal
 
-from fovscope.config import Finetuning, ImageModel, Model, SourceTraining
 from fovscope.models.decoding import decode_images
 from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
 from fovscope.models.storage import load_model, save_model
 from fovscope.models.vae import encode, loss_terms
+from fovscope.study.config import Finetuning, ImageModel, Model, SourceTraining
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.finetune import finetune
 from fovscope.training.loop import place_features

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from fovscope.data.images import (
+from fovscope.images.read import (
     DataError,
     FolderImages,
     apply_mask,

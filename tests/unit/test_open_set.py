@@ -6,10 +6,10 @@ import pytest
 from scipy.stats import norm
 
 from fovscope import FovscopeError
-from fovscope.config import Probes
 from fovscope.dimensions import dimension_names
 from fovscope.interpret.known import NEIGHBOUR, fit_known_classes
 from fovscope.interpret.open_set import detection_scores, score_open_set
+from fovscope.study.config import Probes
 
 QUICK = Probes(gbt_rounds=5, mlp_max_epochs=300, mlp_learning_rate=1e-2)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fovscope.models.gaussian import Posterior, kl_to_prior, sample
-from fovscope.models.pairs import SUPERVISION, average_shared
+from fovscope.objectives.supervision import SUPERVISION, average_shared
 
 NO_FACTORS = torch.zeros(2, dtype=torch.int64)
 
@@ -22,12 +22,6 @@ def random_pairs(pairs=9, d=4, seed=0):
     generator = torch.Generator().manual_seed(seed)
     mean, logvar = torch.randn(2, 2, pairs, d, generator=generator, dtype=torch.float64)
     return Posterior(mean, logvar)
-
-
-def test_there_are_three_modes_and_a_near_name_is_proposed():
-    assert list(SUPERVISION) == ["ada", "labels", "none"]
-    with pytest.raises(KeyError, match="did you mean 'labels'"):
-        SUPERVISION["label"]
 
 
 def test_labels_share_all_but_the_changed_factors_dimension():

@@ -170,7 +170,7 @@ def test_the_metrics_need_no_other_part_of_the_workflow():
     code = "import sys, fovscope.metrics; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     loaded = set(done.stdout.split())
-    assert not {"torch", "timm", "pydantic", "snakemake", "fovscope.config"} & loaded
+    assert not {"torch", "timm", "pydantic", "snakemake", "fovscope.study.config"} & loaded
     ours = {name for name in loaded if name.startswith("fovscope.")}
     outside = {name for name in ours if not name.startswith("fovscope.metrics")}
     assert outside == {"fovscope.arrays", "fovscope.registry"}

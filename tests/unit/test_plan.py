@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from fovscope.plan import plan, planned_jobs, seconds_per_job
+from fovscope.runtime.plan import plan, planned_jobs, seconds_per_job
 
 DRY_RUN = """Building DAG of jobs...
 Job stats:

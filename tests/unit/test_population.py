@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fovscope.apply.population import fit_population, percentiles
-from fovscope.config import Probes
+from fovscope.study.config import Probes
 
 
 def test_percentiles_count_what_lies_below_and_half_of_what_is_equal():

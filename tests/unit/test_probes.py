@@ -7,7 +7,6 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import balanced_accuracy_score
 
-from fovscope.config import Probes
 from fovscope.probes import (
     classification_scores,
     confusion_shares,
@@ -15,6 +14,7 @@ from fovscope.probes import (
     pca_codes,
     predict_with_probes,
 )
+from fovscope.study.config import Probes
 
 OPTIONS = Probes(gbt_rounds=20, mlp_hidden=(32,), mlp_learning_rate=1e-2, mlp_max_epochs=500)
 

@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fovscope.job import job_key
-from fovscope.provenance import digest_file, digest_json, read_json, replacing, write_json
-from fovscope.registry import Registry, unknown_name
+from fovscope.runtime.job import job_key
+from fovscope.runtime.provenance import digest_file, digest_json, read_json, replacing, write_json
 
 
 def test_digests_are_sha256_and_do_not_depend_on_the_order_of_keys(tmp_path):
@@ -42,7 +41,7 @@ def test_unfinished_work_is_continued_only_by_a_job_that_would_give_the_same(tmp
     path.write_text("b")
     other.append(key())
     path.write_text("a")
-    monkeypatch.setattr("fovscope.job.versions", lambda: {"torch": "another"})
+    monkeypatch.setattr("fovscope.runtime.job.versions", lambda: {"torch": "another"})
     other.append(key())
     assert len({first, *other}) == 1 + len(other)
 
@@ -69,17 +68,3 @@ def test_results_can_be_read_by_colleagues(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "f.json").stat().st_mode & 0o777 == 0o640
-
-
-def test_names():
-    registry = Registry("metric")
-    registry.register("mig")(min)
-    registry.register("omes")(max)
-    assert registry["mig"] is min
-    assert list(registry) == ["mig", "omes"]
-    with pytest.raises(KeyError, match=r"unknown metric 'mgi'; did you mean 'mig'\?"):
-        registry["mgi"]
-    with pytest.raises(ValueError, match="registered twice"):
-        registry.register("mig")(sum)
-    assert unknown_name("key", "zzz", ["b", "a"]) == "unknown key 'zzz'; known: a, b"
-    assert unknown_name("key", "BETA", ["Beta", "a"]) == "unknown key 'BETA'; did you mean 'Beta'?"

@@ -3,7 +3,7 @@ import pytest
 from skimage.draw import disk, ellipse
 from skimage.measure import label
 
-from fovscope.data.synthetic_cells import generate_cells
+from fovscope.generators.synthetic_cells import generate_cells
 from fovscope.interpret.segmentation import (
     Segmentation,
     given_object,

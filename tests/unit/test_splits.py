@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fovscope.data.listing import DataError
-from fovscope.data.splits import stratified_splits
+from fovscope.datasets.listing import DataError
+from fovscope.datasets.splits import stratified_splits
 
 FRACTIONS = {"test_fraction": 0.2, "val_fraction": 0.2, "seed": 42}
 

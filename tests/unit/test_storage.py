@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fovscope.config import Model
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.scaling import fit_scaling
 from fovscope.models.storage import ModelError, load_model, save_model
 from fovscope.models.vae import encode
+from fovscope.study.config import Model
 
 OPTIONS = Model(
     latent_dim=3, width=8, output="squashed", likelihood_units="scaled", likelihood_sd=0.1

@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2hsv
 from skimage.measure import label, regionprops
 
-from fovscope.data.synthetic_cells import (
+from fovscope.generators.synthetic_cells import (
     CLASSES,
     FACTORS,
     ODD,

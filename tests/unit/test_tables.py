@@ -3,6 +3,13 @@ import pandas as pd
 import pytest
 
 from fovscope import FovscopeError
+from fovscope.records import (
+    latent_means,
+    latents_table,
+    read_scores,
+    score_table,
+    write_table,
+)
 from fovscope.tables import confusion
 from fovscope.tables.accuracy import accuracy_table, accuracy_view
 from fovscope.tables.comparisons import comparison_table, comparison_view, holm
@@ -12,13 +19,6 @@ from fovscope.tables.disentanglement import (
     disentanglement_view,
 )
 from fovscope.tables.published import beside_published, published_accuracy
-from fovscope.tables.records import (
-    latent_means,
-    latents_table,
-    read_scores,
-    score_table,
-    write_table,
-)
 from fovscope.tables.render import mean_sd, widen, write_views
 
 FORMATS = ("parquet", "csv", "md", "tex")

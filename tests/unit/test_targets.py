@@ -11,10 +11,10 @@ import pytest
 import tifffile
 from PIL import Image
 
-from fovscope.config import Target
-from fovscope.data.images import FolderImages
-from fovscope.data.listing import DataError, read_info, write_info
-from fovscope.data.targets import build_manifest, manifest_from_table
+from fovscope.datasets.listing import DataError, read_info, write_info
+from fovscope.datasets.manifest import build_manifest, manifest_from_table
+from fovscope.images.read import FolderImages
+from fovscope.study.config import Target
 
 SHARED = Path(__file__).parents[3] / "shared/data"
 

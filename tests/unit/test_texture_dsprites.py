@@ -8,17 +8,17 @@ from PIL import Image
 from skimage.color import rgb2lab
 from skimage.measure import points_in_poly
 
-from fovscope.config import Source
-from fovscope.data.design import FACTORS, factors_to_index, sample_design
-from fovscope.data.sprites import PublishedSprites, heart_outline, sprite
-from fovscope.data.texture_dsprites import PALETTE, TextureDSprites, render
-from fovscope.data.textures import (
+from fovscope.datasets.design import FACTORS, factors_to_index, sample_design
+from fovscope.generators.sprites import PublishedSprites, heart_outline, sprite
+from fovscope.generators.texture_dsprites import PALETTE, TextureDSprites, render
+from fovscope.generators.textures import (
     BRODATZ,
     generated_textures,
     load_brodatz,
     load_textures,
     procedural_textures,
 )
+from fovscope.study.config import Source
 
 HEART = Path(__file__).parents[3] / "shared/data/dsprites_heart_outline.npy"
 SQUARE, ELLIPSE, HEART_SHAPE = 0, 1, 2

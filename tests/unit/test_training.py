@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from fovscope.config import Finetuning, Model, SourceTraining
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.scaling import fit_scaling
 from fovscope.models.vae import encode, loss_terms
+from fovscope.study.config import Finetuning, Model, SourceTraining
 from fovscope.training.finetune import finetune
 from fovscope.training.loop import (
     DivergedError,

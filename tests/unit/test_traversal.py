@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist
 
-from fovscope.config import Source
-from fovscope.data.design import FACTOR_SIZES, FACTORS
-from fovscope.data.synthetic_cells import RANGES
-from fovscope.data.texture_dsprites import TextureDSprites
+from fovscope.datasets.design import FACTOR_SIZES, FACTORS
+from fovscope.generators.synthetic_cells import RANGES
+from fovscope.generators.texture_dsprites import TextureDSprites
 from fovscope.interpret.traversal import (
     PERIODS,
     factor_movement,
@@ -16,6 +15,7 @@ from fovscope.interpret.traversal import (
     sweep,
     typical_row,
 )
+from fovscope.study.config import Source
 
 
 @pytest.fixture

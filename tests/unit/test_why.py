@@ -3,7 +3,7 @@ import subprocess
 import pytest
 
 from fovscope import FovscopeError
-from fovscope.why import explained, why
+from fovscope.runtime.why import explained, why
 
 PARAMS = (
     "Params have changed since last execution: Union of exclusive params before and now across "

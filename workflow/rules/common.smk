@@ -14,14 +14,14 @@ from pathlib import Path
 SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from fovscope.code_digest import CodeDigests
-from fovscope.config import PROCEDURAL, ConfigError, load_study
-from fovscope.data.classes import held_out_classes
-from fovscope.data.content import missing_paths, path_content, target_content
-from fovscope.data.listing import DataError
-from fovscope.layout import Paths, model_files
-from fovscope.plan import leave_facts
-from fovscope.provenance import digest_file
+from fovscope.runtime.code_digest import CodeDigests
+from fovscope.study.config import PROCEDURAL, ConfigError, load_study
+from fovscope.datasets.classes import held_out_classes
+from fovscope.datasets.content import missing_paths, path_content, target_content
+from fovscope.datasets.listing import DataError
+from fovscope.study.paths import Paths, model_files
+from fovscope.runtime.plan import leave_facts
+from fovscope.runtime.provenance import digest_file
 
 try:
     study = load_study(config)
@@ -145,8 +145,8 @@ def target_files(wildcards):
 
 def features_code(wildcards):
     """The code of one kind of images: a source is rendered, a target is read from files."""
-    other = "images" if wildcards.dataset == SOURCE else "texture_dsprites"
-    return code_of("cache_features", without=[f"fovscope.data.{other}"])
+    other = "images.read" if wildcards.dataset == SOURCE else "generators.texture_dsprites"
+    return code_of("cache_features", without=[f"fovscope.{other}"])
 
 
 def rendering_options(wildcards):
@@ -167,7 +167,7 @@ def images_of(wildcards):
     if name in PROVIDED:
         content = target_files(wildcards)
         options["files"] = {k: v for k, v in content.items() if k != "table_sha256"}
-    return {"code": code_of(made_by, without=["fovscope.data.splits"]), "options": options}
+    return {"code": code_of(made_by, without=["fovscope.datasets.splits"]), "options": options}
 
 
 def rendering_files(wildcards):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovscope.apply.population import Population
-from fovscope.data.images import FolderImages
+from fovscope.images.read import FolderImages
 
 SHOWN = 500
 """Most images on a sheet; the table has all of them."""

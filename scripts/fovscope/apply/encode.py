@@ -28,18 +28,18 @@ import fovscope
 from fovscope import FovscopeError
 from fovscope.apply.contact_sheet import contact_sheet
 from fovscope.apply.population import Population, fit_population
-from fovscope.config import Backbone, ConfigError, Features, Probes, load_study
-from fovscope.data.images import FolderImages
-from fovscope.data.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
-from fovscope.devices import resolve_precision
+from fovscope.backbones.networks import WeightsError, load_extractor
+from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
 from fovscope.dimensions import dimension_names
-from fovscope.features.backbones import WeightsError, load_extractor
 from fovscope.features.extract import batch_loader, cut_batches, extract
-from fovscope.layout import Paths, model_files
+from fovscope.images.read import FolderImages
 from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
-from fovscope.provenance import read_json, replacing
-from fovscope.tables.records import latent_means
+from fovscope.records import latent_means
+from fovscope.runtime.devices import resolve_precision
+from fovscope.runtime.provenance import read_json, replacing
+from fovscope.study.config import Backbone, ConfigError, Features, Probes, load_study
+from fovscope.study.paths import Paths, model_files
 
 logger = logging.getLogger(__name__)
 

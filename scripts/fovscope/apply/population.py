@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.config import Probes
 from fovscope.interpret.known import KnownClasses, fit_known_classes
 from fovscope.probes.confidence import FittedProbe, fit_probe
+from fovscope.study.config import Probes
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.arrays import mask_text
-from fovscope.config import Probes
 from fovscope.probes import (
     classification_scores,
     confusion_shares,
@@ -15,6 +14,7 @@ from fovscope.probes import (
     pca_codes,
     predict_with_probes,
 )
+from fovscope.study.config import Probes
 
 NAMED_DIMS = 5
 """Texture to Orientation; positions are nuisance, because targets are centred."""

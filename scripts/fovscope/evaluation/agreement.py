@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fovscope.arrays import mask_text
 from fovscope.metrics.honesty import deal, jackknife_interval
 from fovscope.metrics.udr import UDR, informative_dimensions, udr_scores
-from fovscope.tables.records import latent_means, latent_variances
+from fovscope.records import latent_means, latent_variances
 
 _VARIANTS = ("lasso", "spearman")
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.config import Metrics
 from fovscope.evaluation.disentanglement import source_factors, split_source
 from fovscope.metrics import score_by_size
+from fovscope.study.config import Metrics
 
 SHOWN = {"mig": "MIG", "modularity": "Modularity", "irs": "IRS", "omes": "OMES"}
 """Scores without classifiers, which can be had at many sizes."""

@@ -18,8 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fovscope import FovscopeError
 from fovscope.arrays import mask_text
-from fovscope.config import Metrics
-from fovscope.data.design import FACTORS
+from fovscope.datasets.design import FACTORS
 from fovscope.metrics.honesty import jackknife_intervals, shuffled_codes
 from fovscope.metrics.panel import (
     METRICS,
@@ -30,6 +29,7 @@ from fovscope.metrics.panel import (
     disentanglement_panel,
 )
 from fovscope.metrics.references import reference_codes
+from fovscope.study.config import Metrics
 
 _FACTOR = "factor_"
 _STAND_IN_METRICS = ("mig", "dci")

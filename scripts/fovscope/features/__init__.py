@@ -1,1 +1,1 @@
-"""Frozen backbones, streaming extraction, and the feature cache."""
+"""Streaming extraction of features, and the cache that keeps them."""

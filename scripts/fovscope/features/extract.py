@@ -23,12 +23,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from fovscope.config import Backbone, Features
-from fovscope.data.images import DataError
-from fovscope.data.sources import ImageSource
-from fovscope.devices import resolve_precision
-from fovscope.features.backbones import FeatureExtractor, Pixels, load_extractor
+from fovscope.backbones.networks import FeatureExtractor, Pixels, load_extractor
+from fovscope.datasets.images import ImageSource
 from fovscope.features.store import WHOLE, Layout, Part, fill_store
+from fovscope.images.read import DataError
+from fovscope.runtime.devices import resolve_precision
+from fovscope.study.config import Backbone, Features
 
 _LOG = logging.getLogger(__name__)
 _NOTICE = 5.0

@@ -28,14 +28,14 @@ import torch
 from submitit.helpers import TorchDistributedEnvironment
 
 from fovscope import FovscopeError
-from fovscope.config import Backbone, Features, Source
-from fovscope.data.listing import read_info
-from fovscope.data.sources import open_images
-from fovscope.devices import resolve_device, use_cores
+from fovscope.datasets.images import open_images
+from fovscope.datasets.listing import read_info
 from fovscope.features.extract import cache_features
 from fovscope.features.store import Part, join_parts
-from fovscope.job import logged
-from fovscope.provenance import digest_json, read_json, versions
+from fovscope.runtime.devices import resolve_device, use_cores
+from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import digest_json, read_json, versions
+from fovscope.study.config import Backbone, Features, Source
 
 _PAUSE = 0.2
 """Seconds between two looks at the ranks."""

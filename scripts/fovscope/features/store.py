@@ -29,8 +29,8 @@ import zarr
 from numpy.typing import NDArray
 
 from fovscope import FovscopeError
-from fovscope.locks import writing
-from fovscope.provenance import (
+from fovscope.runtime.locks import writing
+from fovscope.runtime.provenance import (
     digest_file,
     digest_json,
     flush,

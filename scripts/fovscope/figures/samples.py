@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fovscope.data.sources import ImageSource
+from fovscope.datasets.images import ImageSource
 from fovscope.figures.style import PAGE, show_image
 
 PER_CLASS = 8

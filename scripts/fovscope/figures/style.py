@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fovscope.provenance import replacing
+from fovscope.runtime.provenance import replacing
 
 COLUMN, PAGE = 3.4, 7.0
 """Width of a column and of a page in inches."""

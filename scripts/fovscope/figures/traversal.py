@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from fovscope.data.sources import ImageSource
+from fovscope.datasets.images import ImageSource
 from fovscope.figures.style import PAGE, show_image
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.config import Probes
 from fovscope.interpret.association import correlate
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.importance import dimension_importance
+from fovscope.study.config import Probes
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from sklearn.metrics import recall_score
 from xgboost import XGBClassifier
 
 from fovscope.arrays import finite_codes
-from fovscope.config import Probes
 from fovscope.probes.classifiers import fit_gbt
+from fovscope.study.config import Probes
 
 
 def dimension_importance(

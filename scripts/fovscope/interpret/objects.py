@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from fovscope.data.images import read_image, read_mask
+from fovscope.images.read import read_image, read_mask
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.handcrafted import measure_object
 from fovscope.interpret.segmentation import (

@@ -25,10 +25,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 
-from fovscope.config import Probes
 from fovscope.interpret.known import fit_known_classes
 from fovscope.probes.classifiers import PROBES
 from fovscope.probes.confidence import fit_probe
+from fovscope.study.config import Probes
 
 COLUMNS = ("detector", "probe", "mistaken_for", "dimension", "score", "value")
 """What a score is about; empty where it does not apply."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
-from fovscope.data.design import FACTOR_SIZES
+from fovscope.datasets.design import FACTOR_SIZES
 
 ENDS = (5.0, 95.0)
 """Percentiles of a dimension's values between which it is swept."""

@@ -1,1 +1,1 @@
-"""Models of features: the feature VAE, supervision by pairs, and their storage."""
+"""Variational autoencoders, the scaling of their input, and their storage."""

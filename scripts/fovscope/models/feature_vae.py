@@ -14,9 +14,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from fovscope.config import Model
 from fovscope.models.scaling import FeatureScaling
 from fovscope.models.vae import VAE, initialise
+from fovscope.study.config import Model
 
 LEAK = 0.2
 

@@ -13,8 +13,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from fovscope.config import ImageModel
 from fovscope.models.vae import VAE, initialise
+from fovscope.study.config import ImageModel
 
 FILTERS = (32, 64, 128)
 LEAK = 0.02

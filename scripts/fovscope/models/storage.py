@@ -17,11 +17,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from fovscope import FovscopeError
-from fovscope.config import Model
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
 from fovscope.models.scaling import FeatureScaling
 from fovscope.models.vae import VAE
+from fovscope.study.config import Model
 
 # A file has one key only: safetensors writes several in no fixed order, and equal models
 # shall give equal files.

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fovscope.config import Section
 from fovscope.models.gaussian import Posterior, kl_to_prior, sample
+from fovscope.study.config import Section
 
 LOGVAR_BOUNDS = (-20.0, 10.0)
 INITIAL_BIAS = 0.01

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier
 
 from fovscope.arrays import finite_codes
-from fovscope.config import Probes
+from fovscope.study.config import Probes
 
 logger = logging.getLogger(__name__)
 

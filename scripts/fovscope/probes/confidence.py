@@ -10,8 +10,8 @@ from sklearn.pipeline import Pipeline
 from xgboost import XGBClassifier
 
 from fovscope.arrays import finite_codes
-from fovscope.config import Probes
 from fovscope.probes.classifiers import PROBES
+from fovscope.study.config import Probes
 
 
 @dataclass(frozen=True)

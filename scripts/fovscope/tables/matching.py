@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from fovscope.data.design import FACTORS
+from fovscope.datasets.design import FACTORS
 from fovscope.interpret.features import COUNTERPARTS, FEATURES
 
 MODEL = ["dataset", "backbone", "beta", "seed", "stage"]

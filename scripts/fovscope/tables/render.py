@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fovscope.provenance import replacing
-from fovscope.tables.records import write_table
+from fovscope.records import write_table
+from fovscope.runtime.provenance import replacing
 
 STATISTICS = {
     "mean": ("value", "mean"),

@@ -28,7 +28,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from fovscope.provenance import digest_bytes, digest_file, replacing
+from fovscope.runtime.provenance import digest_bytes, digest_file, replacing
 
 if TYPE_CHECKING:
     from fovscope.training.loop import TrainingState

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fovscope.config import Finetuning
 from fovscope.models.vae import VAE, check_features, loss_terms
+from fovscope.study.config import Finetuning
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import (
     EpochSampler,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from fovscope.locks import writing
 from fovscope.models.storage import save_model
-from fovscope.provenance import read_json, remove_leftovers, replacing, versions, write_json
+from fovscope.runtime.locks import writing
+from fovscope.runtime.provenance import read_json, remove_leftovers, replacing, versions, write_json
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import TrainedModel
 

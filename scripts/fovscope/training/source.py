@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fovscope.config import Model, SourceTraining
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.gaussian import Posterior
 from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
-from fovscope.models.pairs import SUPERVISION, average_shared
 from fovscope.models.scaling import fit_scaling
 from fovscope.models.vae import VAE, loss_terms
+from fovscope.objectives.supervision import SUPERVISION, average_shared
+from fovscope.study.config import Model, SourceTraining
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import (
     EpochSampler,

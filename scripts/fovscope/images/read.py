@@ -21,7 +21,7 @@ import pandas as pd
 import tifffile
 from PIL import ExifTags, Image
 
-from fovscope.data.listing import DataError
+from fovscope.datasets.listing import DataError
 
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
 

@@ -15,8 +15,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from fovscope.config import PROCEDURAL
-from fovscope.data.listing import IMAGE_SUFFIXES
+from fovscope.datasets.listing import IMAGE_SUFFIXES
+from fovscope.study.config import PROCEDURAL
 
 SIDE = 224
 """Side of a texture in pixels."""

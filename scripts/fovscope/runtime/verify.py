@@ -17,9 +17,9 @@ from pathlib import Path
 import pandas as pd
 
 from fovscope import FovscopeError
-from fovscope.data.listing import read_info
+from fovscope.datasets.listing import read_info
 from fovscope.features.store import verify_store
-from fovscope.provenance import digest_file, read_json
+from fovscope.runtime.provenance import digest_file, read_json
 
 _WORKERS = 4
 _OUTPUTS = (

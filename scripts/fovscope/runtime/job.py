@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from fovscope import FovscopeError
-from fovscope.layout import digest_list
-from fovscope.provenance import digest_file, digest_json, replacing, versions
+from fovscope.runtime.provenance import digest_file, digest_json, replacing, versions
+from fovscope.study.paths import digest_list
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space",

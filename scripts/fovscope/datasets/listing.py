@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fovscope import FovscopeError
-from fovscope.provenance import read_json, write_json
+from fovscope.runtime.provenance import read_json, write_json
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 

@@ -25,9 +25,9 @@ from timm.models import get_arch_pretrained_cfgs
 from torch import Tensor, nn
 
 from fovscope import FovscopeError
-from fovscope.config import Backbone, Features
-from fovscope.provenance import digest_bytes, digest_file, digest_json
 from fovscope.registry import unknown_name
+from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json
+from fovscope.study.config import Backbone, Features
 
 PIXELS_SIZE = 64
 """Side of the images that are their own features, where none is configured: the paper's."""

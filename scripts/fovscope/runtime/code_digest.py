@@ -4,7 +4,8 @@ Snakemake looks at the time stamp of the one script file. Here the imports are f
 static analysis and at any depth of a file, and the syntax tree is digested: comments,
 formatting and texts that stand alone (docstrings) do not count. Two modules are left out
 because no result follows from them otherwise than through what is tracked already:
-`fovscope.config`, whose values are parameters of the rules, and `fovscope.job`, which logs.
+`fovscope.study.config`, whose values are parameters of the rules, and `fovscope.runtime.job`,
+which logs.
 An assignment to ``__version__`` does not count either: a release alone reruns nothing.
 
 The Snakefile runs this each time it is parsed, so it imports the standard library only.
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROJECT = "fovscope"
-_WITHOUT_RESULTS = frozenset({f"{_PROJECT}.config", f"{_PROJECT}.job"})
+_WITHOUT_RESULTS = frozenset({f"{_PROJECT}.study.config", f"{_PROJECT}.runtime.job"})
 _LENGTH = 12
 """Hexadecimal digits of a digest; Snakemake keeps the digests of all modules for each job."""
 

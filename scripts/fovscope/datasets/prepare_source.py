@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from fovscope.config import Source
-from fovscope.data.design import ROLES, sample_design
-from fovscope.data.textures import load_textures
-from fovscope.provenance import digest_bytes, digest_file, digest_json
+from fovscope.datasets.design import ROLES, sample_design
+from fovscope.generators.textures import load_textures
+from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json
+from fovscope.study.config import Source
 
 
 def prepare_source(options: Source) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -23,7 +23,7 @@ def prepare_source(options: Source) -> tuple[pd.DataFrame, dict[str, Any]]:
     Returns
     -------
     design : pandas.DataFrame
-        See `fovscope.data.design.sample_design`.
+        See `fovscope.datasets.design.sample_design`.
     info : dict
         `images_digest` of all that the images depend on, `counts` by role, what they are made of.
     """

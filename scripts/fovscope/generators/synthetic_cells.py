@@ -24,8 +24,8 @@ from scipy.ndimage import gaussian_filter, zoom
 from scipy.special import expit
 from skimage.color import hsv2rgb
 
-from fovscope.data.classes import CELLS as CLASSES
-from fovscope.data.classes import ODD
+from fovscope.datasets.classes import CELLS as CLASSES
+from fovscope.datasets.classes import ODD
 
 SIDE = 128
 """Side of an image in pixels."""

@@ -19,8 +19,8 @@ from typing import Any
 import pandas as pd
 
 from fovscope import FovscopeError
-from fovscope.config import section_fields
-from fovscope.data.content import known_digests, summary
+from fovscope.datasets.content import known_digests, summary
+from fovscope.study.config import section_fields
 
 _JOB = re.compile(r"^Job \d+: (.*)\nReason: (.*)$", re.MULTILINE)
 _PARAMS = re.compile(r"Params have changed since last execution: [^:]*: before: (.*) now: (.*) ")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from fovscope.data.listing import DataError
+from fovscope.datasets.listing import DataError
 
 SPLITS = ("train", "val", "test")
 

@@ -6,7 +6,7 @@ reads the raw mapping after that. ``variant: paper`` replaces the default of eac
 carries a `paper` value by the published choice (method, "Where paper and published code
 disagree"); a value that is written in the config wins over both.
 
-``python -m fovscope.config`` writes the JSON schema and the table of `config/README.md`.
+``python -m fovscope.study.config`` writes the JSON schema and the table of `config/README.md`.
 """
 
 from __future__ import annotations

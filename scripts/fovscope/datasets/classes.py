@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fovscope.data.listing import DataError, holds_images
-from fovscope.provenance import digest_bytes
+from fovscope.datasets.listing import DataError, holds_images
 from fovscope.registry import unknown_name
+from fovscope.runtime.provenance import digest_bytes
 
 CELLS = ("blast", "spindle", "granulocyte", "squamous")
-"""Classes of the generated cells; see `fovscope.data.synthetic_cells`."""
+"""Classes of the generated cells; see `fovscope.generators.synthetic_cells`."""
 
 ODD = "odd"
 """The class of generated cells that is planted to be found."""

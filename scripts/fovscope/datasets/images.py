@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from fovscope.config import Source
-from fovscope.data.images import FolderImages
-from fovscope.data.texture_dsprites import TextureDSprites
+from fovscope.generators.texture_dsprites import TextureDSprites
+from fovscope.images.read import FolderImages
+from fovscope.study.config import Source
 
 
 class ImageSource(Protocol):

@@ -16,7 +16,7 @@ from typing import IO
 import numpy as np
 from skimage.measure import points_in_poly
 
-from fovscope.data.design import FACTOR_SIZES, factors_to_index
+from fovscope.datasets.design import FACTOR_SIZES, factors_to_index
 
 SIDE = 64
 """Side of a sprite image in pixels."""

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fovscope.config import Source
-from fovscope.data import sprites
-from fovscope.data.design import FACTORS
-from fovscope.data.textures import SIDE, load_textures
+from fovscope.datasets.design import FACTORS
+from fovscope.generators import sprites
+from fovscope.generators.textures import SIDE, load_textures
+from fovscope.study.config import Source
 
 PALETTE = np.array(
     [

@@ -26,9 +26,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from fovscope.config import Target
-from fovscope.data.images import decode, size_mismatch, to_8bit
-from fovscope.data.listing import (
+from fovscope.datasets.listing import (
     IMAGE_SUFFIXES,
     DataError,
     image_files,
@@ -37,8 +35,10 @@ from fovscope.data.listing import (
     require_file,
     require_folder,
 )
-from fovscope.data.splits import SPLITS, stratified_splits
+from fovscope.datasets.splits import SPLITS, stratified_splits
+from fovscope.images.read import decode, size_mismatch, to_8bit
 from fovscope.registry import unknown_name
+from fovscope.study.config import Target
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import fovscope
 from fovscope import FovscopeError
-from fovscope.provenance import replacing
+from fovscope.runtime.provenance import replacing
 
 IDENTITY = ("kind", "dataset", "tuned_on", "backbone", "beta", "seed", "stage", "representation")
 """What a score is a score of; `tuned_on` is empty for a model as trained on the source."""

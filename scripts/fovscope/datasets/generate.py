@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from fovscope.config import Target
-from fovscope.data.synthetic_cells import FACTORS, generate_cells
-from fovscope.data.targets import Manifest, manifest_from_table
+from fovscope.datasets.manifest import Manifest, manifest_from_table
+from fovscope.generators.synthetic_cells import FACTORS, generate_cells
+from fovscope.study.config import Target
 
 
 def generate_target(options: Target, folder: Path, *, workers: int) -> Manifest:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fovscope.config import Source
+from fovscope.study.config import Source
 
 FACTOR_SIZES = {
     "Texture": 5,

@@ -25,22 +25,17 @@ import torch
 from torch import Tensor
 
 from fovscope.models.gaussian import Posterior, kl_between
-from fovscope.registry import Registry
 
 SharedDimensions = Callable[[Posterior, Tensor], Tensor]
 """From posteriors (2, B, d) and changed factors (B,) to a mask (B, d), true where shared."""
 
-SUPERVISION: Registry[SharedDimensions] = Registry("supervision")
 
-
-@SUPERVISION.register("labels")
 def shared_by_labels(posterior: Posterior, changed_factor: Tensor) -> Tensor:
     """Share all dimensions but the one that is bound to the changed factor."""
     dimensions = torch.arange(posterior.mean.shape[-1], device=changed_factor.device)
     return dimensions != changed_factor[:, None]
 
 
-@SUPERVISION.register("ada")
 def shared_by_divergence(posterior: Posterior, changed_factor: Tensor) -> Tensor:
     """Share the dimensions that diverge less than the midpoint of their pair.
 
@@ -53,7 +48,6 @@ def shared_by_divergence(posterior: Posterior, changed_factor: Tensor) -> Tensor
     return divergence < (smallest + largest) / 2
 
 
-@SUPERVISION.register("none")
 def shared_by_nobody(posterior: Posterior, changed_factor: Tensor) -> Tensor:
     """Share nothing."""
     del changed_factor
@@ -81,3 +75,10 @@ def average_shared(posterior: Posterior, shared: Tensor) -> Posterior:
         torch.where(shared, mean.mean(0), mean),
         torch.where(shared, log_mean_variance, logvar),
     )
+
+
+SUPERVISION: dict[str, SharedDimensions] = {
+    "labels": shared_by_labels,
+    "ada": shared_by_divergence,
+    "none": shared_by_nobody,
+}

@@ -21,15 +21,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from fovscope.config import PROCEDURAL
-from fovscope.data.listing import (
+from fovscope.datasets.listing import (
     DataError,
     image_files,
     relative,
     require_file,
     require_folder,
 )
-from fovscope.provenance import digest_bytes, digest_file, digest_json, replacing
+from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json, replacing
+from fovscope.study.config import PROCEDURAL
 
 _JUST_NOW = 2_000_000_000
 """ns; a file this young could change again without another time stamp, so it is not trusted."""

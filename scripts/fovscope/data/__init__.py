@@ -1,1 +1,0 @@
-"""Data sets: folders and manifests, splits, and the two generated ones."""

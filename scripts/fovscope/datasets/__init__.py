@@ -1,0 +1,1 @@
+"""Data sets: image tables of folders, CSV files and generators; designs; splits; digests."""

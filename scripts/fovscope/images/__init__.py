@@ -1,0 +1,1 @@
+"""Image files and arrays: reading, and the one canvas that a network sees."""
