@@ -23,17 +23,15 @@ if not workflow.config_settings.configfiles:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/data.smk"
+include: "workflow/rules/datasets.smk"
 include: "workflow/rules/features.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/open_set.smk"
-include: "workflow/rules/tables.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/representations.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/present.smk"
 include: "workflow/rules/encode.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/collect.smk"
-include: "workflow/rules/plan.smk"
 
 
 onstart:
@@ -61,10 +59,6 @@ rule all:
     default_target: True
     input:
         PATHS.config,
-        rules.tabulate_accuracy.output,
-        rules.tabulate_comparisons.output,
-        rules.tabulate_disentanglement.output,
-        rules.tabulate_correlation.output,
-        rules.report.output,
-        rules.open_set.input,
+        PATHS.report,
+        [path for name in jobs.tables for path in PATHS.table(name).values()],
         rules.encode.input,

@@ -5,20 +5,23 @@ from pathlib import Path
 from fovscope.apply.encode import Options, encode_folder
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import logged
-from fovscope.study.config import Backbone, Encoding, Features, Probes
+from fovscope.study.evaluation import Encoding
+from fovscope.study.features import Backbone, Features
 
-with logged(snakemake):
+with logged(snakemake) as job:
     use_cores(snakemake.threads)
-    params = snakemake.params
-    encoding = Encoding.model_validate(dict(params.encoding))
+    what = snakemake.params.job
+    encoding = Encoding.model_validate(what["encoding"])
     encode_folder(
         {key: Path(file) for key, file in snakemake.input.items()},
         Options(
-            backbone=Backbone.model_validate(dict(params.backbone)),
-            features=Features.model_validate(dict(params.options["features"])),
-            probes=Probes.model_validate(dict(params.options["probes"])),
+            backbone=Backbone.model_validate(what["backbone"]),
+            features=Features.model_validate(what["features"]),
+            probes=what["probe"],
+            active_sd=what["active_sd"],
+            bound=tuple(what["bound"]),
             seed=int(encoding.model.split("/")[2].removeprefix("seed")),
-            **params.what,
+            catalogue=job.catalogue,
         ),
         Path(encoding.images),
         masks=Path(encoding.masks) if encoding.masks else None,

@@ -1,19 +1,20 @@
-"""Fine-tune one source model on a target; encode target and source before and after."""
+"""Fine-tune one source model on a target, or on all of it but a class; encode its images.
 
-import pandas as pd
+Where outputs are named for it, the images are encoded before and after, and the source after.
+"""
 
 from fovscope.features.store import open_store
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
-from fovscope.records import latents_table, write_table
+from fovscope.records import read_table, representation_table, write_table
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import job_key, logged
-from fovscope.study.config import Finetuning
+from fovscope.study.models import Finetuning
 from fovscope.training.finetune import finetune
 from fovscope.training.record import save_trained, training
 
 with (
-    logged(snakemake),
+    logged(snakemake) as job,
     training(
         snakemake.output.model,
         snakemake.output,
@@ -21,30 +22,33 @@ with (
         minutes=snakemake.resources.checkpoint_minutes,
     ) as checkpoints,
 ):
-    use_cores(snakemake.threads)
+    given, out, what = snakemake.input, snakemake.output, snakemake.params.job
+    options = Finetuning.model_validate(what["finetuning"])
+    use_cores(options.compute_threads)
     device = resolve_device()
-    manifest = pd.read_parquet(snakemake.input.manifest)
-    design = pd.read_parquet(snakemake.input.design)
-    evaluation = (design["role"] != "train_pair").to_numpy()
-    features = open_store(snakemake.input.features)[:]  # in the stored type
-    source_features = open_store(snakemake.input.source_features)[:][evaluation]
-    model = load_model(snakemake.input.model, device=device)
+    images = read_table(given.table)
+    seen = images["split"] == "train"
+    if held_out := snakemake.params.get("held_out"):
+        seen &= images["label"] != held_out
+    features = open_store(given.features)[:]  # in the stored type
+    model = load_model(given.model, device=device, catalogue=job.catalogue)
+    objective = job.catalogue.load("objective", what["objective"]["objective"])
     tuned = finetune(
         model,
-        features[(manifest["split"] == "train").to_numpy()],
-        options=Finetuning.model_validate(dict(snakemake.params.finetuning)),
-        beta=float(snakemake.wildcards.beta),
+        features[seen.to_numpy()],
+        options=options,
+        objective=objective(**what["objective"]["options"]),
         seed=int(snakemake.wildcards.seed),
         device=device,
         checkpoints=checkpoints,
     )
-    latents = {
-        "transferred": (manifest, model, features),
-        "finetuned": (manifest, tuned.model, features),
-        "source": (design[evaluation], tuned.model, source_features),
-    }
-    save_trained(snakemake.output.model, snakemake.output.info, tuned, snakemake.input.features)
-    for name, (images, encoder, rows) in latents.items():
-        write_table(
-            snakemake.output[name], latents_table(images["image_id"], *encode(encoder, rows))
-        )
+    codes = {"finetuned": (images, tuned.model, features)}
+    if "transferred" in out.keys():
+        source = read_table(given.source_table)
+        evaluation = (source["role"] != "train_pair").to_numpy()
+        codes["transferred"] = (images, model, features)
+        source_features = open_store(given.source_features)[:][evaluation]
+        codes["source"] = (source[evaluation], tuned.model, source_features)
+    save_trained(out.model, out.info, tuned, given.features)
+    for name, (of, encoder, rows) in codes.items():
+        write_table(out[name], representation_table(of["image_id"], *encode(encoder, rows)))

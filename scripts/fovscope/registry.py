@@ -66,7 +66,10 @@ class Kind:
         return lambda entry: entry
 
 
+origin = Kind("origin", "origins", "datasets")
+reader = Kind("reader", "readers", "images")
 generator = Kind("generator", "generators", "generators")
+model = Kind("model", "models", "models")
 objective = Kind("objective", "objectives", "objectives")
 supervision = Kind("supervision", "supervisions", "objectives")
 representation = Kind("representation", "representations", "representations")
@@ -79,8 +82,8 @@ figure = Kind("figure", "figures", "figures")
 KINDS = {
     kind.name: kind
     for kind in (
-        *(generator, objective, supervision, representation, metric, probe),
-        *(evaluation, table, figure),
+        *(origin, reader, generator, model, objective, supervision, representation, metric),
+        *(probe, evaluation, table, figure),
     )
 }
 """All kinds by name."""

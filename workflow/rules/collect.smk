@@ -1,75 +1,64 @@
-"""Named targets: `snakemake features`, `snakemake models`, …"""
+"""Named targets: `snakemake features`, `snakemake models`, and each table by its name."""
 
 
 localrules:
     data,
+    objects,
     features,
     models,
+    representations,
     scores,
-    accuracy,
-    disentanglement,
     figures,
-    objects,
-    correlation,
-    open_set,
     encode,
 
 
 rule data:
     input:
-        PATHS.design,
-        collect(PATHS.manifest, dataset=TARGETS),
-
-
-rule features:
-    input:
-        collect(PATHS.features, dataset=[SOURCE, *TARGETS], backbone=BACKBONES),
-
-
-rule models:
-    input:
-        of_all_models(PATHS.source_model),
-        of_all_models(PATHS.tuned_model, dataset=TARGETS),
-
-
-rule scores:
-    input:
-        rules.tabulate_accuracy.input,
-        rules.tabulate_disentanglement.input,
-        rules.tabulate_correlation.input,
-
-
-rule accuracy:
-    input:
-        rules.tabulate_accuracy.output,
-        rules.tabulate_comparisons.output,
-
-
-rule disentanglement:
-    input:
-        rules.tabulate_disentanglement.output,
-
-
-rule figures:
-    input:
-        PICTURES,
+        filled(PATHS.manifest, dataset=jobs.datasets),
 
 
 rule objects:
     input:
-        collect([PATHS.objects, PATHS.mask_sheet], dataset=TARGETS),
+        filled(PATHS.objects, dataset=jobs.targets),
 
 
-rule correlation:
+rule features:
     input:
-        rules.tabulate_correlation.output,
+        filled(PATHS.features, dataset=jobs.datasets, backbone=jobs.backbones),
 
 
-rule open_set:
+rule models:
     input:
-        rules.tabulate_open_set.output if OPEN_SET_TABLE else [],
+        jobs.of_all_models(PATHS.source_model),
+        jobs.of_all_models(PATHS.tuned_model, dataset=jobs.targets),
+
+
+rule representations:
+    input:
+        jobs.of_all_models(jobs.latents("{dataset}", "finetuned"), dataset=jobs.targets),
+        [file for name in jobs.targets for file in jobs.of_baselines(PATHS.baseline, name)],
+
+
+rule scores:
+    input:
+        [file for name in jobs.tables for file in jobs.table_inputs(name)],
+
+
+for name in jobs.tables:
+
+    rule:
+        name:
+            name
+        localrule: True
+        input:
+            PATHS.table(name).values(),
+
+
+rule figures:
+    input:
+        jobs.pictures(),
 
 
 rule encode:
     input:
-        collect(rules.encode_images.output, images=STUDY["encode"]),
+        filled(PATHS.encoded, images=list(study.encode)),

@@ -6,7 +6,7 @@
 
 rule encode_images:
     input:
-        unpack(applied_model),
+        unpack(by(jobs.applied_model, "images")),
     output:
         table=PATHS.encoded,
         sheet=PATHS.contact_sheet,
@@ -15,7 +15,7 @@ rule encode_images:
     benchmark:
         PATHS.benchmark("encode_images", "{images}")
     wildcard_constraints:
-        images=one_of(STUDY["encode"]),
+        images=one_of(study.encode),
     conda:
         "../../envs/gpu.yaml"
     threads: 4
@@ -24,15 +24,7 @@ rule encode_images:
         mem_mb=scaled(6000),
         runtime=scaled(240),
     params:
-        code=code_of("encode_images"),
-        encoding=lookup(within=STUDY, dpath="encode/{images}"),
-        files=encoded_files,
-        backbone=applied_backbone,
-        options=encoding_options,
-        what={
-            "active_sd": study.metrics.active_sd,
-            "named": study.source_training.supervision == "labels",
-        },
+        job=by(jobs.encoding, "images"),
     message:
         "Encode {wildcards.images}"
     script:

@@ -26,16 +26,11 @@ rule specify_features:
         mem_mb=scaled(1000),
         runtime=scaled(30),
     params:
-        code=features_code,
-        images=images_of,
-        source=rendering_options,
-        backbone=lookup(within=STUDY, dpath="backbones/{backbone}"),
-        files=features_files,
-        features=features_options,
+        content=by(jobs.features_task, "dataset", "backbone"),
     message:
         "Write down what {wildcards.backbone} features of {wildcards.dataset} depend on"
     script:
-        "../../scripts/specify_features.py"
+        "../../scripts/record.py"
 
 
 rule cache_features:
@@ -81,9 +76,9 @@ rule seal_features:
         mem_mb=scaled(1000),
         runtime=scaled(30),
     params:
-        code=code_of("seal_features"),
+        code=jobs.code("seal_features"),
         cut=PATHS.cut,
-        images=images_of_features,
+        images=by(jobs.number_of_images, "dataset"),
     message:
         "Seal the {wildcards.backbone} features of {wildcards.dataset}"
     script:

@@ -39,7 +39,7 @@ from fovscope.records import latent_means
 from fovscope.runtime.devices import resolve_precision
 from fovscope.runtime.provenance import read_json, replacing
 from fovscope.study.config import Backbone, ConfigError, Features, Probes, load_study
-from fovscope.study.paths import Paths, model_files
+from fovscope.study.layout import Paths, model_files
 
 logger = logging.getLogger(__name__)
 

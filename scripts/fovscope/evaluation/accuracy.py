@@ -1,82 +1,69 @@
-"""From codes and image tables to accuracy: which rows and columns go into which probe."""
+"""How well simple classifiers do on a representation (method, section 6)."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.arrays import mask_text
-from fovscope.probes import (
-    classification_scores,
-    confusion_shares,
-    majority_class,
-    pca_codes,
-    predict_with_probes,
-)
-from fovscope.study.config import Probes
-
-NAMED_DIMS = 5
-"""Texture to Orientation; positions are nuisance, because targets are centred."""
+from fovscope.probes import classification_scores, confusion_shares, predict_with_probes
+from fovscope.registry import Catalogue
 
 
-def probe_latents(
-    manifest: pd.DataFrame,
-    codes: NDArray,
+def probe_values(
+    images: pd.DataFrame,
+    values: NDArray,
     *,
-    named: bool,
-    active_sd: float,
-    options: Probes,
+    mask: NDArray[np.bool_] | None = None,
+    probes: Mapping[str, Mapping[str, Any]],
+    catalogue: Catalogue | None = None,
     seed: int,
     threads: int,
-) -> dict[str, dict[str, pd.DataFrame]]:
-    """Return representation → probe → scores of latents (N, d) of a target.
-
-    The representations are the active dimensions and, for models whose dimensions are
-    bound to factors, the five named ones. Scores are tables ``score, value, true, predicted,
-    active_mask``: numbers, the cells of the confusion matrix, and the mask of the dimensions that
-    the probe saw, as text.
-    """
-    active = codes.std(axis=0) >= active_sd
-    seen = {"latents": active if active.any() else np.ones_like(active)}
-    if named:
-        seen["named latents"] = np.arange(len(active)) < NAMED_DIMS
-    scored = {}
-    for name, mask in seen.items():
-        by_probe = _probe(manifest, codes[:, mask], options=options, seed=seed, threads=threads)
-        scored[name] = {
-            probe: scores.assign(active_mask=mask_text(mask)) for probe, scores in by_probe.items()
-        }
-    return scored
-
-
-def probe_baselines(
-    manifest: pd.DataFrame, features: NDArray, *, latent_dim: int, options: Probes, threads: int
-) -> dict[str, dict[str, pd.DataFrame]]:
-    """Return representation → probe → scores of what needs no model: Φ, its PCA, a constant."""
-    train, test = _fit_rows(manifest), _test_rows(manifest)
-    reduced = np.empty((len(features), latent_dim), np.float32)
-    reduced[train], reduced[test] = pca_codes(features[train], features[test], latent_dim, seed=0)
-    labels = manifest["label"].to_numpy()
-    majority = _scores(labels[test], majority_class(labels[train], test.sum()))
-    return {
-        "full Φ": _probe(manifest, features, options=options, seed=0, threads=threads),
-        f"PCA-{latent_dim} of Φ": _probe(
-            manifest, reduced, options=options, seed=0, threads=threads
-        ),
-        # Any probe on a constant predicts the largest class.
-        "constant (majority class)": {"gbt": majority, "mlp": majority},
-    }
-
-
-def _probe(
-    manifest: pd.DataFrame, values: NDArray, *, options: Probes, seed: int, threads: int
 ) -> dict[str, pd.DataFrame]:
-    train, test, labels = _fit_rows(manifest), _test_rows(manifest), manifest["label"].to_numpy()
+    """Fit each probe on the training images and score it on the test images.
+
+    Parameters
+    ----------
+    images : DataFrame
+        N images with `label` and `split`.
+    values : ndarray, shape (N, D)
+        Their representation.
+    mask : ndarray of bool, shape (D,), optional
+        The dimensions that probes see; all by default.
+    probes : mapping of str to mapping
+        Options by probe.
+    catalogue : Catalogue, optional
+        Where the probes are; by default the built-in ones.
+    seed, threads : int
+        Of the probes.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By probe ``score, value, true, predicted, active_mask``: numbers, the cells of the
+        confusion matrix, and the mask, as text (missing without one).
+    """
+    train, test = ((images["split"] == split).to_numpy() for split in ("train", "test"))
+    labels = images["label"].to_numpy()
+    seen = values if mask is None else values[:, mask]
     predictions = predict_with_probes(
-        values[train], labels[train], values[test], options=options, seed=seed, threads=threads
+        seen[train],
+        labels[train],
+        seen[test],
+        probes=probes,
+        catalogue=catalogue,
+        seed=seed,
+        threads=threads,
     )
-    return {name: _scores(labels[test], predicted) for name, predicted in predictions.items()}
+    text = None if mask is None else mask_text(mask)
+    return {
+        name: _scores(labels[test], predicted).assign(active_mask=text)
+        for name, predicted in predictions.items()
+    }
 
 
 def _scores(true: NDArray, predicted: NDArray) -> pd.DataFrame:
@@ -84,11 +71,3 @@ def _scores(true: NDArray, predicted: NDArray) -> pd.DataFrame:
     table = pd.DataFrame({"score": list(scores), "value": list(scores.values())})
     cells = confusion_shares(true, predicted).assign(score="confusion")
     return pd.concat([table, cells], ignore_index=True)
-
-
-def _fit_rows(manifest: pd.DataFrame) -> NDArray[np.bool_]:
-    return (manifest["split"] == "train").to_numpy()
-
-
-def _test_rows(manifest: pd.DataFrame) -> NDArray[np.bool_]:
-    return (manifest["split"] == "test").to_numpy()

@@ -9,21 +9,40 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.arrays import mask_text
+from fovscope.evaluation.base import Given
 from fovscope.metrics.honesty import deal, jackknife_interval
 from fovscope.metrics.udr import UDR, informative_dimensions, udr_scores
-from fovscope.records import latent_means, latent_variances
+from fovscope.records import log_variances, representation_values, score_table
+from fovscope.registry import evaluation
 
 _VARIANTS = ("lasso", "spearman")
 
 
+@evaluation("agreement")
+def agreement(given: Given) -> dict[str, pd.DataFrame]:
+    """Compare the models of all seeds of a recipe on one data set, without labels."""
+    images = given.inputs["table"]
+    images = images[images["role"] == "image"]
+    tables = []
+    for stage, identity in given.options["stages"].items():
+        latents = dict(zip(given.options["seeds"], given.inputs[stage], strict=True))
+        found = compare_models(latents, images, resamples=given.options["resamples"])
+        for seed, scores in found.items():
+            who = given.identity.replace(
+                kind="disentanglement", stage=stage, representation="seeds", seed=seed, **identity
+            )
+            tables.append(score_table(scores, who))
+    return {"scores": pd.concat(tables, ignore_index=True)}
+
+
 def compare_models(
-    latents: Mapping[str, pd.DataFrame], images: pd.DataFrame, *, resamples: int
-) -> dict[str, pd.DataFrame]:
+    latents: Mapping[int, pd.DataFrame], images: pd.DataFrame, *, resamples: int
+) -> dict[int, pd.DataFrame]:
     """Compare models without labels.
 
     Parameters
     ----------
-    latents : mapping of str to pandas.DataFrame
+    latents : mapping of int to pandas.DataFrame
         Latents of at least two models by their seed.
     images : pandas.DataFrame
         ``image_id`` of the images to compare on.
@@ -32,16 +51,16 @@ def compare_models(
 
     Returns
     -------
-    dict of str to pandas.DataFrame
-        By seed one row a score: ``score`` (``udr_lasso``, ``udr_spearman``,
+    dict of int to pandas.DataFrame
+        By seed one row per score: ``score`` (``udr_lasso``, ``udr_spearman``,
         ``informative_dims``), ``value, low, high, floor, ceiling, n_train, active_mask``. The floor
         is that of the same latents with their rows shuffled, each model's for itself; the
         ceiling that of a model and its own copy; ``active_mask`` that of the model's
         informative dimensions, as text.
     """
-    codes = [latent_means(table, images) for table in latents.values()]
+    codes = [representation_values(table, images) for table in latents.values()]
     active = [
-        informative_dimensions(mean, latent_variances(table, images))
+        informative_dimensions(mean, log_variances(table, images))
         for mean, table in zip(codes, latents.values(), strict=True)
     ]
     rng = np.random.default_rng(0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.evaluation.disentanglement import source_factors, split_source
+from fovscope.evaluation.disentanglement import arrange, known_factors
 from fovscope.metrics import score_by_size
-from fovscope.study.config import Metrics
 
 SHOWN = {"mig": "MIG", "modularity": "Modularity", "irs": "IRS", "omes": "OMES"}
 """Scores without classifiers, which can be had at many sizes."""
@@ -16,26 +18,46 @@ SHOWN = {"mig": "MIG", "modularity": "Modularity", "irs": "IRS", "omes": "OMES"}
 _SMALLEST = 100
 
 
-def source_scores_by_size(
-    design: pd.DataFrame, codes: NDArray, *, options: Metrics, points: int = 6
+def scores_by_size(
+    images: pd.DataFrame,
+    facts: Mapping[str, Any],
+    values: NDArray,
+    *,
+    active_sd: float,
+    levels: int,
+    options: Mapping[str, Mapping[str, Any]],
+    points: int = 6,
 ) -> pd.DataFrame:
-    """Return scores of source codes (N, d) at sizes from 100 rows to all, evenly on a log scale.
+    """Return scores of codes at sizes from 100 rows to all, evenly on a log scale.
+
+    Parameters
+    ----------
+    images : DataFrame
+        The image table of N images with known factors.
+    facts : mapping
+        The facts beside it.
+    values : ndarray, shape (N, d)
+        Codes, in the order of the images.
+    active_sd, levels, options
+        As in section `metrics` of the configuration; options by metric.
+    points : int
+        Number of sizes.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         ``rows, score, value, floor, ceiling``.
     """
-    factors, changed = source_factors(design)
-    train = len(factors.train)
+    factors = known_factors(images, facts, levels)
+    train = len(factors.values.train)
     by_size = score_by_size(
-        split_source(design, codes),
-        factors,
-        changed,
+        arrange(images, values),
+        factors.values,
+        factors.changed,
         sizes=np.unique(np.geomspace(min(_SMALLEST, train), train, points).astype(int)).tolist(),
         metrics=list(SHOWN),
-        active_sd=options.active_sd,
-        options={"mig": {"bins": options.mig_bins}},
+        active_sd=active_sd,
+        options={name: options[name] for name in SHOWN if name in options},
     )
     return pd.DataFrame(
         [

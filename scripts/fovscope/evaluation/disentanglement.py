@@ -1,16 +1,16 @@
-"""From codes and image tables to disentanglement: which rows and columns go into which metric.
+"""From representations and image tables to disentanglement: which rows and columns go where.
 
-Disentanglement is measured where factors are known: on the source's evaluation rows, and on
-targets with known factors, which have no pairs that differ in one factor and so no OMES. Where
-nothing is known, measured properties of the objects can stand in for factors. Continuous
-factors are cut into equally filled levels first.
+Disentanglement is measured where factors are known: on the rows of an image table that were drawn
+or photographed independently, and on pairs that differ in one factor where there are any (OMES
+needs them). Where nothing is known, measured properties of the objects can stand in for factors.
+Continuous factors are cut into equally filled levels first.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,122 +18,90 @@ from numpy.typing import ArrayLike, NDArray
 
 from fovscope import FovscopeError
 from fovscope.arrays import mask_text
-from fovscope.datasets.design import FACTORS
+from fovscope.factors import Factor
 from fovscope.metrics.honesty import jackknife_intervals, shuffled_codes
-from fovscope.metrics.panel import (
-    METRICS,
-    PRESETS,
-    Design,
-    Panel,
-    discretise,
-    disentanglement_panel,
-)
+from fovscope.metrics.panel import Panel, discretise, disentanglement_panel
 from fovscope.metrics.references import reference_codes
-from fovscope.study.config import Metrics
+from fovscope.metrics.work import Design
+from fovscope.registry import Catalogue
 
-_FACTOR = "factor_"
-_STAND_IN_METRICS = ("mig", "dci")
+STAND_IN_METRICS = ("mig", "dci")
+"""Metrics that say something where factors depend on each other."""
 
 
-def split_source(table: pd.DataFrame, values: NDArray) -> Design:
-    """Arrange rows of the source design, codes or factors, for the metrics."""
-    role, member = table["role"].to_numpy(), table["member"].to_numpy()
+class Factors(NamedTuple):
+    """The factors of a data set, arranged for the metrics.
+
+    Attributes
+    ----------
+    values : Design
+        Factor values, K columns.
+    names : list of str
+        Of the K factors.
+    changed : ndarray of int, shape (P,), or None
+        The factor in which the members of each pair differ.
+    """
+
+    values: Design
+    names: list[str]
+    changed: NDArray[np.intp] | None
+
+
+def arrange(images: pd.DataFrame, values: NDArray) -> Design:
+    """Arrange rows of an image table, codes or factors, for the metrics.
+
+    Independent rows are for fitting but for those of the test split; pairs are those of the role
+    ``factor_pair``.
+    """
+    role, member = images["role"].to_numpy(), images["member"].to_numpy()
+    single, test = role == "image", (images["split"] == "test").to_numpy()
     pair = role == "factor_pair"
-    return Design(
-        train=values[role == "iid_train"],
-        test=values[role == "iid_test"],
-        first=values[pair & (member == 0)],
-        second=values[pair & (member == 1)],
+    design = Design(train=values[single & ~test], test=values[single & test])
+    if not pair.any():
+        return design
+    return Design(design.train, design.test, values[pair & (member == 0)], values[pair & (member == 1)])
+
+
+def known_factors(images: pd.DataFrame, facts: Mapping[str, Any], levels: int) -> Factors | None:
+    """Return the factors of a data set, continuous ones cut into levels; None if none is known."""
+    factors = [Factor.from_json(raw) for raw in facts["factors"]]
+    if not factors:
+        return None
+    columns = [
+        np.unique(images[factor.column], return_inverse=True)[1]
+        if factor.values is not None
+        else discretise(images[factor.column], levels)
+        for factor in factors
+    ]
+    names = [factor.name for factor in factors]
+    first = (images["role"] == "factor_pair") & (images["member"] == 0)
+    changed = images.loc[first, "changed"]
+    return Factors(
+        arrange(images, np.stack(columns, axis=1)),
+        names,
+        np.array([names.index(name) for name in changed], np.intp) if len(changed) else None,
     )
 
 
-def source_factors(design: pd.DataFrame) -> tuple[Design, NDArray[np.intp]]:
-    """Return the factors of the source's evaluation rows and the changed factor of each pair."""
-    factors = split_source(design, design[list(FACTORS)].to_numpy())
-    first_of_pair = (design["role"] == "factor_pair") & (design["member"] == 0)
-    return factors, design.loc[first_of_pair, "changed_factor"].to_numpy()
-
-
-def target_factors(manifest: pd.DataFrame, levels: int) -> tuple[Design, list[str]]:
-    """Return the factors of a target, cut into levels, and their names."""
-    columns = [name for name in manifest if name.startswith(_FACTOR)]
-    values = binned(manifest[columns], levels)
-    return split_target(manifest, values), [name.removeprefix(_FACTOR) for name in columns]
-
-
-def binned(columns: pd.DataFrame, levels: int) -> NDArray[np.intp]:
-    """Return each column of a table cut into equally filled levels, shape (N, K).
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite.
-    """
-    return np.stack([discretise(columns[name], levels) for name in columns], axis=1)
-
-
-def split_target(manifest: pd.DataFrame, values: NDArray) -> Design:
-    """Arrange rows of a target: everything but the test split is for fitting."""
-    test = (manifest["split"] == "test").to_numpy()
-    return Design(train=values[~test], test=values[test])
-
-
-def score_source(
-    design: pd.DataFrame, codes: NDArray, *, options: Metrics, threads: int
-) -> pd.DataFrame:
-    """Return all disentanglement scores of codes (N, d) of the source's evaluation rows.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a score: ``score, value, low, high, floor, n_train, n_test, n_pairs,
-        active_mask``; the entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have value and
-        mask only, of the dimensions that were scored, as text (``"1101"``: not z2).
-    """
-    factors, changed = source_factors(design)
-    return _scored(split_source(design, codes), factors, changed, FACTORS, options, threads)
-
-
-def score_target(
-    manifest: pd.DataFrame, codes: NDArray, *, options: Metrics, threads: int
-) -> pd.DataFrame:
-    """Return the scores of codes (N, d) of a target with known factors, as `score_source`."""
-    factors, names = target_factors(manifest, options.factor_levels)
-    return _scored(split_target(manifest, codes), factors, None, names, options, threads)
-
-
-def score_stand_ins(
-    manifest: pd.DataFrame,
-    codes: NDArray,
-    objects: pd.DataFrame,
-    *,
-    columns: Sequence[str],
-    options: Metrics,
-    threads: int,
-) -> pd.DataFrame:
-    """Return MIG and DCI of codes against measured properties of the objects.
+def measured_factors(
+    images: pd.DataFrame, objects: pd.DataFrame, columns: Sequence[str], levels: int
+) -> tuple[Factors, NDArray[np.bool_]]:
+    """Return measured properties that stand in for factors, and which images have all of them.
 
     The properties are no generative factors: they depend on each other, so no code can have
     a dimension for each alone. The scores say which code is nearer to that, not more.
 
     Parameters
     ----------
-    manifest : pandas.DataFrame
-        ``image_id, split`` of N images.
-    codes : ndarray, shape (N, d)
-        Their codes.
-    objects : pandas.DataFrame
+    images : DataFrame
+        The image table of N images.
+    objects : DataFrame
         ``image_id`` and measured columns, in any order; images without an object, or where a
         property is not finite, are left out.
     columns : sequence of str
-        The properties that stand in for factors.
-    options, threads
-        As for `score_source`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `score_source`.
+        The properties.
+    levels : int
+        Equally filled levels of each.
 
     Raises
     ------
@@ -143,106 +111,111 @@ def score_stand_ins(
     missing = set(columns) - set(objects)
     if missing:
         raise FovscopeError(f"the objects have no column {sorted(missing)[0]!r}")
-    measured = objects.set_index("image_id")[list(columns)].reindex(manifest["image_id"])
+    measured = objects.set_index("image_id")[list(columns)].reindex(images["image_id"])
     known = np.isfinite(measured.to_numpy(np.float64)).all(axis=1)
     if not known.any():
         raise FovscopeError(f"no image has all of the properties {', '.join(columns)}")
-    rows = manifest[known]
-    factors = split_target(rows, binned(measured[known], options.factor_levels))
-    return _scored(
-        split_target(rows, codes[known]),
-        factors,
-        None,
-        list(columns),
-        options,
-        threads,
-        metrics=_STAND_IN_METRICS,
-    )
+    levelled = np.stack([discretise(measured[name][known], levels) for name in columns], axis=1)
+    return Factors(arrange(images[known], levelled), list(columns), None), known
 
 
-def score_references(
-    table: pd.DataFrame, *, is_source: bool, latent_dim: int, options: Metrics, threads: int
-) -> dict[str, dict[str, float]]:
-    """Return the scores of codes of known quality on the factors of a data set, by code."""
-    if is_source:
-        (factors, changed), names = source_factors(table), FACTORS
-    else:
-        (factors, names), changed = target_factors(table, options.factor_levels), None
-    codes = reference_codes(factors, latent_dim, np.random.default_rng(0))
-    return {
-        name: disentanglement_panel(
-            code,
-            factors,
-            changed,
-            factor_names=names,
-            **_panel_options(options, list(PRESETS[options.panel])),
-            threads=threads,
-        ).scores
-        for name, code in codes.items()
-    }
-
-
-def _panel_options(options: Metrics, metrics: Sequence[str]) -> dict[str, Any]:
-    """Return what `disentanglement_panel` is told: some metrics with the preset's options."""
-    ours: dict[str, dict[str, Any]] = {
-        "mig": {"bins": options.mig_bins},
-        "omes": {"alpha": options.omes_alpha},
-        "dci": {"depth": options.dci_depth},
-    }
-    if options.dci_rounds is not None:
-        ours["dci"]["rounds"] = options.dci_rounds
-    preset = PRESETS[options.panel]
-    return {
-        "metrics": metrics,
-        "active_sd": options.active_sd,
-        "options": {name: {**preset.get(name, {}), **ours.get(name, {})} for name in metrics},
-    }
-
-
-def _scored(
+def score_codes(
     codes: Design,
-    factors: Design,
-    changed: ArrayLike | None,
-    names: Sequence[str],
-    options: Metrics,
-    threads: int,
+    factors: Factors,
     *,
-    metrics: Sequence[str] | None = None,
+    panel: Mapping[str, Any],
+    catalogue: Catalogue | None = None,
+    threads: int,
 ) -> pd.DataFrame:
-    """Return the scores of codes with floor and interval."""
-    metrics = list(metrics or PRESETS[options.panel])
+    """Return all disentanglement scores of codes, each with floor and interval.
+
+    Parameters
+    ----------
+    codes : Design
+        Numbers of the same rows as the factors.
+    factors : Factors
+        What is known of them.
+    panel : mapping
+        ``metrics`` (options by name), ``repeated`` (names of those that get an interval),
+        ``resamples``, ``active_sd``.
+    catalogue : Catalogue, optional
+        Where the metrics are; by default the built-in ones.
+    threads : int
+        Of whatever is fitted.
+
+    Returns
+    -------
+    DataFrame
+        One row per score: ``score, value, low, high, floor, n_train, n_test, n_pairs,
+        active_mask``; the entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have value and
+        mask only, of the dimensions that were scored, as text (``"1101"``: not z2).
+    """
 
     def compute(
-        codes: Design, factors: Design, changed: ArrayLike | None, metrics: Sequence[str] = metrics
+        codes: Design,
+        values: Design,
+        changed: ArrayLike | None,
+        metrics: Mapping[str, Mapping[str, Any]] = panel["metrics"],
     ) -> Panel:
-        panel_options = _panel_options(options, metrics)
         return disentanglement_panel(
-            codes, factors, changed, factor_names=names, **panel_options, threads=threads
+            codes,
+            values,
+            changed,
+            factor_names=factors.names,
+            metrics=metrics,
+            catalogue=catalogue,
+            active_sd=panel["active_sd"],
+            threads=threads,
         )
 
-    panel = compute(codes, factors, changed)
-    for metric, reason in panel.left_out.items():
+    found = compute(codes, factors.values, factors.changed)
+    for metric, reason in found.left_out.items():
         logging.warning("%s is left out: %s", metric, reason)
-    floor = compute(shuffled_codes(codes, np.random.default_rng(0)), factors, changed).scores
-    # The fast panel has no time to fit classifiers several times over.
-    repeated = [name for name in metrics if options.panel == "full" or not METRICS[name].fits]
+    shuffled = shuffled_codes(codes, np.random.default_rng(0))
+    floor = compute(shuffled, factors.values, factors.changed).scores
+    repeated = {name: panel["metrics"][name] for name in panel["repeated"]}
     intervals = jackknife_intervals(
         lambda *design: compute(*design, metrics=repeated).scores,
-        panel.scores,
+        found.scores,
         codes,
-        factors,
-        changed,
-        resamples=options.resamples,
+        factors.values,
+        factors.changed,
+        resamples=panel["resamples"],
     )
-    table = pd.DataFrame({"score": list(panel.scores), "value": list(panel.scores.values())})
+    table = pd.DataFrame({"score": list(found.scores), "value": list(found.scores.values())})
     table[["low", "high"]] = [intervals[name] for name in table["score"]]
     table["floor"] = table["score"].map(floor).mask(table["score"] == "active_dims")
     table["n_train"], table["n_test"] = len(codes.train), len(codes.test)
     table["n_pairs"] = 0 if codes.first is None else len(codes.first)
-    entries = _matrices(panel, names)
+    entries = _matrices(found, factors.names)
     matrices = pd.DataFrame({"score": list(entries), "value": list(entries.values())})
     whole = pd.concat([table, matrices], ignore_index=True)
-    return whole.assign(active_mask=mask_text(panel.active))
+    return whole.assign(active_mask=mask_text(found.active))
+
+
+def score_references(
+    factors: Factors,
+    *,
+    latent_dim: int,
+    panel: Mapping[str, Any],
+    catalogue: Catalogue | None = None,
+    threads: int,
+) -> dict[str, dict[str, float]]:
+    """Return the scores of codes of known quality on the factors of a data set, by code."""
+    codes = reference_codes(factors.values, latent_dim, np.random.default_rng(0))
+    return {
+        name: disentanglement_panel(
+            code,
+            factors.values,
+            factors.changed,
+            factor_names=factors.names,
+            metrics=panel["metrics"],
+            catalogue=catalogue,
+            active_sd=panel["active_sd"],
+            threads=threads,
+        ).scores
+        for name, code in codes.items()
+    }
 
 
 def _matrices(panel: Panel, names: Sequence[str]) -> Mapping[str, float]:

@@ -1,8 +1,10 @@
-"""What the dimensions of one model mean on one target: rows for correlation and importance."""
+"""What the dimensions of a representation mean on one target: correlations and importances."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,6 @@ from numpy.typing import NDArray
 from fovscope.interpret.association import correlate
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.importance import dimension_importance
-from fovscope.study.config import Probes
 
 logger = logging.getLogger(__name__)
 
@@ -20,43 +21,43 @@ FEWEST = 20
 
 
 def explain_codes(
-    manifest: pd.DataFrame,
+    images: pd.DataFrame,
     objects: pd.DataFrame,
     codes: NDArray,
     *,
     active_sd: float,
-    options: Probes,
+    options: Mapping[str, Any],
     seed: int,
     threads: int = 1,
-) -> pd.DataFrame:
-    """Return the correlations of latents with handcrafted features, and their importances.
+) -> dict[str, pd.DataFrame]:
+    """Return the correlations of codes with handcrafted features, and their importances.
 
     Objects with a flag are left out of the correlations, because what was measured may not be
-    the object; importances need no objects and use all images.
+    the object; importances need no objects and use all images. Without classes there are none.
 
     Parameters
     ----------
-    manifest : DataFrame
+    images : DataFrame
         N images with `image_id`, `label` and `split`.
     objects : DataFrame
         What `measure_objects` returned for them.
     codes : ndarray, shape (N, d)
-        Latent means in the order of the manifest.
+        A representation, in the order of the images.
     active_sd : float
         SD below which a dimension counts as inactive.
-    options : Probes
-        Constants of the trees.
+    options : mapping
+        Options of the trees (probe ``gbt``).
     seed, threads : int
         Of permutations and trees; threads of the trees.
 
     Returns
     -------
-    DataFrame
-        One row a number: `kind` (``correlation`` or ``importance``), `score`, `dimension`,
-        `feature` (missing for importances), `value`, `p`, `q`, `images` (that it is of) and
-        `active` (whether the dimension is).
+    dict of str to DataFrame
+        ``correlation`` and ``importance``, one row per number: `score`, `dimension`, `feature`
+        (of correlations), `value`, `p`, `q`, `images` (that it is of) and `active` (whether the
+        dimension is).
     """
-    measured = objects.set_index("image_id").loc[manifest["image_id"]]
+    measured = objects.set_index("image_id").loc[images["image_id"]]
     sound = (measured["flag"] == "").to_numpy()
     if sound.sum() >= FEWEST:
         correlations = correlate(codes[sound], measured.loc[sound, list(FEATURES)], seed=seed)
@@ -67,23 +68,22 @@ def explain_codes(
             *(sound.sum(), len(sound), FEWEST),
         )
         correlations = _unknown_correlations(codes.shape[1])
-    train, test = ((manifest["split"] == split).to_numpy() for split in ("train", "test"))
-    labels = manifest["label"].to_numpy()
-    importances = dimension_importance(
-        codes[train],
-        labels[train],
-        codes[test],
-        labels[test],
-        options=options,
-        seed=seed,
-        threads=threads,
-    )
-    tables = (
-        correlations.assign(kind="correlation", images=sound.sum()),
-        importances.assign(kind="importance", images=test.sum()),
-    )
-    table = pd.concat(tables, ignore_index=True)
-    return table.assign(active=(codes.std(axis=0) >= active_sd)[table["dimension"]])
+    tables = {"correlation": correlations.assign(images=sound.sum())}
+    train, test = ((images["split"] == split).to_numpy() for split in ("train", "test"))
+    if "label" in images and images["label"].notna().all():
+        labels = images["label"].to_numpy()
+        importances = dimension_importance(
+            codes[train],
+            labels[train],
+            codes[test],
+            labels[test],
+            options=options,
+            seed=seed,
+            threads=threads,
+        )
+        tables["importance"] = importances.assign(images=test.sum())
+    active = codes.std(axis=0) >= active_sd
+    return {kind: table.assign(active=active[table["dimension"]]) for kind, table in tables.items()}
 
 
 def _unknown_correlations(dimensions: int) -> pd.DataFrame:

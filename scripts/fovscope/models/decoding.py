@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fovscope.models.image_vae import WHITE, ImageVAE
 from fovscope.models.vae import VAE
 
 
@@ -25,8 +24,3 @@ def decode_codes(model: VAE, codes: np.ndarray) -> NDArray[np.float32]:
         place.copy_(model.decode(block.to(device)))
     return decoded.view(*codes.shape[:-1], -1).numpy()
 
-
-def decode_images(model: ImageVAE, codes: np.ndarray) -> NDArray[np.uint8]:
-    """Return the images (..., height, width, 3) of codes (..., d), in grey levels."""
-    levels = np.rint(WHITE * decode_codes(model, codes)).astype(np.uint8)
-    return levels.reshape(*codes.shape[:-1], *model.options.image_shape)

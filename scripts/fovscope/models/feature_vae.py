@@ -9,20 +9,26 @@ scaling it is the published 768·Σ(x − x̂)².
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from fovscope.models.scaling import FeatureScaling
+from fovscope.models.scaling import FeatureScaling, fit_scaling
 from fovscope.models.vae import VAE, initialise
-from fovscope.study.config import Model
+from fovscope.registry import model
+from fovscope.study.models import Model
 
 LEAK = 0.2
 
 
+@model("feature_vae")
 class FeatureVAE(VAE):
-    """Encoder, decoder and the scaling of their input.
+    """A VAE of the features of a backbone.
+
+    Encoder, decoder and the scaling of their input.
 
     Parameters
     ----------
@@ -36,8 +42,10 @@ class FeatureVAE(VAE):
         Of the initial weights.
     """
 
+    kind = "feature_vae"
+
     def __init__(
-        self, feature_dim: int, options: Model, scaling: FeatureScaling, *, seed: int
+        self, feature_dim: int, options: Model, scaling: FeatureScaling, seed: int
     ) -> None:
         super().__init__()
         self.feature_dim = feature_dim
@@ -52,6 +60,21 @@ class FeatureVAE(VAE):
         # Follows from scaling and options, hence not stored.
         self.register_buffer("error_weight", _error_weight(scaling, options), persistent=False)
         initialise(self, seed=seed)
+
+    @classmethod
+    def fitted(
+        cls, features: Tensor, *, facts: Mapping[str, Any], options: Mapping[str, Any], seed: int
+    ) -> Self:
+        """Return a new model, the scaling fitted to `features`; see `VAE.fitted`."""
+        del facts
+        chosen = Model.model_validate(dict(options))
+        return cls(features.shape[1], chosen, fit_scaling(features, kind=chosen.scaling), seed)
+
+    @classmethod
+    def empty(cls, architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """Return a model of a stored architecture; see `VAE.empty`."""
+        scaling = FeatureScaling(tensors["scaling.offset"], tensors["scaling.scale"])
+        return cls(architecture["feature_dim"], Model(**architecture["options"]), scaling, 0)
 
     def inputs(self, features: Tensor) -> Tensor:
         """Return scaled features."""

@@ -9,12 +9,17 @@ normalisation, and ends with (tanh + 1)/2. The images come as rows of grey level
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fovscope.models.vae import VAE, initialise
-from fovscope.study.config import ImageModel
+from fovscope.registry import model
+from fovscope.study.models import ImageModel
 
 FILTERS = (32, 64, 128)
 LEAK = 0.02
@@ -38,8 +43,11 @@ class ImageVAEOptions(ImageModel):
     latent_dim: int
 
 
+@model("image_vae")
 class ImageVAE(VAE):
-    """Encoder and decoder of images in [0, 1].
+    """A VAE of small images.
+
+    Encoder and decoder of images in [0, 1].
 
     Parameters
     ----------
@@ -49,9 +57,10 @@ class ImageVAE(VAE):
         Of the initial weights.
     """
 
+    kind = "image_vae"
     rows_at_a_time = 256  # the first layer alone takes ten times the memory of the images
 
-    def __init__(self, options: ImageVAEOptions, *, seed: int) -> None:
+    def __init__(self, options: ImageVAEOptions, seed: int) -> None:
         super().__init__()
         self.options = options
         height, width, channels = options.image_shape
@@ -80,6 +89,25 @@ class ImageVAE(VAE):
         self.from_latent = skip_init(nn.Linear, options.latent_dim, hidden)
         self.decoder = nn.Sequential(*upwards)
         initialise(self, seed=seed)
+
+    @classmethod
+    def fitted(
+        cls, features: Tensor, *, facts: Mapping[str, Any], options: Mapping[str, Any], seed: int
+    ) -> Self:
+        """Return a new model of images of the store's shape; see `VAE.fitted`."""
+        del features
+        return cls(ImageVAEOptions(image_shape=facts["image_shape"], **options), seed)
+
+    @classmethod
+    def empty(cls, architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """Return a model of a stored architecture; see `VAE.empty`."""
+        del tensors
+        return cls(ImageVAEOptions(**architecture["options"]), 0)
+
+    def pictures(self, decoded: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the images (..., H, W, C) of decoded rows (..., D), in grey levels."""
+        levels = np.rint(WHITE * decoded).astype(np.uint8)
+        return levels.reshape(*decoded.shape[:-1], *self.options.image_shape)
 
     def inputs(self, features: Tensor) -> Tensor:
         """Return grey levels (..., D) as values in [0, 1]."""

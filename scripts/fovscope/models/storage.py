@@ -17,15 +17,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from fovscope import FovscopeError
-from fovscope.models.feature_vae import FeatureVAE
-from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
-from fovscope.models.scaling import FeatureScaling
 from fovscope.models.vae import VAE
-from fovscope.study.config import Model
+from fovscope.registry import Catalogue
 
 # A file has one key only: safetensors writes several in no fixed order, and equal models
 # shall give equal files.
-_KEYS = {FeatureVAE: "fovscope.feature_vae", ImageVAE: "fovscope.image_vae"}
+_KEY = "fovscope."
 _AGAIN = "delete it and train it again"
 
 
@@ -56,11 +53,11 @@ def save_model(path: Path, model: VAE) -> dict[str, Any]:
     tensors = model.state_dict()
     described = json.dumps(architecture | {"sha256": _digest(tensors)}, sort_keys=True)
     # Not `save_file`: its errors do not tell a full disk from a mistake.
-    Path(path).write_bytes(save(tensors, {_KEYS[type(model)]: described}))
+    Path(path).write_bytes(save(tensors, {_KEY + model.kind: described}))
     return architecture | {"parameters": sum(weight.numel() for weight in model.parameters())}
 
 
-def load_model(path: Path, *, device: str = "cpu") -> VAE:
+def load_model(path: Path, *, device: str = "cpu", catalogue: Catalogue | None = None) -> VAE:
     """Read a model that `save_model` wrote.
 
     Parameters
@@ -69,11 +66,13 @@ def load_model(path: Path, *, device: str = "cpu") -> VAE:
         The safetensors file.
     device : str
         Where the model shall be.
+    catalogue : Catalogue, optional
+        Where its kind is registered; by default the built-in ones.
 
     Returns
     -------
     VAE
-        With the bits that were saved; a `FeatureVAE` or an `ImageVAE`.
+        With the bits that were saved.
 
     Raises
     ------
@@ -86,13 +85,14 @@ def load_model(path: Path, *, device: str = "cpu") -> VAE:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ModelError(f"{path} cannot be read ({error}); {_AGAIN}") from error
-    kinds = [kind for kind, key in _KEYS.items() if key in metadata]
-    if not kinds:
+    keys = [key for key in metadata if key.startswith(_KEY)]
+    if not keys:
         raise ModelError(f"{path} is not a model of fovscope; {_AGAIN}")
-    architecture = json.loads(metadata[_KEYS[kinds[0]]])
+    architecture = json.loads(metadata[keys[0]])
     if _digest(tensors) != architecture["sha256"]:
         raise ModelError(f"{path} was damaged after it was written; {_AGAIN}")
-    model = _empty(kinds[0], architecture, tensors).to(device)
+    kind = (catalogue or Catalogue()).load("model", keys[0].removeprefix(_KEY))
+    model = kind.empty(architecture, tensors).to(device)
     model.load_state_dict(tensors)
     return model
 
@@ -105,11 +105,3 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
         content.update(tensors[name].cpu().contiguous().numpy())
     return content.hexdigest()
 
-
-def _empty(kind: type[VAE], architecture: dict[str, Any], tensors: dict[str, Tensor]) -> VAE:
-    """Return a model of that architecture, its weights still to be loaded."""
-    options = architecture["options"]
-    if kind is ImageVAE:
-        return ImageVAE(ImageVAEOptions(**options), seed=0)
-    scaling = FeatureScaling(tensors["scaling.offset"], tensors["scaling.scale"])
-    return FeatureVAE(architecture["feature_dim"], Model(**options), scaling, seed=0)

@@ -8,10 +8,12 @@ latents are the same for all. Definitions: Kingma & Welling 2014 (arXiv 1312.611
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fovscope.models.gaussian import Posterior, kl_to_prior, sample
@@ -28,6 +30,8 @@ class VAE(nn.Module, ABC):
 
     Attributes
     ----------
+    kind : str
+        Name under which it is registered.
     feature_dim : int
         Number of values D in a row.
     options : Section
@@ -36,11 +40,41 @@ class VAE(nn.Module, ABC):
         Rows that are encoded or decoded at a time.
     """
 
+    kind: str
     feature_dim: int
     options: Section
     rows_at_a_time = 4_096
     mean_head: nn.Module
     logvar_head: nn.Module
+
+    @classmethod
+    @abstractmethod
+    def fitted(
+        cls, features: Tensor, *, facts: Mapping[str, Any], options: Mapping[str, Any], seed: int
+    ) -> Self:
+        """Return a new model of raw features (N, D), which give the scaling of its input.
+
+        Parameters
+        ----------
+        features : Tensor of shape (N, D)
+            On any device.
+        facts : mapping
+            The manifest of their store.
+        options : mapping
+            What the model is made of, as plain values.
+        seed : int
+            Of the initial weights.
+        """
+
+    @classmethod
+    @abstractmethod
+    def empty(cls, architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """Return a model of a stored architecture, its weights still to be loaded."""
+
+    def pictures(self, decoded: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+        """Return the images (..., H, W, C) that decoded rows (..., D) are; None if they are none."""
+        del decoded
+        return None
 
     @abstractmethod
     def inputs(self, features: Tensor) -> Tensor:

@@ -10,14 +10,16 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from fovscope import FovscopeError
+from fovscope.registry import Catalogue
 from fovscope.runtime.provenance import digest_file, digest_json, replacing, versions
-from fovscope.study.paths import digest_list
+from fovscope.study.layout import digest_list
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -32,8 +34,32 @@ _REMEDIES = {
 """What a user can do about an error of the file system."""
 
 
+class Job:
+    """What a script asks of its job beside files and parameters.
+
+    Parameters
+    ----------
+    job : snakemake.script.Snakemake
+        The object that Snakemake puts into a script.
+    """
+
+    def __init__(self, job: Any) -> None:  # noqa: ANN401
+        self._job = job
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What is registered: the package's own, and the plug-ins that the job's code names."""
+        params = getattr(self._job, "params", None)
+        return Catalogue(plugins_of(params["job"]["code"]) if params else ())
+
+
+def plugins_of(code: Mapping[str, str]) -> list[str]:
+    """Return the plug-in files among the files of a job's code."""
+    return [file for file in code if file.startswith((".", "/"))]
+
+
 @contextmanager
-def logged(job: Any, *, lasting: bool = True) -> Iterator[None]:  # noqa: ANN401
+def logged(job: Any, *, lasting: bool = True) -> Iterator[Job]:  # noqa: ANN401
     """Send log records of a Snakemake job to its log file and to the terminal.
 
     A mistake of the user (`FovscopeError`) and an error of the file system that a user can
@@ -46,6 +72,11 @@ def logged(job: Any, *, lasting: bool = True) -> Iterator[None]:  # noqa: ANN401
         The object that Snakemake puts into a script.
     lasting : bool
         Whether the outputs stay, so that their digests are noted.
+
+    Yields
+    ------
+    Job
+        What the script asks of its job.
     """
     logging.basicConfig(
         level=logging.INFO,
@@ -60,7 +91,7 @@ def logged(job: Any, *, lasting: bool = True) -> Iterator[None]:  # noqa: ANN401
     try:
         _log_to_file(log)
         digests.unlink(missing_ok=True)
-        yield
+        yield Job(job)
         if job.output and lasting:
             _note_digests(job.output, root, digests)
     except FovscopeError as error:

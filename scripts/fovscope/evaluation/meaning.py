@@ -1,0 +1,36 @@
+"""What the dimensions of a representation mean on one target, by handcrafted features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from fovscope.evaluation.base import Given, View
+from fovscope.interpret.explain import explain_codes
+from fovscope.records import score_table
+from fovscope.registry import evaluation
+
+
+@evaluation("meaning")
+def meaning(given: Given) -> dict[str, pd.DataFrame]:
+    """Correlate representations with handcrafted features; ask which dimensions classify."""
+    tables = [table for view in given.views() for table in _explained(given, view)]
+    if given.options["stand_ins"] is not None:  # the metrics, where no factor is known
+        stand_ins = given.catalogue.load("evaluation", "stand_ins")
+        tables.append(stand_ins(given)["scores"])
+    return {"scores": pd.concat(tables, ignore_index=True)}
+
+
+def _explained(given: Given, view: View) -> Iterator[pd.DataFrame]:
+    explained = explain_codes(
+        view.images,
+        given.inputs["objects"],
+        view.values,
+        active_sd=given.options["active_sd"],
+        options=given.options["trees"],
+        seed=given.seed,
+        threads=given.threads,
+    )
+    for kind, table in explained.items():
+        yield score_table(table, view.identity.replace(kind=kind), **given.provenance)

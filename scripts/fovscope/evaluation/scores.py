@@ -1,0 +1,111 @@
+"""The scores of representations: probes where there are classes, disentanglement where factors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fovscope.evaluation.accuracy import probe_values
+from fovscope.evaluation.base import Given, View
+from fovscope.evaluation.disentanglement import (
+    arrange,
+    known_factors,
+    score_codes,
+    score_references,
+)
+from fovscope.factors import Factor
+from fovscope.records import score_table
+from fovscope.registry import evaluation
+from fovscope.representations.base import Given as Represented
+
+
+@evaluation("scores")
+def scores(given: Given) -> dict[str, pd.DataFrame]:
+    """Score representations by probes and, where factors are known, by disentanglement."""
+    tables = []
+    for view in given.views():
+        if view.facts["classes"] and (view.images["split"] == "test").any():
+            tables += _accuracy(given, view)
+        tables += _disentanglement(given, view)
+    return {"scores": pd.concat(tables, ignore_index=True)}
+
+
+@evaluation("references")
+def references(given: Given) -> dict[str, pd.DataFrame]:
+    """Score codes of known quality on the factors of a data set: floor and ceiling."""
+    panel = given.options["panel"]
+    images = given.inputs["table"]
+    images = images[images["role"] != "train_pair"]
+    factors = known_factors(images, given.inputs["facts"], panel["factor_levels"])
+    scored = score_references(
+        factors,
+        latent_dim=given.options["latent_dim"],
+        panel=panel,
+        catalogue=given.catalogue,
+        threads=given.threads,
+    )
+    identity = given.identity.replace(kind="disentanglement", stage="reference")
+    tables = [
+        score_table(values, identity.replace(representation=code)) for code, values in scored.items()
+    ]
+    return {"scores": pd.concat(tables, ignore_index=True)}
+
+
+def _accuracy(given: Given, view: View) -> Iterator[pd.DataFrame]:
+    for name, values, mask in _seen(given, view):
+        scored = probe_values(
+            view.images,
+            values,
+            mask=mask,
+            probes=given.options["probes"],
+            catalogue=given.catalogue,
+            seed=given.seed,
+            threads=given.threads,
+        )
+        identity = view.identity.replace(kind="accuracy", representation=name)
+        for probe, table in scored.items():
+            yield score_table(table, identity.replace(probe=probe), **given.provenance)
+
+
+def _seen(given: Given, view: View) -> Iterator[tuple[str, NDArray, NDArray[np.bool_] | None]]:
+    """Yield name, numbers and mask of what probes see: of a model, each choice from its codes."""
+    derived = given.options.get("derived")
+    if derived is None:
+        yield view.identity.representation, view.values, None
+        return
+    represented = Represented(
+        view.images,
+        fit=(view.images["split"] == "train").to_numpy(),
+        seed=given.seed,
+        codes=view.values,
+        active=view.values.std(axis=0) >= given.options["panel"]["active_sd"],
+        bound=[Factor.from_json(raw) for raw in given.options["bound"]],
+    )
+    for name, one in derived.items():
+        make = given.catalogue.load("representation", one["representation"])
+        chosen = make(represented, **one["options"])
+        if chosen is None:
+            continue
+        chosen = np.asarray(chosen)
+        if chosen.dtype == bool:
+            yield name, view.values, chosen
+        else:
+            yield name, chosen, None
+
+
+def _disentanglement(given: Given, view: View) -> Iterator[pd.DataFrame]:
+    panel = given.options["panel"]
+    factors = known_factors(view.images, view.facts, panel["factor_levels"])
+    if factors is None or view.values.shape[1] > panel["widest"]:
+        return
+    table = score_codes(
+        arrange(view.images, view.values),
+        factors,
+        panel=panel,
+        catalogue=given.catalogue,
+        threads=given.threads,
+    )
+    yield score_table(table, view.identity.replace(kind="disentanglement"), **given.provenance)

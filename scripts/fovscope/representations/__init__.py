@@ -1,0 +1,1 @@
+"""Numbers per image under a name, which everything downstream takes alike; one file each."""

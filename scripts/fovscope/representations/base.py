@@ -1,0 +1,68 @@
+"""What a representation is made from.
+
+An entry is a function ``(given: Given, *, <options>)`` that returns one row of numbers per
+image, shape (N, D). It declares what it `needs`:
+
+``features``
+    Features of a backbone. Made once for each data set and backbone.
+``objects``
+    Handcrafted measurements of the images' objects. Made once for each data set.
+``images``
+    The image table alone. Made once for each data set.
+``file``
+    A file of the user's, read before.
+``latents``
+    The codes of a model. Made where these are scored; such an entry may also return which
+    dimensions it takes, a boolean array of shape (d,), or None where a model has none of them.
+
+What it fits, it fits on the images of `Given.fit` only, and it draws from `Given.seed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from numpy.typing import NDArray
+
+import numpy as np
+
+from fovscope.factors import Factor
+
+
+@dataclass(frozen=True)
+class Given:
+    """What there is of N images to represent.
+
+    Attributes
+    ----------
+    images : DataFrame
+        The image table.
+    fit : ndarray of bool, shape (N,)
+        Images that may be fitted on: the training split, without a class that is held out.
+    seed : int
+        Of whatever is drawn.
+    features : ndarray, shape (N, D), optional
+        Features of the backbone.
+    objects : DataFrame, optional
+        Measured objects, in the order of the images.
+    values : ndarray, shape (N, D), optional
+        Numbers of the user's file, in the order of the images.
+    codes : ndarray, shape (N, d), optional
+        Posterior means of a model.
+    active : ndarray of bool, shape (d,), optional
+        Dimensions of the codes that vary.
+    bound : sequence of Factor
+        Factors that the first dimensions of the codes are bound to.
+    """
+
+    images: pd.DataFrame
+    fit: NDArray[np.bool_]
+    seed: int = 0
+    features: NDArray | None = None
+    objects: pd.DataFrame | None = None
+    values: NDArray | None = None
+    codes: NDArray | None = None
+    active: NDArray[np.bool_] | None = None
+    bound: Sequence[Factor] = ()

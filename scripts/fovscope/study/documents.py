@@ -1,0 +1,121 @@
+"""What is generated from the typed configuration: JSON schema and tables of options.
+
+``python -m fovscope.study.documents`` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from fovscope.registry import REQUIRED, Catalogue
+from fovscope.study.config import Study, sections_of
+from fovscope.study.section import PAPER, Section
+
+_WITH_OPTIONS = {
+    "generator": "`sources.<name>`, `targets.<name>`",
+    "objective": "`recipes.<name>`",
+    "representation": "`representations.<name>`",
+    "probe": "`probes.<name>`",
+    "metric": "`metrics.<name>`",
+}
+"""Kinds of entries with options in the configuration, and where these stand."""
+
+
+def json_schema() -> str:
+    """Return the JSON schema of a study, from which editors complete and check."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema |= Study.model_json_schema()
+    for section in ("Source", "Target", "Recipe", "Metrics", "Representation"):
+        # Options of entries stand beside the section's own keys.
+        schema["$defs"][section]["additionalProperties"] = True
+    properties = schema["properties"]
+    properties["representations"] = {
+        "anyOf": [properties["representations"], {"type": "array"}],
+        "description": properties["representations"]["description"],
+    }
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def option_table() -> str:
+    """Return the Markdown tables of all options: a section each, then those of entries."""
+    nested = list(sections_of(Study))
+    skip = {name for name, *_ in nested} | {"probes"}
+    parts = [_section_table(Study, "The study", skip=skip)]
+    for name, section, by_name in nested:
+        parts.append(_section_table(section, f"`{name}.<name>`" if by_name else f"`{name}`"))
+    return "\n".join([*parts, *_entry_tables()])
+
+
+def _section_table(section: type[Section], title: str, skip: set[str] = frozenset()) -> str:
+    lines = [f"### {title}", "", section.__doc__.splitlines()[0], ""]
+    lines += ["| key | type | default | paper | what |", "|---|---|---|---|---|"]
+    for name, field in section.model_fields.items():
+        if name in skip or name == "options":
+            continue
+        default = "(required)" if field.is_required() else _shown(field.default)
+        paper = _shown((field.json_schema_extra or {}).get(PAPER))
+        kind = _type_name(field.annotation)
+        lines.append(f"| `{name}` | {kind} | {default} | {paper} | {field.description} |")
+    return "\n".join([*lines, ""])
+
+
+def _entry_tables() -> list[str]:
+    """Return a table for each kind of entry with options of its own."""
+    parts, catalogue = [], Catalogue()
+    for kind, where in _WITH_OPTIONS.items():
+        lines = [f"### Options of each {kind}: {where}", ""]
+        lines += [f"| {kind} | key | type | default | what |", "|---|---|---|---|---|"]
+        for name, entry in sorted(catalogue[kind].items()):
+            for key, option in entry.options.items():
+                default = "(required)" if option.default is REQUIRED else _shown(option.default)
+                kind_of = option.annotation.replace("|", "or")
+                lines.append(
+                    f"| `{name}` | `{key}` | {kind_of} | {default} | {option.description} |"
+                )
+        parts.append("\n".join([*lines, ""]))
+    return parts
+
+
+def _type_name(annotation: object) -> str:
+    if get_origin(annotation) is Annotated:
+        return _type_name(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join(_type_name(a) for a in get_args(annotation) if a is not type(None))
+    if get_origin(annotation) is tuple:
+        return f"list of {_type_name(get_args(annotation)[0])}"
+    if get_origin(annotation) is dict:
+        return f"names with {_type_name(get_args(annotation)[1])}"
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    return names.get(annotation, "value")
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, tuple):
+        value = list(value)
+    return "" if value is None else f"`{json.dumps(value)}`"
+
+
+_BEGIN, _END = "<!-- generated: options -->", "<!-- end of generated -->"
+
+
+def readme_with_options(readme: str) -> str:
+    """Return `readme` with its generated part replaced by the current tables."""
+    head, rest = readme.split(_BEGIN)
+    return f"{head}{_BEGIN}\n\n{option_table()}\n{_END}{rest.split(_END)[1]}"
+
+
+def write_generated(root: Path) -> None:
+    """Write the schema and the options table below the repository `root`."""
+    (root / "workflow/schemas/config.schema.json").write_text(json_schema(), encoding="utf-8")
+    readme = root / "config/README.md"
+    readme.write_text(readme_with_options(readme.read_text("utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_generated(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd())

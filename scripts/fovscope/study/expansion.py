@@ -1,0 +1,920 @@
+"""From a study to its jobs: what there is, what each job reads, and what it depends on.
+
+The rule files say when; the lists and mappings that they ask for are made here, without
+Snakemake. A job runs again when a value of its `params` changed. So each has ``code`` there, the
+digests of the definitions that it uses, and of the configuration exactly what it uses, as plain
+values: a study's parts that a job does not use must not appear in what these functions return.
+Snakemake keeps the values without their names: two values of a rule that could be mistaken for
+each other go into one mapping.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from fovscope.datasets.classes import held_out_classes
+from fovscope.datasets.content import path_content, target_content
+from fovscope.datasets.listing import DataError, require_path
+from fovscope.factors import Factor
+from fovscope.registry import Catalogue, Entry
+from fovscope.runtime.code_digest import CodeDigests
+from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
+from fovscope.study.entries import names_file
+from fovscope.study.layout import SOURCE, Paths, model_files
+from fovscope.study.panel import panel_metrics
+
+_NOT_IN_MANIFEST = {"licence", "citation", "published"}
+_OF_GENERATED = {"generator", "images", "seed", "options"}
+_OF_LABELS = {"test_fraction", "val_fraction", "split_seed", "group_pattern", "factors"}
+_PLACES = {"folder", "table", "masks"}
+"""Options of targets: what a manifest does not depend on; what only generated ones have; what
+features do not depend on; what is named by its content."""
+
+
+class Expansion:
+    """The jobs of a study.
+
+    Parameters
+    ----------
+    study : Study
+        The resolved configuration.
+    scripts : Path
+        Folder of the scripts and of the package.
+
+    Raises
+    ------
+    DataError
+        If a class that is to be held out does not exist.
+    """
+
+    def __init__(self, study: Study, scripts: Path) -> None:
+        self.study = study
+        self.catalogue = Catalogue(study.plugins)
+        self.paths = Paths(study.results)
+        # Sorted, because the order in which options are declared is no reason to compute again.
+        self.plain = json.loads(json.dumps(study.model_dump(mode="json"), sort_keys=True))
+        self._digests = CodeDigests(scripts)
+        self._contents: dict[str, dict[str, Any]] = {}
+        self.sources = sorted(study.sources)
+        self.targets = sorted(study.targets)
+        self.datasets = [*self.sources, *self.targets]
+        self.backbones = sorted(study.backbones)
+        self.recipes = list(study.recipes)
+        self.seeds = list(study.seeds)
+        # Target → file name → class.
+        self.held_out = {
+            name: held_out_classes(name, self._target(name), chosen, self._declared(name))
+            for name, chosen in study.open_set.items()
+        }
+
+    # What there is ---------------------------------------------------------------------------
+
+    @cached_property
+    def generated(self) -> list[str]:
+        """Targets that a generator makes."""
+        return [name for name in self.targets if self.study.targets[name].generator]
+
+    @cached_property
+    def with_factors(self) -> list[str]:
+        """Data sets whose factors are known."""
+        return [*self.sources, *(n for n in self.targets if self.study.targets[n].knows_factors)]
+
+    def is_source(self, dataset: str) -> bool:
+        """Whether a data set is a source."""
+        return dataset in self.study.sources
+
+    def source_of(self, recipe: str) -> str:
+        """Return the source of a recipe."""
+        return self.study.recipes[recipe].source
+
+    def dataset_of(self, dataset: str, recipe: str) -> str:
+        """Return the data set that a place in a path stands for: `SOURCE` is that of a recipe."""
+        return self.source_of(recipe) if dataset == SOURCE else dataset
+
+    def of_all_models(self, template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401
+        """Return the files of a template for all models: backbone × recipe × seed."""
+        models = {"backbone": self.backbones, "recipe": self.recipes, "seed": self.seeds}
+        return filled(template, **models, **wildcards)
+
+    def of_held_out(self, template: str) -> list[str]:
+        """Return the files of a template for all models and all held-out classes."""
+        return [
+            file
+            for target, classes in self.held_out.items()
+            for file in self.of_all_models(template, dataset=target, held_out=list(classes))
+        ]
+
+    def baselines(self, dataset: str, *, explained: bool = False) -> list[tuple[str, str]]:
+        """Return the representations without a model of a target: (backbone, name).
+
+        The backbone of those that need none is `IMAGES`. With `explained` only those whose
+        dimensions are worth a look.
+        """
+        found = []
+        for name in self.study.representations:
+            declared = self._representation(name).declared
+            if declared["needs"] == "latents" or (explained and not declared.get("explained", True)):
+                continue
+            if declared["needs"] == "features":
+                found += [(backbone, name) for backbone in self.backbones]
+            elif declared["needs"] != "file" or self._is_about(name, dataset):
+                found.append((IMAGES, name))
+        return found
+
+    def of_baselines(self, template: str, dataset: str, **options: bool) -> list[str]:
+        """Return the files of a template for all representations without a model of a target."""
+        return [
+            template.format(dataset=dataset, backbone=backbone, name=name)
+            for backbone, name in self.baselines(dataset, **options)
+        ]
+
+    def of_held_out_baselines(self, template: str) -> list[str]:
+        """Return the files of a template for representations without a model and held-out classes."""
+        return [
+            template.format(dataset=dataset, backbone=backbone, name=name, held_out=held_out)
+            for dataset, classes in self.held_out.items()
+            for backbone, name in self.baselines(dataset, explained=True)
+            if self._representation(name).declared["needs"] != "file"
+            for held_out in classes
+        ]
+
+    def missing_paths(self) -> list[str]:
+        """Return what files and folders the study names that do not exist, a sentence each."""
+        missing = []
+        for where, path in self._named_paths():
+            try:
+                require_path(Path(path), where)
+            except DataError as error:
+                missing.append(str(error))
+        return missing
+
+    def _named_paths(self) -> Iterator[tuple[str, str]]:
+        for name, target in self.study.targets.items():
+            for key in ("folder", "table", "masks"):
+                yield f"targets.{name}: {key}", getattr(target, key)
+            if target.generator:
+                yield from self._option_files(f"targets.{name}", "generator", target.generator, target.options)
+        for name, source in self.study.sources.items():
+            yield from self._option_files(f"sources.{name}", "generator", source.generator, source.options)
+        for name, backbone in self.study.backbones.items():
+            weights = backbone.weights or ""
+            yield f"backbones.{name}: weights", "" if weights.startswith("pip:") else weights
+        for name, encoding in self.study.encode.items():
+            yield f"encode.{name}: images", encoding.images
+            yield f"encode.{name}: masks", encoding.masks
+        for name in self.study.representations:
+            if self._representation(name).declared["needs"] == "file":
+                for dataset in self.targets:
+                    if self._is_about(name, dataset):
+                        yield f"representations.{name}: file", self.file_of(name, dataset)
+
+    def _option_files(self, where: str, kind: str, name: str, options: Mapping) -> Iterator:
+        entry = self.catalogue.entry(kind, name)
+        for key in entry.declared.get("files", ()):
+            if names_file(entry, key, options[key]):
+                yield f"{where}: {key}", options[key]
+
+    # Code --------------------------------------------------------------------------------------
+
+    def code(self, script: str, *uses: Entry | None) -> dict[str, str]:
+        """Return the digests of the code of a job, with the registered entries that it uses."""
+        return self._digests.of(script, [entry for entry in uses if entry is not None])
+
+    def entries(self, kind: str, names: Sequence[str] | None = None) -> list[Entry]:
+        """Return entries of a kind, all by default."""
+        chosen = self.catalogue[kind] if names is None else names
+        return [self.catalogue.entry(kind, name) for name in chosen]
+
+    def _generator(self, dataset: str) -> Entry | None:
+        section = self.study.sources if self.is_source(dataset) else self.study.targets
+        name = section[dataset].generator
+        return self.catalogue.entry("generator", name) if name else None
+
+    def _model(self, backbone: str) -> Entry:
+        pixels = self.study.backbones[backbone].is_pixels
+        return self.catalogue.entry("model", "image_vae" if pixels else "feature_vae")
+
+    def _representation(self, name: str) -> Entry:
+        return self.catalogue.entry(
+            "representation", self.study.representations[name].representation
+        )
+
+    # Data --------------------------------------------------------------------------------------
+
+    def data(self, dataset: str) -> dict[str, str]:
+        """Return the image table of a data set and the facts beside it."""
+        return {
+            "table": self.paths.manifest.format(dataset=dataset),
+            "facts": self.paths.facts.format(dataset=dataset),
+        }
+
+    def origin(self, dataset: str) -> str:
+        """Return how a data set comes about: by a design, a generator's images, or files."""
+        if self.is_source(dataset):
+            return "design"
+        return "generated" if dataset in self.generated else "files"
+
+    def preparation(self, dataset: str) -> dict[str, Any]:
+        """Return what the image table of a data set depends on."""
+        origin = self.origin(dataset)
+        return {
+            "code": self.code(
+                "prepare", self.catalogue.entry("origin", origin), self._generator(dataset)
+            ),
+            "origin": origin,
+            "options": self._source(dataset)
+            if self.is_source(dataset)
+            else self._manifest_options(dataset),
+            "files": self.files(dataset),
+        }
+
+    def files(self, dataset: str) -> dict[str, Any]:
+        """Return what the files of a data set hold: images and masks, or those of a generator."""
+        if not self.is_source(dataset) and dataset not in self.generated:
+            return self._content(f"targets/{dataset}", target_content, self._target(dataset))
+        entry, options = self._generator(dataset), self._generator_options(dataset)
+        return {
+            key: self._content(f"{dataset}/{key}", path_content, options[key])
+            for key in entry.declared.get("files", ())
+            if names_file(entry, key, options[key])
+        }
+
+    def number_of_images(self, dataset: str) -> int:
+        """Return about how many images a data set has, masks included."""
+        if self.is_source(dataset):
+            source = self.study.sources[dataset]
+            factors = len(self._generator(dataset).declared["factors"])
+            pairs = source.train_pairs + factors * source.pairs_per_factor
+            return source.iid_train + source.iid_test + 2 * pairs
+        if dataset in self.generated:
+            return self.study.targets[dataset].images
+        return self.files(dataset)["files"]
+
+    def measuring(self, dataset: str) -> dict[str, Any]:
+        """Return what the measured objects of a target depend on, beside its image table."""
+        return {"code": self.code("measure", *self._readers(dataset))}
+
+    def _readers(self, dataset: str) -> list[Entry]:
+        """Return what reads the images of a data set."""
+        if self.is_source(dataset):
+            return [self.catalogue.entry("reader", "generator"), self._generator(dataset)]
+        return [self.catalogue.entry("reader", "files")]
+
+    def _source(self, name: str) -> dict[str, Any]:
+        return self.plain["sources"][name]
+
+    def _target(self, name: str) -> dict[str, Any]:
+        return self.plain["targets"][name]
+
+    def _declared(self, name: str) -> Entry | None:
+        return self._generator(name)
+
+    def _generator_options(self, dataset: str) -> dict[str, Any]:
+        return (self._source if self.is_source(dataset) else self._target)(dataset)["options"]
+
+    def _manifest_options(self, dataset: str) -> dict[str, Any]:
+        """Return what of a target's options its manifest depends on."""
+        unused = _NOT_IN_MANIFEST | (set() if dataset in self.generated else _OF_GENERATED)
+        return {k: v for k, v in self._target(dataset).items() if k not in unused}
+
+    def _content(self, what: str, function: Any, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Digest files that the study names, once a run; those of unchanged ones are looked up."""
+        if what not in self._contents:
+            self._contents[what] = function(*arguments, Path(self.paths.content(what)))
+        return self._contents[what]
+
+    # Features ----------------------------------------------------------------------------------
+
+    def features_task(self, dataset: str, backbone: str) -> dict[str, Any]:
+        """Return all that the features of a data set depend on."""
+        section = self.plain["backbones"][backbone]
+        return {
+            "code": self.code("cache_features", *self._readers(dataset)),
+            "images": self._images(dataset),
+            "backbone": section,
+            "files": self.weights_files(backbone),
+            "features": self.features_options(backbone),
+        }
+
+    def features_options(self, backbone: str) -> dict[str, Any]:
+        """Return how features are computed, without what only says how many jobs do it."""
+        unused = {"images_per_job"}
+        if self.study.backbones[backbone].is_pixels:
+            unused |= {"normalise", "dtype", "precision"}
+        return {k: v for k, v in self.plain["features"].items() if k not in unused}
+
+    def weights_files(self, backbone: str) -> dict[str, Any]:
+        """Return what the file of a backbone's weights holds, where the study names one."""
+        weights = self.study.backbones[backbone].weights
+        if not weights or weights.startswith("pip:"):
+            return {}
+        return {"weights": self._content(f"backbones/{backbone}", path_content, weights)}
+
+    def _images(self, dataset: str) -> dict[str, Any]:
+        """Return what images a data set has, in which order: all of it but labels and splits."""
+        if self.is_source(dataset):
+            design = self.catalogue.entry("origin", "design")
+            options = self._source(dataset)
+            return {
+                "code": self.code("prepare", design, self._generator(dataset)),
+                "options": options,
+                "files": self.files(dataset),
+            }
+        # What is named does not count, so that an option of tomorrow does.
+        left_out = _OF_LABELS | _PLACES
+        options = {k: v for k, v in self._manifest_options(dataset).items() if k not in left_out}
+        if dataset in self.generated:
+            images = self.catalogue.entry("origin", "images_of_generator")
+            return {
+                "code": self._digests.of("", [images, self._generator(dataset)]),
+                "options": options,
+                "files": self.files(dataset),
+            }
+        content = self.files(dataset)
+        return {
+            "options": options,
+            "files": {k: v for k, v in content.items() if k != "table_sha256"},
+        }
+
+    # Models ------------------------------------------------------------------------------------
+
+    def recipe(self, recipe: str) -> dict[str, Any]:
+        """Return source, objective and supervision of a recipe, with all options."""
+        section = self.plain["recipes"][recipe]
+        return {key: section[key] for key in ("source", "objective", "supervision", "options")}
+
+    def bound(self, recipe: str) -> list[dict[str, Any]]:
+        """Return the factors that a recipe binds dimensions to, as plain values."""
+        return [f.to_json() for f in bound_factors(self.study, self.catalogue, recipe)]
+
+    def factors(self, source: str) -> tuple[Factor, ...]:
+        """Return the factors of a source."""
+        return self._generator(source).declared["factors"]
+
+    def latent_dim(self, recipe: str) -> int:
+        """Return the number of latent dimensions of a recipe's models."""
+        return recipe_section(self.study, recipe, "model").latent_dim
+
+    def training(self, backbone: str, recipe: str) -> dict[str, Any]:
+        """Return what a source model depends on, beside its data."""
+        what, training = self.recipe(recipe), self._section(recipe, "source_training")
+        del training["supervision"]
+        return {
+            "code": self.code(
+                "train",
+                self._model(backbone),
+                self.catalogue.entry("objective", what["objective"]),
+                self.catalogue.entry("supervision", what["supervision"]),
+            ),
+            "recipe": what,
+            "model": self._model_options(backbone, recipe),
+            "training": training,
+        }
+
+    def tuning(self, backbone: str, recipe: str) -> dict[str, Any]:
+        """Return what a fine-tuned model depends on, beside its source model and its data."""
+        what = self.recipe(recipe)
+        return {
+            "code": self.code(
+                "finetune",
+                self._model(backbone),
+                self.catalogue.entry("objective", what["objective"]),
+            ),
+            "objective": {key: what[key] for key in ("objective", "options")},
+            "finetuning": self._section(recipe, "finetuning"),
+        }
+
+    def _section(self, recipe: str, name: str) -> dict[str, Any]:
+        return recipe_section(self.study, recipe, name).model_dump(mode="json")
+
+    def _model_options(self, backbone: str, recipe: str) -> dict[str, Any]:
+        if not self.study.backbones[backbone].is_pixels:
+            return self._section(recipe, "model")
+        options = self._section(recipe, "image_model")
+        if options["likelihood"] != "gaussian":
+            del options["likelihood_sd"]
+        return options | {"latent_dim": self.latent_dim(recipe)}
+
+    # Representations ---------------------------------------------------------------------------
+
+    def represented(self, dataset: str, backbone: str, name: str) -> dict[str, str]:
+        """Return the inputs of a representation without a model."""
+        needs = self._representation(name).declared["needs"]
+        inputs = {"table": self.paths.manifest.format(dataset=dataset)}
+        if needs == "features":
+            inputs["features"] = self.paths.features.format(dataset=dataset, backbone=backbone)
+        elif needs == "objects":
+            inputs["objects"] = self.paths.objects.format(dataset=dataset)
+        return inputs
+
+    def representing(self, dataset: str, name: str) -> dict[str, Any]:
+        """Return what a representation without a model depends on, beside its inputs."""
+        entry = self._representation(name)
+        more = {}
+        if entry.declared["needs"] == "file":
+            path = self.file_of(name, dataset)
+            more["file"] = path
+            more["content"] = self._content(f"representations/{name}/{dataset}", path_content, path)
+        return {
+            "code": self.code("represent", entry),
+            "representation": self._resolved_representation(name),
+            **more,
+        }
+
+    def file_of(self, name: str, dataset: str) -> str:
+        """Return the user's file with a representation of a data set."""
+        return self.study.representations[name].options["file"].replace("{dataset}", dataset)
+
+    def _is_about(self, name: str, dataset: str) -> bool:
+        datasets = self.study.representations[name].options["datasets"]
+        return not datasets or dataset in datasets
+
+    def _resolved_representation(self, name: str) -> dict[str, Any]:
+        one = self.study.representations[name]
+        return {"representation": one.representation, "options": dict(one.options)}
+
+    def latents(self, dataset: str, stage: str) -> str:
+        """Return the template of a model's representation of a data set at a stage."""
+        return self.paths.representation.replace("{dataset}", dataset).replace("{stage}", stage)
+
+    def stages(self, dataset: str) -> list[str]:
+        """Return the stages at which models have a representation of a data set."""
+        return ["source"] if dataset == SOURCE else ["transferred", "finetuned"]
+
+    # Scores ------------------------------------------------------------------------------------
+
+    def panel(self) -> dict[str, Any]:
+        """Return the metrics of the study with their options, and how they are computed."""
+        metrics = self.study.metrics
+        chosen = panel_metrics(self.catalogue, metrics.panel, metrics.options)
+        fitted = {n for n in chosen if self.catalogue.entry("metric", n).declared.get("fits")}
+        return {
+            "metrics": chosen,
+            # The fast panel has no time to fit classifiers several times over.
+            "repeated": [n for n in chosen if metrics.panel == "full" or n not in fitted],
+            "resamples": metrics.resamples,
+            "active_sd": metrics.active_sd,
+            "factor_levels": metrics.factor_levels,
+            "widest": metrics.widest,
+        }
+
+    def scoring(self, dataset: str, recipe: str) -> dict[str, Any]:
+        """Return what the scores of a model on a data set depend on, beside representations."""
+        derived = {
+            name: self._resolved_representation(name)
+            for name in self.study.representations
+            if self._representation(name).declared["needs"] == "latents"
+        }
+        used = [self._representation(name) for name in derived]
+        options = {"panel": self.panel(), "bound": self.bound(recipe), "derived": derived}
+        identity = {"stage": "source", "representation": "latents", "dataset": self.source_of(recipe)}
+        views = [{"values": "latents", "identity": identity}]
+        if dataset != SOURCE:
+            options["probes"] = self.plain["probes"]
+            used += self.entries("probe")
+            after = {"stage": "finetuned", "tuned_on": dataset}
+            views = [
+                *self._views_of_target(dataset),
+                {
+                    "values": "source",
+                    "table": "source_table",
+                    "facts": "source_facts",
+                    "identity": identity | after,
+                },
+            ]
+        return {
+            "code": self.code(
+                "evaluate",
+                self.catalogue.entry("evaluation", "scores"),
+                *self.entries("metric", list(options["panel"]["metrics"])),
+                *used,
+            ),
+            "evaluation": "scores",
+            "options": options | {"views": views},
+        }
+
+    def _views_of_target(self, dataset: str) -> list[dict[str, Any]]:
+        shared = {"dataset": dataset, "representation": "latents"}
+        return [
+            {"values": "transferred", "identity": shared | {"stage": "transferred"}},
+            {
+                "values": "finetuned",
+                "identity": shared | {"stage": "finetuned", "tuned_on": dataset},
+            },
+        ]
+
+    def scoring_baseline(self, dataset: str, name: str) -> dict[str, Any]:
+        """Return what the scores of a representation without a model depend on."""
+        known = dataset in self.with_factors
+        panel = self.panel()
+        metrics = self.entries("metric", list(panel["metrics"])) if known else []
+        if not known:  # its metrics are not asked
+            panel = {"factor_levels": panel["factor_levels"], "widest": panel["widest"]}
+        return {
+            "code": self.code(
+                "evaluate",
+                self.catalogue.entry("evaluation", "scores"),
+                *metrics,
+                *self.entries("probe"),
+            ),
+            "evaluation": "scores",
+            "options": {
+                "panel": panel,
+                "probes": self.plain["probes"],
+                "views": [self._view_of_baseline(dataset, name)],
+            },
+        }
+
+    def _view_of_baseline(self, dataset: str, name: str) -> dict[str, Any]:
+        identity = {"dataset": dataset, "stage": "baseline", "representation": name}
+        return {"values": "values", "identity": identity}
+
+    def explaining(self, dataset: str, name: str | None = None) -> dict[str, Any]:
+        """Return what the meaning of dimensions on a target depends on: a model's, or a baseline's."""
+        known = dataset in self.with_factors
+        panel, metrics = None, []
+        if not known:
+            panel = self.panel()
+            chosen = {m: panel["metrics"][m] for m in ("mig", "dci") if m in panel["metrics"]}
+            repeated = [m for m in panel["repeated"] if m in chosen]
+            panel |= {"metrics": chosen, "repeated": repeated}
+            metrics = [
+                self.catalogue.entry("evaluation", "stand_ins"),
+                *self.entries("metric", list(chosen)),
+            ]
+        views = self._views_of_target(dataset) if name is None else [self._view_of_baseline(dataset, name)]
+        return {
+            "code": self.code(
+                "evaluate",
+                self.catalogue.entry("evaluation", "meaning"),
+                self.catalogue.entry("probe", "gbt"),
+                *metrics,
+            ),
+            "evaluation": "meaning",
+            "options": {
+                "active_sd": self.study.metrics.active_sd,
+                "trees": self.plain["probes"]["gbt"],
+                "stand_ins": panel,
+                "views": views,
+            },
+        }
+
+    def comparing(self, dataset: str, recipe: str) -> dict[str, Any]:
+        """Return what the agreement of the models of all seeds depends on."""
+        real = self.dataset_of(dataset, recipe)
+        return {
+            "code": self.code("evaluate", self.catalogue.entry("evaluation", "agreement")),
+            "evaluation": "agreement",
+            "options": {
+                "resamples": self.study.metrics.resamples,
+                "seeds": self.seeds,
+                "stages": {
+                    stage: {"dataset": real, "tuned_on": real if stage == "finetuned" else ""}
+                    for stage in self.stages(dataset)
+                },
+            },
+        }
+
+    def referencing(self, dataset: str) -> dict[str, Any]:
+        """Return what the scores of codes of known quality depend on."""
+        panel = self.panel()
+        return {
+            "code": self.code(
+                "evaluate",
+                self.catalogue.entry("evaluation", "references"),
+                *self.entries("metric", list(panel["metrics"])),
+            ),
+            "evaluation": "references",
+            "options": {
+                "panel": {k: v for k, v in panel.items() if k not in ("repeated", "resamples")},
+                "latent_dim": self.study.model.latent_dim,
+            },
+        }
+
+    def opening(self, dataset: str, held_out: str, recipe: str) -> dict[str, Any]:
+        """Return what the scores of a class that a model was tuned without depend on."""
+        identity = {"stage": "finetuned", "tuned_on": dataset, "representation": "latents"}
+        active_sd = self.study.metrics.active_sd
+        return self._opening(dataset, held_out, identity, self.bound(recipe), active_sd)
+
+    def opening_baseline(self, dataset: str, held_out: str, name: str) -> dict[str, Any]:
+        """Return the same of a representation without a model; all its dimensions count."""
+        identity = {"stage": "baseline", "representation": name}
+        return self._opening(dataset, held_out, identity, [], 0.0)
+
+    def _opening(
+        self,
+        dataset: str,
+        held_out: str,
+        identity: dict[str, str],
+        bound: list[dict[str, Any]],
+        active_sd: float,
+    ) -> dict[str, Any]:
+        return {
+            "code": self.code(
+                "evaluate", self.catalogue.entry("evaluation", "open_set"), *self.entries("probe")
+            ),
+            "evaluation": "open_set",
+            "options": {
+                "held_out": self.class_of(dataset, held_out),
+                "active_sd": active_sd,
+                "bound": bound,
+                "probes": self.plain["probes"],
+                "views": [{"values": "values", "identity": {"dataset": dataset} | identity}],
+            },
+        }
+
+    def class_of(self, dataset: str, held_out: str) -> str:
+        """Return the class that a file name stands for."""
+        return self.held_out[dataset][held_out]
+
+    # Tables and figures ------------------------------------------------------------------------
+
+    def score_files(self, kind: str) -> list[str]:
+        """Return the score files that hold rows of a kind."""
+        paths = self.paths
+        unknown = [name for name in self.targets if name not in self.with_factors]
+        of_target = {
+            "accuracy": lambda: [
+                *self.of_all_models(paths.scores, dataset=self.targets),
+                *self._of_all_baselines(paths.baseline_scores, self.targets),
+            ],
+            "correlation": lambda: [
+                *self.of_all_models(paths.meaning, dataset=self.targets),
+                *self._of_all_baselines(paths.baseline_meaning, self.targets, explained=True),
+            ],
+            "disentanglement": lambda: [
+                *self.of_all_models(paths.scores, dataset=[SOURCE, *self.targets]),
+                *self._of_all_baselines(
+                    paths.baseline_scores, [n for n in self.targets if n in self.with_factors]
+                ),
+                # One model has none to agree with.
+                *filled(
+                    paths.agreement,
+                    backbone=self.backbones,
+                    recipe=self.recipes,
+                    dataset=[SOURCE, *self.targets] if len(self.seeds) > 1 else [],
+                ),
+                *filled(paths.references, dataset=self.with_factors),
+                *self.of_all_models(paths.meaning, dataset=unknown),
+                *self._of_all_baselines(paths.baseline_meaning, unknown, explained=True),
+            ],
+            "open_set": lambda: [
+                *self.of_held_out(paths.open_set_scores),
+                *self.of_held_out_baselines(paths.open_set_baseline_scores),
+            ],
+        }
+        of_target["importance"] = of_target["correlation"]
+        return list(dict.fromkeys(of_target[kind]()))
+
+    def _of_all_baselines(self, template: str, datasets: Sequence[str], **options: bool) -> list[str]:
+        return [file for name in datasets for file in self.of_baselines(template, name, **options)]
+
+    @cached_property
+    def tables(self) -> dict[str, Entry]:
+        """The tables of the study in their order: those for which there are scores."""
+        kept = {
+            name: entry
+            for name, entry in self.catalogue["table"].items()
+            if any(self.score_files(kind) for kind in entry.declared["kinds"])
+        }
+        return dict(sorted(kept.items(), key=lambda item: item[1].declared["order"]))
+
+    def table_inputs(self, name: str) -> list[str]:
+        """Return the score files of a table."""
+        kinds = self.tables[name].declared["kinds"]
+        return list(dict.fromkeys(file for kind in kinds for file in self.score_files(kind)))
+
+    def tabulating(self, name: str) -> dict[str, Any]:
+        """Return what a table depends on, beside its scores."""
+        entry = self.tables[name]
+        facts = self.facts()
+        needed = ("variant", "recipes", "labels", *entry.declared.get("facts", ()))
+        return {
+            "code": self.code("tabulate", entry),
+            "table": name,
+            "facts": {key: facts[key] for key in needed},
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return what tables may know of the study, as plain values."""
+        study = self.study
+        return {
+            "variant": study.variant,
+            "recipes": {name: self._family(name) for name in self.recipes},
+            "labels": {
+                name: self._representation(name).declared["label"].format(
+                    **{"name": name, **one.options}
+                )
+                for name, one in study.representations.items()
+            },
+            "probes": {
+                name: entry.declared["title"] for name, entry in self.catalogue["probe"].items()
+            },
+            "scores": {
+                score: {"title": title, "group": entry.declared["group"]}
+                for entry in self.entries("metric", list(self.panel()["metrics"]))
+                for score, title in entry.declared["titles"].items()
+            },
+            "published": {
+                "data": {name: target.published for name, target in study.targets.items()},
+                "images": [n for n in self.backbones if study.backbones[n].is_pixels],
+            },
+            "factors": {
+                name: [factor.to_json() for factor in self.factors(name)] for name in self.sources
+            },
+        }
+
+    def _family(self, recipe: str) -> dict[str, str]:
+        """Return what a recipe is, and the names of those that differ from it in β alone."""
+        what = self._without_beta(recipe)
+        kin = [name for name in self.recipes if self._without_beta(name) == what]
+        section = self.study.recipes[recipe]
+        return {
+            "source": section.source,
+            "objective": section.objective,
+            "supervision": section.supervision,
+            "family": ", ".join(kin),
+        }
+
+    def _without_beta(self, recipe: str) -> dict[str, Any]:
+        section = self.plain["recipes"][recipe]
+        options = {key: value for key, value in section["options"].items() if key != "beta"}
+        return section | {"options": options}
+
+    @cached_property
+    def figures(self) -> dict[str, Entry]:
+        """The figures of the study in their order: those that are drawn for some data set."""
+        kept = {
+            name: entry
+            for name, entry in self.catalogue["figure"].items()
+            if self.figure_places(name)
+        }
+        return dict(sorted(kept.items(), key=lambda item: item[1].declared["order"]))
+
+    def figure_places(self, name: str) -> list[dict[str, Any]]:
+        """Return the wildcards of each picture of a figure.
+
+        Of models the first one is shown: first recipe (of a source, the first that has it) and
+        lowest seed, of each backbone.
+        """
+        declared = self.catalogue.entry("figure", name).declared
+        scope = declared["scope"]
+        tables = [n.partition(":")[2] for n in declared["needs"] if n.startswith("table:")]
+        if not all(table in self.tables for table in tables):
+            return []
+        if scope == "study":
+            return [{}]
+        datasets = {
+            "datasets": self.datasets,
+            "targets": self.targets,
+            "sources": self.sources,
+            "with_factors": self.with_factors,
+            "open_set": list(self.held_out),
+        }[declared["of"]]
+        backbones = [{}] if scope == "dataset" else [{"backbone": b} for b in self.backbones]
+        places = []
+        for dataset, backbone in product(datasets, backbones):
+            model = {}
+            if scope == "model":
+                recipe = self._shown_recipe(dataset)
+                if recipe is None:
+                    continue
+                model = {"recipe": recipe, "seed": self.seeds[0]}
+            places.append({"dataset": dataset, **backbone, **model})
+        return places
+
+    def _shown_recipe(self, dataset: str) -> str | None:
+        if not self.is_source(dataset):
+            return self.recipes[0]
+        return next((name for name in self.recipes if self.source_of(name) == dataset), None)
+
+    def figure_inputs(self, name: str, place: Mapping[str, str]) -> dict[str, Any]:
+        """Return the inputs of a picture."""
+        inputs: dict[str, Any] = {}
+        tables = []
+        for need in self.catalogue.entry("figure", name).declared["needs"]:
+            if need.startswith("table:"):
+                tables.append(self.paths.table(need.partition(":")[2])["parquet"])
+            elif need == "images":
+                inputs |= self.data(place["dataset"])
+            else:
+                inputs[need] = self._of_shown_model(need, place)
+                inputs |= self.data(place["dataset"])
+        return inputs | ({"tables": tables} if tables else {})
+
+    def _of_shown_model(self, need: str, place: Mapping[str, str]) -> str:
+        dataset = SOURCE if self.is_source(place["dataset"]) else place["dataset"]
+        stage = self.stages(dataset)[-1]
+        template = {
+            "representation": self.latents(dataset, stage),
+            "strips": self.paths.strips,
+            "moves": self.paths.moves,
+        }[need]
+        return template.format(**{**place, "dataset": dataset})
+
+    def plotting(self, name: str, place: Mapping[str, str]) -> dict[str, Any]:
+        """Return what a picture depends on, beside its inputs."""
+        entry = self.catalogue.entry("figure", name)
+        declared = entry.declared
+        readers = self._readers(place["dataset"]) if "images" in declared["needs"] else []
+        wanted = declared.get("facts", ())
+        facts = {key: self.facts()[key] for key in wanted if key != "metrics"}
+        if "metrics" in wanted:
+            metrics = self.study.metrics
+            facts["metrics"] = {
+                "active_sd": metrics.active_sd,
+                "levels": metrics.factor_levels,
+                "options": self.plain["metrics"]["options"],
+            }
+        recipe = place.get("recipe")
+        bound = [factor["name"] for factor in self.bound(recipe)] if recipe else []
+        return {
+            "code": self.code("plot", entry, *readers),
+            "figure": name,
+            "given": {"bound": bound, "facts": facts},
+        }
+
+    def pictures(self) -> list[str]:
+        """Return all pictures of the study, as PNG files."""
+        return [
+            *filled(self.paths.mask_sheet, dataset=self.targets),
+            *(
+                self.paths.figure(name, entry.declared["scope"])["png"].format(**place)
+                for name, entry in self.figures.items()
+                for place in self.figure_places(name)
+            ),
+        ]
+
+    def reporting(self) -> dict[str, Any]:
+        """Return what the report depends on, beside tables and pictures."""
+        views = {**self.tables, **self.figures}
+        shown = ("section", "order", "caption")
+        return {
+            "code": self.code("report"),
+            "views": {
+                name: {key: entry.declared[key] for key in shown} | {"kind": entry.kind}
+                for name, entry in views.items()
+            },
+            "facts": self.facts(),
+        }
+
+    # New images --------------------------------------------------------------------------------
+
+    def applied_model(self, images: str) -> dict[str, str]:
+        """Return the model that new images are encoded with, and what belongs to it."""
+        return model_files(self.paths, self.study.encode[images].model)
+
+    def encoding(self, images: str) -> dict[str, Any]:
+        """Return what the codes of new images depend on, beside the model."""
+        section = self.plain["encode"][images]
+        backbone, recipe, _, dataset = section["model"].split("/")
+        features = {k: v for k, v in self.features_options(backbone).items() if k != "shard_rows"}
+        probe = section["probe"]
+        files = {
+            key: self._content(f"encode/{images}/{key}", path_content, section[key])
+            for key in ("images", "masks")
+            if section[key]
+        }
+        return {
+            "code": self.code(
+                "encode_images",
+                self._model(backbone),
+                self.catalogue.entry("reader", "files"),
+                self.catalogue.entry("probe", probe),
+            ),
+            "encoding": section,
+            "files": files | self.weights_files(backbone),
+            "backbone": self.plain["backbones"][backbone],
+            "features": features,
+            "probe": {probe: self.plain["probes"][probe]},
+            "active_sd": self.study.metrics.active_sd,
+            "bound": [factor["name"] for factor in self.bound(recipe)],
+        }
+
+    def traversing(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
+        """Return what the traversal of a model depends on, beside its inputs."""
+        real = self.dataset_of(dataset, recipe)
+        return {
+            "code": self.code("traverse", self._model(backbone)),
+            "identity": {
+                "dataset": real,
+                "stage": self.stages(dataset)[-1],
+                "tuned_on": "" if dataset == SOURCE else real,
+            },
+        }
+
+
+def filled(template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401
+    """Return a template with every combination of wildcard values, the last one fastest."""
+    lists = {k: v if isinstance(v, list | tuple) else [v] for k, v in wildcards.items()}
+    names = [name for name in lists if f"{{{name}}}" in template]
+    return [
+        template.format(**dict(zip(names, values, strict=True)))
+        for values in product(*(lists[name] for name in names))
+    ]

@@ -1,0 +1,74 @@
+"""Folders, tables, generators and designs → image tables with their facts; measured objects."""
+
+
+rule save_config:
+    output:
+        PATHS.config,
+    log:
+        PATHS.log("save_config"),
+    benchmark:
+        PATHS.benchmark("save_config")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(30),
+    params:
+        content=jobs.plain,
+    message:
+        "Save the resolved configuration"
+    script:
+        "../../scripts/record.py"
+
+
+rule prepare:
+    output:
+        table=PATHS.manifest,
+        facts=PATHS.facts,
+    log:
+        PATHS.log("prepare", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("prepare", "{dataset}")
+    wildcard_constraints:
+        dataset=one_of(jobs.datasets),
+    priority: 1  # what is wrong with images is told before networks run
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
+    params:
+        job=by(jobs.preparation, "dataset"),
+    message:
+        "List, check and split the images of {wildcards.dataset}"
+    script:
+        "../../scripts/prepare.py"
+
+
+rule measure:
+    input:
+        unpack(by(jobs.data, "dataset")),
+    output:
+        objects=PATHS.objects,
+        masks=PATHS.masks,
+        sheet=shown(PATHS.mask_sheet, "Data", "masks"),
+    log:
+        PATHS.log("measure", "{dataset}"),
+    benchmark:
+        PATHS.benchmark("measure", "{dataset}")
+    wildcard_constraints:
+        dataset=one_of(jobs.targets),
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=scaled(2000, per_gb=20_000),
+        runtime=scaled(120),
+    params:
+        job=by(jobs.measuring, "dataset"),
+    message:
+        "Segment and measure the objects of {wildcards.dataset}"
+    script:
+        "../../scripts/measure.py"

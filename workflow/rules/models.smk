@@ -1,0 +1,123 @@
+"""Features → source models on pairs, fine-tuned models on targets, their codes at every stage.
+
+A job is one model's whole stage, because on a cluster each job costs seconds before its
+first line. What a model makes of its own source lies below `source`, whichever source that is.
+"""
+
+
+rule train:
+    input:
+        unpack(source_and_features),
+    output:
+        model=PATHS.source_model,
+        info=PATHS.source_model_info,
+        source=jobs.latents(SOURCE, "source"),
+    log:
+        PATHS.log("train", MODEL),
+    benchmark:
+        PATHS.benchmark("train", MODEL)
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        mem_mb=scaled(6000, per_gb=4000),
+        runtime=scaled(240, per_gb=60),
+        checkpoint_minutes=5,
+    params:
+        job=by(jobs.training, "backbone", "recipe"),
+    message:
+        "Train the source model {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/train.py"
+
+
+rule finetune:
+    input:
+        unpack(beside(source_and_features)),
+        table=PATHS.manifest,
+        features=PATHS.features,
+        model=PATHS.source_model,
+    output:
+        model=PATHS.tuned_model,
+        info=PATHS.tuned_model_info,
+        transferred=jobs.latents("{dataset}", "transferred"),
+        finetuned=jobs.latents("{dataset}", "finetuned"),
+        source=PATHS.source_after,
+    log:
+        PATHS.log("finetune", f"{MODEL}_{{dataset}}"),
+    benchmark:
+        PATHS.benchmark("finetune", f"{MODEL}_{{dataset}}")
+    wildcard_constraints:
+        dataset=one_of(jobs.targets),
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        mem_mb=scaled(6000, per_gb=4000),
+        runtime=scaled(120, per_gb=120),
+        checkpoint_minutes=5,
+    params:
+        job=by(jobs.tuning, "backbone", "recipe"),
+    message:
+        "Fine-tune on {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/finetune.py"
+
+
+rule finetune_open_set:
+    input:
+        table=PATHS.manifest,
+        features=PATHS.features,
+        model=PATHS.source_model,
+    output:
+        model=PATHS.open_set_model,
+        info=PATHS.open_set_model_info,
+        finetuned=PATHS.open_set_latents,
+    log:
+        PATHS.log("finetune_open_set", f"{MODEL}_{{dataset}}_{{held_out}}"),
+    benchmark:
+        PATHS.benchmark("finetune_open_set", f"{MODEL}_{{dataset}}_{{held_out}}")
+    wildcard_constraints:
+        dataset=one_of(jobs.held_out),
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        mem_mb=scaled(6000, per_gb=4000),
+        runtime=scaled(120, per_gb=120),
+        checkpoint_minutes=5,
+    params:
+        job=by(jobs.tuning, "backbone", "recipe"),
+        held_out=by(jobs.class_of, "dataset", "held_out"),
+    message:
+        "Fine-tune on {wildcards.dataset} without {wildcards.held_out}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/finetune.py"
+
+
+rule traverse:
+    input:
+        unpack(data_of_model),
+        unpack(last_model),
+    output:
+        strips=PATHS.strips,
+        moves=PATHS.moves,
+    log:
+        PATHS.log("traverse", f"{MODEL}_{{dataset}}"),
+    benchmark:
+        PATHS.benchmark("traverse", f"{MODEL}_{{dataset}}")
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000, per_gb=20_000),
+        runtime=scaled(30),
+    params:
+        job=by(jobs.traversing, "dataset", "backbone", "recipe"),
+    message:
+        "Traverse {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/traverse.py"
