@@ -46,7 +46,7 @@ from fovscope.study.config import Target
 logger = logging.getLogger(__name__)
 
 _MASK_SIZE = "masks of another size than their image; make them of one size"
-_CANNOT_SPLIT = "what cannot be split; add images, or leave the class out"
+_CANNOT_SPLIT = "too few images to split; add some, or leave the class out"
 _TABLE_TEXT = ("path", "label", "mask", "split", "group")
 _METADATA = "Metadata_"
 """What the columns of a table begin with that travel along."""
