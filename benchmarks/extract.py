@@ -20,12 +20,14 @@ import torch
 from torch import Tensor
 
 from fovscope.backbones.networks import FeatureExtractor, load_extractor
-from fovscope.datasets.design import sample_design
-from fovscope.datasets.images import ImageSource, open_images
+from fovscope.datasets.images import open_images
 from fovscope.datasets.manifest import build_manifest
+from fovscope.datasets.prepare import prepare_design
 from fovscope.features.extract import batch_loader, extract
+from fovscope.images.source import ImageSource
+from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_device, resolve_precision, use_cores
-from fovscope.study.config import Backbone, Features, Source, Target
+from fovscope.study.config import Backbone, Features, Target
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -46,13 +48,20 @@ def parse_arguments() -> argparse.Namespace:
 
 def images_of(arguments: argparse.Namespace, extractor: FeatureExtractor) -> ImageSource:
     """Return the images to extract."""
-    transform = extractor.transform
-    shape = {"size": transform.size, "interpolation": transform.interpolation}
+    catalogue = Catalogue()
     if arguments.folder:
-        target = Target(folder=arguments.folder)
-        manifest = build_manifest(target)
-        return open_images(manifest.table, manifest.info, None, **shape)
-    return open_images(sample_design(Source()), {}, Source(), **shape)
+        manifest = build_manifest(Target(folder=arguments.folder))
+    else:
+        entry = catalogue.entry("generator", "texture_dsprites")
+        sizes = {"train_pairs": 6000, "iid_train": 10_000, "iid_test": 5000}
+        manifest = prepare_design(entry, {}, seed=0, pairs_per_factor=1000, **sizes)
+    return open_images(
+        manifest.table,
+        manifest.info,
+        size=extractor.transform.size,
+        interpolation=extractor.transform.interpolation,
+        catalogue=catalogue,
+    )
 
 
 @torch.inference_mode()

@@ -19,11 +19,13 @@ import sklearn
 import xgboost
 from sklearn.ensemble import GradientBoostingClassifier
 
-from fovscope.datasets.design import FACTORS, SIZES
+from fovscope.generators.texture_dsprites import FACTORS
 from fovscope.metrics.dci import completeness, dci_scores, disentanglement
 from fovscope.metrics.mig import mutual_information
 from fovscope.metrics.panel import METRICS, Design, disentanglement_panel
 from fovscope.metrics.udr import udr_scores
+
+SIZES = [factor.size for factor in FACTORS]
 
 
 def draw_design(n_train, n_test, pairs_per_factor, rng):
@@ -99,7 +101,7 @@ def main():
         options = {"edi": {"joint": "max"}} if metrics == ["edi"] else None
         return disentanglement_panel(
             *(codes, factors, changed),
-            factor_names=FACTORS,
+            factor_names=[factor.name for factor in FACTORS],
             metrics=metrics,
             options=options,
             threads=args.threads,

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fovscope.datasets.generate import write_cells
+from fovscope.datasets.prepare import generate_images
+from fovscope.generators.synthetic_cells import SyntheticCells
 from fovscope.interpret.association import correlate
 from fovscope.interpret.features import COUNTERPARTS, FEATURES
 from fovscope.interpret.objects import measure_objects
@@ -147,7 +148,7 @@ def test_codes_and_features_must_be_of_the_same_images():
 
 def test_a_planted_code_goes_with_its_handcrafted_twin(tmp_path):
     """From generated images over measured objects: each factor is found in its own feature."""
-    table = write_cells(tmp_path, 80, seed=3)
+    table = generate_images(SyntheticCells(), tmp_path, images=80, seed=3)
     manifest = table.assign(image_id=table["path"], mask_path=table["mask"])
     preprocessing = {"background": 255, "white_level": None}
     for given in (True, False):  # masks of the data set, automatic segmentation

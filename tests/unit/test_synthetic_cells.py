@@ -12,6 +12,7 @@ from fovscope.generators.synthetic_cells import (
     ODD_SHARE,
     RANGES,
     SIDE,
+    SyntheticCells,
     class_probabilities,
     factor_table,
     generate_cells,
@@ -19,6 +20,7 @@ from fovscope.generators.synthetic_cells import (
     render_cell,
 )
 
+NAMES = [factor.name for factor in FACTORS]
 TYPICAL = {
     "Size": 2600.0,
     "Elongation": 1.5,
@@ -117,13 +119,13 @@ def test_cell_depends_on_seed_and_index_alone(cells):
 
 def test_table_agrees_with_the_cells(cells):
     table = factor_table(len(cells), seed=0)
-    assert list(table.columns) == ["label", *FACTORS]
+    assert list(table.columns) == ["label", *NAMES]
     assert table["label"].tolist() == [cell.label for cell in cells]
-    assert table[list(FACTORS)].to_dict("records") == [cell.factors for cell in cells]
+    assert table[NAMES].to_dict("records") == [cell.factors for cell in cells]
 
 
 def test_factors_fill_their_ranges_independently():
-    table = factor_table(4000, seed=3)[list(FACTORS)]
+    table = factor_table(4000, seed=3)[NAMES]
     for name, (low, high) in RANGES.items():
         u = (table[name] - low) / (high - low)
         assert u.between(0, 1).all()
@@ -186,3 +188,21 @@ def test_odd_cells_are_spiny_and_keep_their_factors():
         ratio = cell.nucleus_mask.sum() / cell.mask.sum()
         assert ratio == pytest.approx(cell.factors["NucleusRatio"], abs=0.015)
         assert (cell.nucleus_mask <= cell.mask).all()
+
+
+def test_a_target_is_made_of_these_cells(cells):
+    for index in (0, 3, 40):
+        example = SyntheticCells().make(index, seed=0)
+        np.testing.assert_array_equal(example.drawing.image, cells[index].image)
+        np.testing.assert_array_equal(example.drawing.mask, cells[index].mask)
+        assert (example.factors, example.label) == (cells[index].factors, cells[index].label)
+    with_odd = [SyntheticCells(odd_class=True).make(index, seed=0).label for index in range(40)]
+    assert ODD in with_odd
+
+
+def test_a_source_has_pairs_of_cells_that_share_what_does_not_change():
+    rng = np.random.default_rng
+    first = SyntheticCells().render(TYPICAL, rng(0))
+    second = SyntheticCells().render(TYPICAL | {"Hue": 330.0}, rng(0))
+    np.testing.assert_array_equal(first.mask, second.mask)
+    assert (first.image != second.image).any()

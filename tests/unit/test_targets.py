@@ -13,6 +13,7 @@ from PIL import Image
 
 from fovscope.datasets.listing import DataError, read_info, write_info
 from fovscope.datasets.manifest import build_manifest, manifest_from_table
+from fovscope.factors import Factor
 from fovscope.images.read import FolderImages
 from fovscope.study.config import Target
 
@@ -175,6 +176,10 @@ def test_table_with_masks_splits_groups_and_factors(tmp_path):
     assert table.loc["round/4.png", "factor_radius"] == 1
     assert table.loc["round/1.png", "factor_stain"] == "red"
     assert table.loc["round/1.png", "group"] == "001"
+    assert [Factor.from_json(factor) for factor in build_manifest(options).info["factors"]] == [
+        Factor(name="radius", limits=(0.0, 2.75)),
+        Factor(name="stain", values=("blue", "red"), nominal=True),
+    ]
     assert (table["mask_path"] == "mask.png").all()
     assert "remark" not in " ".join(table)
     assert (table.groupby("group")["split"].nunique() == 1).all()
@@ -191,9 +196,11 @@ def test_table_in_memory_with_factors_of_a_generator(tmp_path):
     rows["size"] = np.linspace(0, 1, 10)
     rows["path"] = [tmp_path / path for path in rows["path"]]
     options = Target(generator="synthetic_cells")
-    manifest = manifest_from_table(rows, tmp_path, options, factors=("size",))
+    size = Factor(name="size", limits=(0, 2), counterparts=("area",))
+    manifest = manifest_from_table(rows, tmp_path, options, factors=(size,))
     assert manifest.table["path"][0] == "long/0.png"
     assert manifest.table["factor_size"].sum() == pytest.approx(5)
+    assert manifest.info["factors"] == [size.to_json()]
 
 
 def test_provided_splits_of_a_table(tmp_path):
@@ -230,6 +237,108 @@ def test_copies_share_a_split(tmp_path):
         assert (table.groupby("sha256")["split"].nunique() == 1).all()
 
 
+def test_one_schema_for_all_image_tables(tmp_path):
+    manifest = build_manifest(Target(folder=str(class_folders(tmp_path)), citation="Me 2020"))
+    table = manifest.table
+    files = ["path", "mask_path", "sha256", "mask_sha256", "width", "height"]
+    pairs = ["image_id", "split", "role", "pair", "member", "changed"]
+    assert list(table) == [*pairs, "label", "group", *files]
+    assert (table["role"] == "image").all()
+    assert (table[["pair", "member"]] == [-1, 0]).all(axis=None)
+    assert table["pair"].dtype == np.int64
+    assert (table["changed"] == "").all()
+    assert manifest.info["factors"] == []
+    assert manifest.info["citation"] == "Me 2020"
+
+
+def test_metadata_of_a_table_travels_along(tmp_path):
+    rows = table_rows(tmp_path) | {
+        "Metadata_Plate": [f"P{j % 2}" for j in range(10)],
+        "Metadata_Dose": np.arange(10) / 4,
+        "Metadata_Site": np.arange(10),
+        "remark": ["x"] * 10,
+    }
+    options = write_table(tmp_path, rows)
+    table = build_manifest(options).table.set_index("image_id")
+    for j, path in enumerate(rows["path"]):
+        assert table.loc[path, "Metadata_Plate"] == f"P{j % 2}"
+        assert table.loc[path, "Metadata_Dose"] == j / 4
+        assert table.loc[path, "Metadata_Site"] == j
+    assert "remark" not in table
+    without = {name: rows[name] for name in ("path", "label")}
+    plain = build_manifest(write_table(tmp_path, without)).info
+    assert plain["images_digest"] == build_manifest(options).info["images_digest"]
+
+
+# Without labels ---------------------------------------------------------------------------------
+
+
+def test_images_directly_in_a_folder_are_a_set_without_labels(tmp_path):
+    for j in range(25):
+        save(tmp_path / f"{j:02d}.png", j)
+    manifest = build_manifest(Target(folder=str(tmp_path)))
+    assert "label" not in manifest.table
+    assert manifest.info["classes"] == []
+    assert manifest.info["counts"] == {"image": {"test": 5, "train": 16, "val": 4}}
+    # The second draw is another one: splits are drawn, not cut.
+    again = build_manifest(Target(folder=str(tmp_path), split_seed=1)).table
+    assert (again["split"] != manifest.table["split"]).any()
+
+
+def test_labels_can_be_left_out(tmp_path):
+    root = class_folders(tmp_path / "a", n=10)
+    manifest = build_manifest(Target(folder=str(root)), labelled=False)
+    assert len(manifest.table) == 20
+    assert "label" not in manifest.table
+    options = write_table(root, table_rows(root, n=10))
+    assert "label" not in build_manifest(options, labelled=False).table
+    assert build_manifest(options).info["digest"] != manifest.info["digest"]
+    assert build_manifest(options).info["images_digest"] == manifest.info["images_digest"]
+    assert "label" in build_manifest(options, labelled=True).table
+
+
+def test_split_folders_without_class_folders(tmp_path):
+    for split, n in (("train", 10), ("test", 3)):
+        for j in range(n):
+            save(tmp_path / split / f"{j}.png", 100 * n + j)
+    table = build_manifest(Target(folder=str(tmp_path))).table
+    assert table["split"].value_counts().to_dict() == {"train": 8, "val": 2, "test": 3}
+    assert "label" not in table
+    save(tmp_path / "stray.png", 7)
+    message = complaint(Target(folder=str(tmp_path)), labelled=False)
+    assert "images outside of a split folder (1); move or remove them:\n  stray.png" in message
+
+
+@pytest.mark.parametrize("label", [None, ""])
+def test_a_table_without_labels(tmp_path, label):
+    rows = table_rows(tmp_path) | {"label": [label] * 10}
+    if label is None:
+        del rows["label"]
+    options = write_table(tmp_path, rows)
+    assert "label" not in build_manifest(options).table
+    wanted = "no column ['label']" if label is None else "rows of the table without 'label' (10)"
+    assert wanted in complaint(options, labelled=True)
+    provided = write_table(tmp_path, rows | {"split": ["train"] * 10})
+    assert "provided splits without images (1); add some:\n  test" in complaint(provided)
+
+
+def test_groups_and_copies_stay_together_without_labels(tmp_path):
+    for j in range(24):
+        save(tmp_path / f"slide{j % 6}_{j}.png", j)
+    shutil.copy(tmp_path / "slide0_0.png", tmp_path / "slide1_copy.png")
+    table = build_manifest(Target(folder=str(tmp_path), group_pattern=r"(slide\d+)_")).table
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+    assert (table.groupby("sha256")["split"].nunique() == 1).all()
+    assert set(table["split"]) == {"train", "val", "test"}
+
+
+def test_too_few_images_without_labels(tmp_path):
+    save(tmp_path / "a.png", 0)
+    save(tmp_path / "b.png", 1)
+    message = complaint(Target(folder=str(tmp_path)))
+    assert "the data set has 2 different images, needs at least 3" in message
+
+
 # Digest ---------------------------------------------------------------------------------------
 
 
@@ -261,6 +370,7 @@ def test_digest_changes_with_a_pixel_a_label_a_split_a_mask_and_the_preprocessin
     digests.append(digest(rows, background=1))
     digests.append(digest(rows, white_level=200.0))
     digests.append(digest(rows, mask=True))
+    digests.append(digest(rows | {"size": np.arange(10)}, factors=("size",)))
     digests.append(digest(rows | {"label": ["round"] * 4 + ["long"] * 6}, val_fraction=0.0))
     digests.append(digest(rows, val_fraction=0.0))
     digests.append(digest(rows | {"split": ["train", "test", "train", "train", "test"] * 2}))
@@ -297,7 +407,7 @@ def test_missing_folder_proposes_its_neighbour(tmp_path):
 def test_empty_folder_and_images_without_class_folder(tmp_path):
     assert "holds no images" in complaint(Target(folder=str(tmp_path)))
     save(tmp_path / "a.png", 0)
-    message = complaint(Target(folder=str(tmp_path)))
+    message = complaint(Target(folder=str(tmp_path)), labelled=True)
     assert "images lie directly in" in message
     assert "put them into one folder per class" in message
     class_folders(tmp_path)

@@ -8,9 +8,15 @@ from PIL import Image
 from skimage.color import rgb2lab
 from skimage.measure import points_in_poly
 
-from fovscope.datasets.design import FACTORS, factors_to_index, sample_design
-from fovscope.generators.sprites import PublishedSprites, heart_outline, sprite
-from fovscope.generators.texture_dsprites import PALETTE, TextureDSprites, render
+from fovscope.datasets.design import sample_design
+from fovscope.generators.sprites import (
+    SPRITE_SIZES,
+    PublishedSprites,
+    archive_index,
+    heart_outline,
+    sprite,
+)
+from fovscope.generators.texture_dsprites import FACTORS, PALETTE, TextureDSprites, render
 from fovscope.generators.textures import (
     BRODATZ,
     generated_textures,
@@ -18,14 +24,35 @@ from fovscope.generators.textures import (
     load_textures,
     procedural_textures,
 )
-from fovscope.study.config import Source
+from fovscope.interpret.features import FEATURES
+from fovscope.runtime.provenance import digest_file
 
 HEART = Path(__file__).parents[3] / "shared/data/dsprites_heart_outline.npy"
 SQUARE, ELLIPSE, HEART_SHAPE = 0, 1, 2
+COLUMNS = [factor.column for factor in FACTORS]
+SMALL = {"train_pairs": 5, "iid_train": 100, "iid_test": 100, "pairs_per_factor": 10}
 
 
 def shift(image, rows, columns):
     return np.roll(image, (rows, columns), axis=(0, 1))
+
+
+# Factors
+
+
+def test_factors_are_the_published_ones_in_their_order():
+    sizes = {"Texture": 5, "Color": 7, "Shape": 3, "Scale": 6, "Orientation": 40}
+    sizes |= {"PosX": 32, "PosY": 32}
+    assert {factor.name: factor.size for factor in FACTORS} == sizes
+    assert list(sizes) == [factor.name for factor in FACTORS]
+    assert np.prod(list(sizes.values())) == 25_804_800
+    assert [f.name for f in FACTORS if f.nominal] == ["Texture", "Color", "Shape"]
+    assert [f.name for f in FACTORS if f.nuisance] == ["PosX", "PosY"]
+
+
+def test_every_handcrafted_feature_is_the_counterpart_of_one_factor():
+    counterparts = [name for factor in FACTORS for name in factor.counterparts]
+    assert sorted(counterparts) == sorted(FEATURES)
 
 
 # Sprites
@@ -116,13 +143,22 @@ def archive(tmp_path):
     return path, images
 
 
+def test_the_archive_is_ordered_by_shape_first_and_position_y_last():
+    last = np.array(SPRITE_SIZES) - 1
+    assert archive_index(last) == 737_279
+    assert archive_index([1, 0, 0, 0, 0]) == 737_280 // 3
+    assert archive_index([0, 0, 0, 0, 1]) == 1
+    with pytest.raises(ValueError, match="invalid entry"):
+        archive_index([0, 6, 0, 0, 0])
+
+
 def test_published_sprites_are_found_by_their_factors(archive):
     path, images = archive
     wanted = np.array([[2, 1, 4, 1, 1], [0, 0, 0, 0, 1], [1, 0, 3, 1, 0], [0, 0, 0, 0, 1]])
     published = PublishedSprites(path, wanted, SIZES)
     for factors in wanted:
         np.testing.assert_array_equal(
-            published(*factors.tolist()), images[factors_to_index(factors, SIZES)]
+            published(*factors.tolist()), images[archive_index(factors, SIZES)]
         )
     with pytest.raises(KeyError, match="not of this design"):
         published(0, 0, 0, 0, 0)
@@ -136,7 +172,7 @@ def test_streaming_crosses_blocks(tmp_path):
     wanted = np.array([[0, 0, 31, 31, 1], [0, 0, 32, 0, 0], [2, 1, 39, 31, 1]])  # 2047, 2048, last
     published = PublishedSprites(tmp_path / "big.npz", wanted, sizes)
     for factors in wanted:
-        expected = images[factors_to_index(factors, sizes)]
+        expected = images[archive_index(factors, sizes)]
         np.testing.assert_array_equal(published(*factors.tolist()), expected)
 
 
@@ -231,8 +267,8 @@ def test_palette_is_white_and_six_husl_colours():
 
 def test_render_equals_the_definition():
     textures = generated_textures()
-    design = sample_design(Source(train_pairs=1, iid_train=150, iid_test=100, pairs_per_factor=10))
-    for factors in design[list(FACTORS)].to_numpy().tolist():
+    design = sample_design(FACTORS, **SMALL)
+    for factors in design[COLUMNS].to_numpy().tolist():
         image = sprite(*factors[2:])
         np.testing.assert_array_equal(
             render(factors, image, textures), render_by_definition(factors, image, textures)
@@ -262,11 +298,55 @@ def test_texture_is_fixed_in_image_coordinates():
 
 
 def test_source_serves_its_design_and_survives_pickling():
-    options = Source(train_pairs=5, iid_train=100, iid_test=100, pairs_per_factor=10)
-    design = sample_design(options)
-    images = pickle.loads(pickle.dumps(TextureDSprites(design, options)))
+    design = sample_design(FACTORS, **SMALL)
+    images = pickle.loads(pickle.dumps(TextureDSprites().images(design, seed=0)))
     assert len(images) == len(design)
-    factors = design.loc[7, list(FACTORS)].tolist()
+    factors = design.loc[7, COLUMNS].tolist()
     expected = render_by_definition(factors, sprite(*factors[2:]), generated_textures())
     assert images[7].dtype == np.uint8
     np.testing.assert_array_equal(images[7], expected)
+
+
+def test_one_drawing_is_the_image_of_the_table_with_its_object_as_mask():
+    design = sample_design(FACTORS, **SMALL)
+    generator = TextureDSprites()
+    images = generator.images(design, seed=0)
+    for row in range(0, 250, 50):
+        values = {factor.name: int(design[factor.column][row]) for factor in FACTORS}
+        drawing = generator.render(values, np.random.default_rng(0))
+        np.testing.assert_array_equal(drawing.image, images[row])
+        assert not drawing.image[drawing.mask == 0].max(initial=0) > 128  # half of the edge
+        area = sprite(*list(values.values())[2:]).sum() * 3.5**2
+        assert drawing.mask.sum() == pytest.approx(area, rel=0.05)
+
+
+def test_a_published_archive_and_textures_are_used_and_digested(tmp_path, monkeypatch):
+    sizes = (3, 6, 40, 1, 1)  # a small archive with all orientations
+    monkeypatch.setattr("fovscope.generators.sprites.SPRITE_SIZES", sizes)
+    monkeypatch.setattr(PublishedSprites.__init__, "__defaults__", (sizes,))
+    pixels = np.random.default_rng(0).integers(0, 2, (720, 64, 64), dtype=np.uint8)
+    np.savez(tmp_path / "dsprites.npz", imgs=pixels)
+    generator = TextureDSprites(sprites=str(tmp_path / "dsprites.npz"), textures="procedural")
+    design = sample_design(FACTORS, **SMALL).assign(factor_PosX=0, factor_PosY=0)
+    values = design.loc[3, COLUMNS].tolist()
+    expected = render(values, pixels[archive_index(values[2:], sizes)], procedural_textures())
+    np.testing.assert_array_equal(generator.images(design, seed=0)[3], expected)
+    by_name = {factor.name: value for factor, value in zip(FACTORS, values, strict=True)}
+    drawing = generator.render(by_name, np.random.default_rng(0))
+    np.testing.assert_array_equal(drawing.image, expected)
+    made_of = generator.made_of()
+    assert made_of["sprites"] == digest_file(tmp_path / "dsprites.npz")
+    other = TextureDSprites()
+    assert other.made_of()["sprites"] == "rendered"
+    assert other.made_of()["textures"] != made_of["textures"]
+
+
+def test_the_first_and_the_last_orientation_are_one_image():
+    period = next(factor.period for factor in FACTORS if factor.name == "Orientation")
+    values = dict.fromkeys([factor.name for factor in FACTORS], 1)
+    first, second, end = (
+        TextureDSprites().render(values | {"Orientation": value}, np.random.default_rng(0)).image
+        for value in (0, 1, int(period))
+    )
+    np.testing.assert_array_equal(first, end)
+    assert (first != second).any()

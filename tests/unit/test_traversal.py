@@ -5,17 +5,14 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import pdist
 
-from fovscope.datasets.design import FACTOR_SIZES, FACTORS
-from fovscope.generators.synthetic_cells import RANGES
-from fovscope.generators.texture_dsprites import TextureDSprites
+from fovscope.factors import Factor
 from fovscope.interpret.traversal import (
-    PERIODS,
     factor_movement,
+    movements,
     nearest_rows,
     sweep,
     typical_row,
 )
-from fovscope.study.config import Source
 
 
 @pytest.fixture
@@ -83,7 +80,7 @@ def test_chance_is_the_mean_over_all_pairs():
 
 @pytest.mark.parametrize(
     ("period", "first", "last"),
-    [(PERIODS["Orientation"], 0, 39), (PERIODS["factor_Orientation"], 2, 178)],
+    [(39.0, 0, 39), (180.0, 2, 178)],
 )
 def test_a_direction_moves_around_the_circle_in_numerator_and_chance(period, first, last):
     rng = np.random.default_rng(0)
@@ -96,16 +93,34 @@ def test_a_direction_moves_around_the_circle_in_numerator_and_chance(period, fir
     assert expected < 0.2
 
 
-def test_the_first_and_the_last_orientation_of_the_source_are_one_image():
-    last = FACTOR_SIZES["Orientation"] - 1
-    design = pd.DataFrame(
-        [dict.fromkeys(FACTORS, 1) | {"Orientation": value} for value in (0, 1, last)]
+def test_movements_are_measured_as_each_factor_says():
+    rng = np.random.default_rng(0)
+    kinds = {
+        "Turn": Factor(name="Turn", limits=(0, 180), period=180.0),
+        "Stain": Factor(name="Stain", values=("a", "b"), nominal=True),
+        "Size": Factor(name="Size", values=6),
+        "Same": Factor(name="Same", values=2),
+    }
+    table = pd.DataFrame(
+        {
+            "factor_Turn": rng.uniform(0, 180, 60),
+            "factor_Stain": rng.choice(["a", "b"], 60),
+            "factor_Size": rng.integers(0, 6, 60),
+            "factor_Same": 1,
+        }
     )
-    first, second, end = TextureDSprites(design, Source())
-    np.testing.assert_array_equal(first, end)
-    assert (first != second).any()
-    assert PERIODS["Orientation"] == last
-    assert PERIODS["factor_Orientation"] == np.ptp(RANGES["Orientation"])
+    ends = rng.integers(0, 60, (20, 3, 2))
+    moved = movements(table, list(kinds.values()), ends)
+    assert list(moved) == ["Turn", "Stain", "Size"]
+    for name, by in moved.items():
+        expected = factor_movement(
+            *(ends[:, :, 0], ends[:, :, 1], table[f"factor_{name}"].to_numpy()),
+            nominal=kinds[name].nominal,
+            period=kinds[name].period,
+        )
+        np.testing.assert_array_equal(by, expected)
+    straight = factor_movement(ends[:, :, 0], ends[:, :, 1], table["factor_Turn"].to_numpy())
+    assert (moved["Turn"] != straight).all()
 
 
 def test_a_constant_factor_is_an_error():

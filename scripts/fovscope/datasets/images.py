@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from fovscope.generators.texture_dsprites import TextureDSprites
-from fovscope.images.read import FolderImages
-from fovscope.study.config import Source
-
-
-class ImageSource(Protocol):
-    """Images by row number; picklable, because worker processes read it."""
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        ...
-
-    def __getitem__(self, row: int) -> NDArray[np.uint8]:
-        """Return image `row`, uint8 (size, size, 3)."""
-        ...
+from fovscope.generators.base import load_generator
+from fovscope.images.read import FolderImages, square_canvas
+from fovscope.images.source import ImageSource
+from fovscope.registry import Catalogue
 
 
 class _Resized:
-    """Rendered images at the input size of a backbone that is not theirs."""
+    """Rendered images as RGB squares of the size that a backbone wants."""
 
     def __init__(self, images: ImageSource, size: int, interpolation: str) -> None:
         self.images = images
@@ -41,6 +30,11 @@ class _Resized:
 
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
         image = self.images[row]
+        height, width, channels = image.shape
+        if channels == 1:
+            image = np.repeat(image, 3, axis=2)
+        if height != width:
+            image = square_canvas(image, 0)
         if image.shape[0] == self.size:
             return image
         return np.asarray(Image.fromarray(image).resize((self.size, self.size), self.filter))
@@ -49,33 +43,42 @@ class _Resized:
 def open_images(
     table: pd.DataFrame,
     info: Mapping[str, Any],
-    source: Source | None,
     *,
     size: int,
     interpolation: str,
+    catalogue: Catalogue,
 ) -> ImageSource:
     """Return the images of a data set in the order of its table.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        The design of a source or the manifest of a target.
+        An image table, or a part of it.
     info : mapping
         The facts beside it.
-    source : Source, optional
-        The configuration of a source; None for a target, whose facts say all.
     size : int
         Side of the images in pixels.
     interpolation : str
         Resampling filter.
+    catalogue : Catalogue
+        Where the generator of rendered images is found.
 
     Returns
     -------
     ImageSource
         Of uint8 images (size, size, 3).
+
+    Raises
+    ------
+    RegistryError
+        If the catalogue lacks the generator.
     """
-    if source is not None:
-        return _Resized(TextureDSprites(table, source), size, interpolation)
+    if "generator" in info:
+        made_by = info["generator"]
+        generator = load_generator(
+            catalogue.entry("generator", made_by["name"]), made_by["options"]
+        )
+        return _Resized(generator.images(table, seed=made_by["seed"]), size, interpolation)
     return FolderImages.from_manifest(
         table, Path(info["root"]), info["preprocessing"], size=size, interpolation=interpolation
     )

@@ -1,11 +1,13 @@
-"""Any folder of images, or a CSV, becomes a manifest: one row an image, checked and split.
+"""Any folder of images, or a CSV, becomes a manifest: one row per image, checked and split.
 
 Every image is read once, so that what cannot be used is named before any network runs; all
 problems appear in one error. The manifest's digest follows the content (pixels as stored, labels,
-splits, preprocessing) and not the place: a copy of the folder elsewhere has the same digest.
+splits, factors, preprocessing) and not the place: a copy of the folder elsewhere has the same
+digest.
 
-Layouts: one sub-folder per class; `train`, `val` and `test` folders of class folders; or a table
-with the columns `path`, `label` and optionally `mask`, `split`, `group` and factors.
+Layouts: one sub-folder per class; `train`, `val` and `test` folders of class folders; images
+without labels, with or without split folders; or a table with the column `path` and optionally
+`label`, `mask`, `split`, `group`, factors and `Metadata_*`, which travels along.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from fovscope.datasets.listing import (
     require_folder,
 )
 from fovscope.datasets.splits import SPLITS, stratified_splits
+from fovscope.factors import PREFIX, Factor
 from fovscope.images.read import decode, size_mismatch, to_8bit
 from fovscope.registry import unknown_name
 from fovscope.study.config import Target
@@ -43,8 +46,10 @@ from fovscope.study.config import Target
 logger = logging.getLogger(__name__)
 
 _MASK_SIZE = "masks of another size than their image; make them of one size"
-_CANNOT_SPLIT = "classes that cannot be split; add images, or leave the class out"
+_CANNOT_SPLIT = "too few images to split; add some, or leave the class out"
 _TABLE_TEXT = ("path", "label", "mask", "split", "group")
+_METADATA = "Metadata_"
+"""What the columns of a table begin with that travel along."""
 
 Problems = defaultdict[str, list[str]]
 """What is wrong, by kind: the cases with their file names."""
@@ -57,28 +62,40 @@ class Manifest:
     Parameters
     ----------
     table : DataFrame
-        One row an image, sorted by `image_id`: `image_id` and `path` (relative to the root, with
-        forward slashes), `label`, `split`, `group` and `mask_path` (missing where there is none),
-        `sha256` and `mask_sha256` (of the files), `width` and `height` in pixels, and `factor_*`.
+        One row per image, sorted by `image_id`: `image_id` (text), `split`, `role` (`image`),
+        `pair` (-1), `member` (0) and `changed` (empty): see `fovscope.datasets.design`; `label`
+        where there are classes, `group`; where images are files `path` and `mask_path` (relative
+        to the root, with forward slashes; missing where there is no mask), `sha256` and
+        `mask_sha256` (of the files), `width` and `height` in pixels; `factor_*` and `Metadata_*`.
     info : dict
-        `digest`, `images_digest`, `root`, `classes`, `counts` (class → split → images),
-        `preprocessing` (`background`, `white_level`, `mask`); ready for JSON. Labels and splits
-        are part of `digest` only, the root of neither.
+        Ready for JSON: `digest`, `images_digest`, `factors` (see `Factor.to_json`), `classes`,
+        `counts` (class, or role where there are no classes → split → images), `citation`, and of
+        files `root` and `preprocessing` (`background`, `white_level`, `mask`). Labels, splits and
+        factors are part of `digest` only, the root of neither.
     """
 
     table: pd.DataFrame
     info: dict[str, Any]
 
 
-def build_manifest(options: Target, *, root: Path | None = None, workers: int = 1) -> Manifest:
+def build_manifest(
+    options: Target,
+    *,
+    root: Path | None = None,
+    labelled: bool | None = None,
+    workers: int = 1,
+) -> Manifest:
     """Return the manifest of the folder or table that `options` name.
 
     Parameters
     ----------
     options : Target
-        With `folder` or `table`; for a generator see `manifest_from_table`.
+        With `folder` or `table`; for a generator see `fovscope.datasets.prepare`.
     root : Path, optional
         What relative paths in `options` are relative to; by default the working directory.
+    labelled : bool, optional
+        Whether the images have labels: True requires them, False leaves them out. By default
+        there are labels where the folder has class folders, or the table a column with some.
     workers : int
         Threads that read images.
 
@@ -96,13 +113,15 @@ def build_manifest(options: Target, *, root: Path | None = None, workers: int = 
     if options.folder:
         folder = base / options.folder
         masks = base / options.masks if options.masks else None
-        rows = _list_folder(folder, masks, problems)
+        rows = _list_folder(folder, masks, problems, labelled)
         return _assemble(rows, folder, options, problems, workers)
     if options.table:
         table = base / options.table
         rows = _read_table(table, options.factors)
+        _require_columns(rows, options.factors, table.parent)
+        factors = [_described_factor(name, rows[name]) for name in options.factors]
         return manifest_from_table(
-            rows, table.parent, options, factors=options.factors, workers=workers
+            *(rows, table.parent, options), factors=factors, labelled=labelled, workers=workers
         )
     raise ValueError("a generated target has no folder: write its images, then use its table")
 
@@ -112,7 +131,8 @@ def manifest_from_table(
     root: Path,
     options: Target,
     *,
-    factors: Sequence[str] = (),
+    factors: Sequence[Factor] = (),
+    labelled: bool | None = None,
     workers: int = 1,
 ) -> Manifest:
     """Return the manifest of the images that a table lists.
@@ -120,13 +140,16 @@ def manifest_from_table(
     Parameters
     ----------
     table : DataFrame
-        Columns `path` and `label`, optionally `mask`, `split`, `group`; others are left out.
+        Column `path`, optionally `label`, `mask`, `split`, `group`; of others, factors and
+        `Metadata_*` are kept.
     root : Path
         What relative paths in the table are relative to.
     options : Target
         Preprocessing, split and terms of use.
-    factors : sequence of str
-        Columns with factors of variation; they become `factor_<name>`.
+    factors : sequence of Factor
+        Factors of variation. The table has a column of their name, which becomes `factor_<name>`.
+    labelled : bool, optional
+        As in `build_manifest`.
     workers : int
         Threads that read images.
 
@@ -139,31 +162,40 @@ def manifest_from_table(
     DataError
         As `build_manifest`.
     """
-    _require_columns(table, ("path", "label", *factors), root)
+    needed = ("path", "label") if labelled else ("path",)
+    _require_columns(table, (*needed, *(factor.name for factor in factors)), root)
     if table.empty:
         raise DataError(f"{root}: the table lists no images")
     rows = table[[name for name in _TABLE_TEXT if name in table]].reset_index(drop=True)
     problems: Problems = defaultdict(list)
-    for name in factors:
-        rows[f"factor_{name}"] = table[name].to_numpy()
-        _check_factor(name, table[name], problems)
+    if not labelled and "label" in rows:
+        some = rows["label"].fillna("").astype(str).ne("").any()
+        rows = rows if labelled is None and some else rows.drop(columns="label")
+    for factor in factors:
+        rows[factor.column] = table[factor.name].to_numpy()
+        _check_factor(factor.name, table[factor.name], problems)
     for name in rows.columns:
         empty = rows[name].isna() | (rows[name].astype(str) == "")
         for path in rows["path"][empty].astype(str):
-            kind = f"rows of the table without '{name.removeprefix('factor_')}'"
+            kind = f"rows of the table without '{name.removeprefix(PREFIX)}'"
             problems[f"{kind}; fill it in or remove them"].append(path)
     rows["path"] = [relative(root / path, root) for path in rows["path"].fillna("").astype(str)]
     if "mask" in rows:
         masks = rows["mask"].fillna("").astype(str)
         rows["mask"] = [relative(root / mask, root) if mask else None for mask in masks]
-    return _assemble(rows, root, options, problems, workers)
+    for name in table:
+        if str(name).startswith(_METADATA):
+            rows[name] = table[name].to_numpy()
+    return _assemble(rows, root, options, problems, workers, factors)
 
 
 # Listing ------------------------------------------------------------------------------------
 
 
-def _list_folder(folder: Path, masks: Path | None, problems: Problems) -> pd.DataFrame:
-    """Return the rows of a folder of class folders, or of split folders of class folders."""
+def _list_folder(
+    folder: Path, masks: Path | None, problems: Problems, labelled: bool | None
+) -> pd.DataFrame:
+    """Return the rows of a folder: of class folders or not, of split folders or not."""
     require_folder(folder, "folder")
     if masks is not None:
         require_folder(masks, "folder of masks")
@@ -175,29 +207,30 @@ def _list_folder(folder: Path, masks: Path | None, problems: Problems) -> pd.Dat
 
     entries = {image.parts[0] for image in images if len(image.parts) > 1}
     split_folders = bool(entries) and (entries <= set(SPLITS) or {"train", "test"} <= entries)
-    depth = 2 if split_folders else 1  # folders above an image that mean something
     if split_folders:
         for name in sorted(entries - set(SPLITS)):
             problems["folders beside 'train' and 'test'; rename or move them"].append(
                 unknown_name("split folder", name, SPLITS)
             )
+    depth = int(split_folders)  # folders above an image that mean something
+    if labelled is not False:
+        direct = [image for image in images if len(image.parts) <= depth + 1]
+        if labelled and len(direct) == len(images):
+            raise DataError(
+                f"images lie directly in {folder / direct[0].parent}: "
+                "put them into one folder per class"
+            )
+        labelled = len(direct) < len(images)
+        depth += labelled
     astray = [image for image in images if len(image.parts) <= depth]
-    if len(astray) == len(images):
-        raise DataError(
-            f"images lie directly in {folder / astray[0].parent}: "
-            "put them into one folder per class"
-        )
     if astray:
-        kind = "images outside of a class folder; move or remove them"
-        problems[kind] += [image.as_posix() for image in astray]
+        kind = f"images outside of a {'class' if labelled else 'split'} folder"
+        problems[f"{kind}; move or remove them"] += [image.as_posix() for image in astray]
 
     placed = [image for image in images if len(image.parts) > depth]
-    rows = pd.DataFrame(
-        {
-            "path": [image.as_posix() for image in placed],
-            "label": [image.parts[depth - 1] for image in placed],
-        }
-    )
+    rows = pd.DataFrame({"path": [image.as_posix() for image in placed]})
+    if labelled:
+        rows["label"] = [image.parts[depth - 1] for image in placed]
     if split_folders:
         rows["split"] = [image.parts[0] for image in placed]
     if masks is not None:
@@ -238,6 +271,16 @@ def _read_table(path: Path, factors: tuple[str, ...]) -> pd.DataFrame:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"table {path} is not a CSV in UTF-8: {error}") from error
+
+
+def _described_factor(name: str, values: pd.Series) -> Factor:
+    """Return what a column of a table says of the factor in it."""
+    values = values.dropna()
+    if values.empty:
+        return Factor(name=name)
+    if not pd.api.types.is_numeric_dtype(values):
+        return Factor(name=name, values=tuple(sorted(set(values.astype(str)))), nominal=True)
+    return Factor(name=name, limits=(float(values.min()), float(values.max())))
 
 
 def _check_factor(name: str, values: pd.Series, problems: Problems) -> None:
@@ -339,7 +382,7 @@ def _check_copies(rows: pd.DataFrame, problems: Problems) -> None:
         if "split" in same and same["split"].nunique() > 1:
             places = " = ".join(f"{row.path} ({row.split})" for row in same.itertuples())
             problems["images in two provided splits; keep each in one"].append(places)
-        if same["label"].nunique() > 1:
+        if "label" in same and same["label"].nunique() > 1:
             two_labels.append(" = ".join(f"{row.path} ({row.label})" for row in same.itertuples()))
     if two_labels:
         logger.warning(listed("images with two labels", two_labels))
@@ -400,6 +443,10 @@ def _splits(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Serie
                 unknown_name("split", name, SPLITS)
             )
         for split in ("train", "test"):
+            if "label" not in rows:
+                if not (provided == split).any():
+                    problems["provided splits without images; add some"].append(split)
+                continue
             for label in sorted(set(rows["label"]) - set(rows["label"][provided == split])):
                 kind = f"classes without images in the provided '{split}' split"
                 problems[f"{kind}; add some, or leave the class out"].append(label)
@@ -411,7 +458,7 @@ def _splits(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Serie
     splits = pd.Series("test", rows.index) if provided is None else provided.copy()
     try:
         splits[drawn] = stratified_splits(
-            part["label"],
+            part["label"] if "label" in part else np.full(len(part), ""),
             test_fraction=options.test_fraction if provided is None else 0,
             val_fraction=options.val_fraction,
             seed=options.split_seed,
@@ -434,7 +481,12 @@ def _raise_if_any(problems: Problems, root: Path) -> None:
 
 
 def _assemble(
-    rows: pd.DataFrame, root: Path, options: Target, problems: Problems, workers: int
+    rows: pd.DataFrame,
+    root: Path,
+    options: Target,
+    problems: Problems,
+    workers: int,
+    factors: Sequence[Factor] = (),
 ) -> Manifest:
     """Read and check the images of `rows`, split them, and return their manifest."""
     if options.mask and "mask" not in rows:
@@ -446,47 +498,61 @@ def _assemble(
     rows["sha256"] = pd.Series([reading.sha256 for reading in readings], dtype="str")
     rows["group"] = _groups(rows, options, problems)
     _check_copies(rows, problems)
-    if rows["label"].nunique() < 2:
+    if "label" in rows and rows["label"].nunique() < 2:
         problems["too few classes; two are needed"].append(str(rows["label"].iloc[0]))
     rows["split"] = _splits(rows, options, problems)
     _raise_if_any(problems, root)
     _warn_of_torn_groups(rows)
     _warn_of_white_level(readings, options)
 
-    table = pd.DataFrame(
-        {
-            "image_id": rows["path"],
-            "path": rows["path"],
-            "label": rows["label"].astype("str"),
-            "split": rows["split"].astype("str"),
-            "group": rows["group"],
-            "mask_path": rows["mask"] if "mask" in rows else pd.Series(None, dtype="str"),
-            "sha256": rows["sha256"],
-            "mask_sha256": pd.Series([r.mask_sha256 for r in readings], dtype="str"),
-            "width": [reading.width for reading in readings],
-            "height": [reading.height for reading in readings],
-        }
-    )
-    factors = [name for name in rows if name.startswith("factor_")]
-    table[factors] = rows[factors]
-    return Manifest(table, _info(table, root, options))
+    columns = {
+        "image_id": rows["path"],
+        "split": rows["split"].astype("str"),
+        "role": "image",
+        "pair": -1,
+        "member": 0,
+        "changed": "",
+        "label": rows["label"].astype("str") if "label" in rows else None,
+        "group": rows["group"],
+        "path": rows["path"],
+        "mask_path": rows["mask"] if "mask" in rows else pd.Series(None, rows.index, dtype="str"),
+        "sha256": rows["sha256"],
+        "mask_sha256": pd.Series([r.mask_sha256 for r in readings], dtype="str"),
+        "width": [reading.width for reading in readings],
+        "height": [reading.height for reading in readings],
+    }
+    more = [name for name in rows if name.startswith((PREFIX, _METADATA))]
+    table = pd.DataFrame({name: column for name, column in columns.items() if column is not None})
+    table[more] = rows[more]
+    return Manifest(table, _info(table, root, options, factors))
 
 
-def _info(table: pd.DataFrame, root: Path, options: Target) -> dict[str, Any]:
+def _info(
+    table: pd.DataFrame, root: Path, options: Target, factors: Sequence[Factor]
+) -> dict[str, Any]:
     preprocessing = {
         "background": options.background,
         "white_level": options.white_level,
         "mask": options.mask,
     }
-    counts = pd.crosstab(table["label"], table["split"])
+    known = [name for name in table if name in ("label", "split") or name.startswith(PREFIX)]
     return {
-        "digest": _digest(table, ["label", "split"], preprocessing),
+        "digest": _digest(table, known, preprocessing),
         "images_digest": _digest(table, [], preprocessing),
         "root": root.as_posix(),
-        "classes": sorted(counts.index),
-        "counts": {label: row.to_dict() for label, row in counts.iterrows()},
+        "factors": [factor.to_json() for factor in factors],
+        "classes": sorted(set(table["label"])) if "label" in table else [],
+        "counts": counts_by_kind(table),
+        "citation": options.citation,
         "preprocessing": preprocessing,
     }
+
+
+def counts_by_kind(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Return class → split → images, or role → split → images where there are no classes."""
+    kinds = table["label"] if "label" in table else table["role"]
+    counts = pd.crosstab(kinds, table["split"])
+    return {str(kind): row.to_dict() for kind, row in counts.iterrows()}
 
 
 def _digest(table: pd.DataFrame, more: list[str], preprocessing: dict[str, Any]) -> str:

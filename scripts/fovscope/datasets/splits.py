@@ -34,7 +34,7 @@ def stratified_splits(
     Parameters
     ----------
     labels : array-like of str, shape (n_images,)
-        Classes.
+        Classes; empty text for each image where there are none.
     test_fraction : float
         Share of the images to test on; 0: no test split.
     val_fraction : float
@@ -102,7 +102,7 @@ def _units(n_images: int, groups: ArrayLike | None, identities: ArrayLike | None
 def _require_enough(classes: np.ndarray, counts: np.ndarray, needed: int, what: str) -> None:
     available = (counts > 0).sum(axis=0)
     short = [
-        f"class '{name}' has {n} different {what}, needs at least {needed}"
+        f"{_named(name)} has {n} different {what}, needs at least {needed}"
         for name, n in zip(classes, available, strict=True)
         if n < needed
     ]
@@ -114,7 +114,7 @@ def _require_all_classes(
     classes: np.ndarray, counts: np.ndarray, split_of_unit: np.ndarray, splits: tuple[str, ...]
 ) -> None:
     absent = [
-        f"class '{name}' is not in '{split}'"
+        f"{_named(name)} is not in '{split}'"
         for split in splits
         for name, n in zip(classes, counts[split_of_unit == split].sum(axis=0), strict=True)
         if n == 0
@@ -124,6 +124,10 @@ def _require_all_classes(
             f"no split found that keeps groups together: {'; '.join(absent)}; "
             "use smaller groups or provide the splits"
         )
+
+
+def _named(label: str) -> str:
+    return f"class '{label}'" if label else "the data set"
 
 
 def _hold_out_images(

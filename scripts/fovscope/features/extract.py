@@ -24,9 +24,9 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from fovscope.backbones.networks import FeatureExtractor, Pixels, load_extractor
-from fovscope.datasets.images import ImageSource
 from fovscope.features.store import WHOLE, Layout, Part, fill_store
 from fovscope.images.read import DataError
+from fovscope.images.source import ImageSource
 from fovscope.runtime.devices import resolve_precision
 from fovscope.study.config import Backbone, Features
 

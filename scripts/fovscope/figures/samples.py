@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fovscope.datasets.images import ImageSource
 from fovscope.figures.style import PAGE, show_image
+from fovscope.images.source import ImageSource
 
 PER_CLASS = 8
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from fovscope.datasets.images import ImageSource
 from fovscope.figures.style import PAGE, show_image
+from fovscope.images.source import ImageSource
 
 
 def draw_traversal(

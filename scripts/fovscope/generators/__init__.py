@@ -1,1 +1,1 @@
-"""Generators of images with known factors of variation, one file each."""
+"""Generators of images with known factors of variation, one file each; see `base`."""

@@ -16,21 +16,22 @@ from typing import IO
 import numpy as np
 from skimage.measure import points_in_poly
 
-from fovscope.datasets.design import FACTOR_SIZES, factors_to_index
+from fovscope.generators.declared import GeneratorError
 
 SIDE = 64
 """Side of a sprite image in pixels."""
 
-SPRITE_SIZES = tuple(
-    FACTOR_SIZES[name] for name in ("Shape", "Scale", "Orientation", "PosX", "PosY")
-)
+SPRITE_SIZES = (3, 6, 40, 32, 32)
+"""Number of shapes, scales, orientations, positions x and y, in the order of the archive."""
+
 SHAPES = ("square", "ellipse", "heart")
 
 _HALF_SQUARE = 9.6
 _SEMI_AXES = (12.8, 7.2)
 _EXPECTED = (
     "expected dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz, whose 'imgs' are 737280 uint8 "
-    "images of 64×64; set source.sprites to it, or leave that out to render sprites"
+    "images of 64×64; set the option 'sprites' to it, or leave it out to render "
+    "sprites"
 )
 _REACH = 14
 """No shape reaches further than this from its centre (pixels, scale 1; half the diagonal of
@@ -103,6 +104,28 @@ def _stamp(shape: int, scale: int, orientation: int) -> np.ndarray:
             return points_in_poly(np.column_stack([u.ravel(), v.ravel()]), _HEART).reshape(u.shape)
 
 
+def archive_index(factors: np.ndarray, sizes: tuple[int, ...] = SPRITE_SIZES) -> np.ndarray:
+    """Return the place of sprites in the archive: mixed radix, Shape slowest, PosY fastest.
+
+    Parameters
+    ----------
+    factors : (..., 5) array of int
+        Shape, Scale, Orientation, PosX and PosY.
+    sizes : sequence of int
+        Number of values of these factors.
+
+    Returns
+    -------
+    (...) array of int64
+
+    Raises
+    ------
+    ValueError
+        If a factor value lies outside of its range.
+    """
+    return np.ravel_multi_index(tuple(np.moveaxis(np.asarray(factors), -1, 0)), sizes)
+
+
 class PublishedSprites:
     """The sprites of one design, taken from the published archive.
 
@@ -120,7 +143,7 @@ class PublishedSprites:
 
     Raises
     ------
-    ValueError
+    GeneratorError
         If the file is not that archive.
     """
 
@@ -128,12 +151,12 @@ class PublishedSprites:
         self, path: str | Path, factors: np.ndarray, sizes: tuple[int, ...] = SPRITE_SIZES
     ) -> None:
         self._sizes = sizes
-        self._index = np.unique(factors_to_index(factors, sizes))
+        self._index = np.unique(archive_index(factors, sizes))
         self._packed = _read_packed(Path(path), self._index, int(np.prod(sizes)))
 
     def __call__(self, shape: int, scale: int, orientation: int, x: int, y: int) -> np.ndarray:
         """Return one sprite as `sprite` does; KeyError if it is not of the design."""
-        wanted = factors_to_index(np.array([shape, scale, orientation, x, y]), self._sizes)
+        wanted = archive_index(np.array([shape, scale, orientation, x, y]), self._sizes)
         row = np.searchsorted(self._index, wanted)
         if row == len(self._index) or self._index[row] != wanted:
             raise KeyError(f"sprite {wanted} of the archive was not read: not of this design")
@@ -150,7 +173,7 @@ def _read_packed(path: Path, index: np.ndarray, n_sprites: int) -> np.ndarray:
             count = min(block, n_sprites - start)
             data = stream.read(count * SIDE * SIDE)
             if len(data) < count * SIDE * SIDE:
-                raise ValueError(f"{path}: ends early, at sprite {start}; download it again")
+                raise GeneratorError(f"{path}: ends early, at sprite {start}; download it again")
             low, high = np.searchsorted(index, [start, start + count])
             images = np.frombuffer(data, np.uint8).reshape(count, SIDE, SIDE)
             packed[low:high] = np.packbits(images[index[low:high] - start], axis=-1)
@@ -162,13 +185,13 @@ def _open_member(path: Path) -> IO[bytes]:
         with zipfile.ZipFile(path) as archive:  # the member keeps the file open
             return archive.open("imgs.npy")
     except (zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"{path}: {error}; {_EXPECTED}") from error
+        raise GeneratorError(f"{path}: {error}; {_EXPECTED}") from error
 
 
 def _check_header(path: Path, stream: IO[bytes], n_sprites: int) -> None:
     """Read the header of the member, up to its first pixel."""
     if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError(f"{path}: 'imgs' is in another version of the npy format; {_EXPECTED}")
+        raise GeneratorError(f"{path}: 'imgs' is in another version of the npy format; {_EXPECTED}")
     shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
     if shape != (n_sprites, SIDE, SIDE) or dtype != np.uint8 or by_column:
-        raise ValueError(f"{path}: 'imgs' is {dtype} {shape}; {_EXPECTED}")
+        raise GeneratorError(f"{path}: 'imgs' is {dtype} {shape}; {_EXPECTED}")

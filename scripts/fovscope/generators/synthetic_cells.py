@@ -15,8 +15,9 @@ planted for detectors of what nobody has seen; all other cells stay as they are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,36 +25,100 @@ from scipy.ndimage import gaussian_filter, zoom
 from scipy.special import expit
 from skimage.color import hsv2rgb
 
-from fovscope.datasets.classes import CELLS as CLASSES
-from fovscope.datasets.classes import ODD
+from fovscope.factors import Factor
+from fovscope.generators.base import Drawing, Example, Generator, draw_factors
+from fovscope.registry import generator
 
 SIDE = 128
 """Side of an image in pixels."""
 
-RANGES = {
-    "Size": (1300.0, 4200.0),
-    "Elongation": (1.1, 2.1),
-    "NucleusRatio": (0.1, 0.5),
-    "Granularity": (0.0, 1.0),
-    "Hue": (215.0, 335.0),
-    "Orientation": (0.0, 180.0),
-}
-"""Lowest and highest value of each factor.
+FACTORS = (
+    Factor(
+        name="Size",
+        limits=(1300.0, 4200.0),
+        unit="px²",
+        counterparts=("area", "equivalent_diameter"),
+    ),
+    Factor(name="Elongation", limits=(1.1, 2.1), counterparts=("elongation", "eccentricity")),
+    Factor(name="NucleusRatio", limits=(0.1, 0.5)),
+    Factor(
+        name="Granularity",
+        limits=(0.0, 1.0),
+        counterparts=(
+            "intensity_sd",
+            "entropy",
+            "glcm_contrast",
+            "glcm_homogeneity",
+            "glcm_energy",
+            "glcm_correlation",
+            "lbp_spot",
+            "lbp_edge",
+            "lbp_flat",
+            "lbp_nonuniform",
+            "lbp_entropy",
+        ),
+    ),
+    Factor(name="Hue", limits=(215.0, 335.0), unit="°", counterparts=("hue",)),
+    Factor(
+        name="Orientation",
+        limits=(0.0, 180.0),
+        period=180.0,
+        unit="°",
+        counterparts=("orientation",),
+    ),
+)
+"""The factors of a cell.
 
-Size: area of the cell, pixels. Elongation: major over minor axis of the ellipse with the same
-second moments. NucleusRatio: area of the nucleus over that of the cell. Granularity: size and
-contrast of the granules in the cytoplasm, 0 none. Hue: of the stain, degrees on the colour
-circle (blue over violet to pink). Orientation: of the major axis, degrees from the x axis,
-counter-clockwise on the screen.
+Size: area of the cell. Elongation: major over minor axis of the ellipse with the same second
+moments. NucleusRatio: area of the nucleus over that of the cell. Granularity: size and contrast of
+the granules in the cytoplasm, 0 none. Hue: of the stain, on the colour circle (blue over violet to
+pink). Orientation: of the major axis, from the x axis, counter-clockwise on the screen.
 """
 
-FACTORS = tuple(RANGES)
+RANGES = {factor.name: factor.limits for factor in FACTORS}
+"""Lowest and highest value of each factor."""
+
+CLASSES = ("blast", "spindle", "granulocyte", "squamous")
+
+ODD = "odd"
+"""The class that is planted to be found."""
 
 ODD_SHARE = 0.1
 """Chance of a cell to be odd, where they are asked for."""
 
 _SOFTNESS = 0.03
 _SPINES, _SPINE_LENGTH = 11, 0.25
+
+
+@generator(
+    "synthetic_cells",
+    factors=FACTORS,
+    classes=CLASSES,
+    optional_classes={"odd_class": (ODD,)},
+)
+class SyntheticCells(Generator):
+    """Stained cells, one per image, with exact masks and four classes.
+
+    Parameters
+    ----------
+    odd_class : bool
+        Whether a tenth of the cells of a target are spiny, of class ``odd``, planted to be found.
+    """
+
+    factors = FACTORS
+
+    def __init__(self, *, odd_class: bool = False) -> None:
+        self._odd_class = odd_class
+
+    def render(self, factors: Mapping[str, Any], rng: np.random.Generator) -> Drawing:
+        """Draw a cell of given factors; it is never odd."""
+        image, mask, _ = render_cell(factors, rng)
+        return Drawing(image, mask)
+
+    def make(self, index: int, seed: int) -> Example:
+        """Make a cell of a target, with a class that its factors make likely."""
+        cell = make_cell(index, seed, odd_class=self._odd_class)
+        return Example(Drawing(cell.image, cell.mask), cell.factors, cell.label)
 
 
 @dataclass(frozen=True)
@@ -110,7 +175,7 @@ def factor_table(n_images: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame([{"label": label, **factors} for factors, label in drawn])
 
 
-def class_probabilities(factors: dict[str, float] | pd.DataFrame) -> np.ndarray:
+def class_probabilities(factors: Mapping[str, float] | pd.DataFrame) -> np.ndarray:
     """Return the probability of each class given the factors.
 
     Three questions in turn, each with a soft threshold: is the nucleus large, the more so in a
@@ -144,14 +209,14 @@ def class_probabilities(factors: dict[str, float] | pd.DataFrame) -> np.ndarray:
 
 def _draw(rng: np.random.Generator) -> tuple[dict[str, float], str]:
     """Draw factors and label."""
-    factors = {name: float(rng.uniform(*limits)) for name, limits in RANGES.items()}
+    factors = draw_factors(FACTORS, rng)
     # Searched in the cumulative sums: `choice` insists on a sum of exactly 1.
     steps = np.cumsum(class_probabilities(factors))[:-1]
     return factors, CLASSES[int(np.searchsorted(steps, rng.random(), side="right"))]
 
 
 def render_cell(
-    factors: dict[str, float], rng: np.random.Generator, *, spiny: bool = False
+    factors: Mapping[str, float], rng: np.random.Generator, *, spiny: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Make the image and the masks of a cell with given factors.
 
@@ -183,7 +248,7 @@ def render_cell(
 
 
 def _outlines(
-    factors: dict[str, float], rng: np.random.Generator, *, spiny: bool
+    factors: Mapping[str, float], rng: np.random.Generator, *, spiny: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the signed distances (about pixels, negative inside) of cell and nucleus."""
     area, elongation = factors["Size"], factors["Elongation"]
@@ -268,7 +333,7 @@ def _noise(rng: np.random.Generator, scale: float) -> np.ndarray:
 
 
 def _cytoplasm(
-    cell: np.ndarray, nucleus: np.ndarray, factors: dict[str, float], rng: np.random.Generator
+    cell: np.ndarray, nucleus: np.ndarray, factors: Mapping[str, float], rng: np.random.Generator
 ) -> np.ndarray:
     """Return the optical density of the cytoplasm and of the granules around the nucleus."""
     depth = np.clip(-cell / np.sqrt(factors["Size"] / np.pi), 0, 1)

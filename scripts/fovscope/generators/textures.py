@@ -16,7 +16,10 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 from fovscope.datasets.listing import IMAGE_SUFFIXES
-from fovscope.study.config import PROCEDURAL
+from fovscope.generators.declared import GeneratorError
+
+PROCEDURAL = "procedural"
+"""What stands in place of a folder for textures that are all generated."""
 
 SIDE = 224
 """Side of a texture in pixels."""
@@ -27,7 +30,7 @@ _CROP = slice(20, 20 + SIDE)
 
 
 def load_textures(which: str | None) -> np.ndarray:
-    """Return the textures that a source is configured with.
+    """Return the textures that an option asks for.
 
     Parameters
     ----------
@@ -41,7 +44,7 @@ def load_textures(which: str | None) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    GeneratorError
         If the folder does not hold the Brodatz images.
     """
     if which is None:
@@ -121,18 +124,20 @@ def load_brodatz(folder: str | Path) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    GeneratorError
         If an image is missing, too small, or not 8-bit.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; set source.textures or leave it out")
+        raise GeneratorError(
+            f"{folder}: no such folder; set the option 'textures' to one, or leave it out"
+        )
     # The suffixes that also the Snakefile looks for: an image that is read is one that counts.
     images = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES]
     found = {path.stem.upper(): path for path in images}
     missing = [name for name in BRODATZ if name not in found]
     if missing:
-        raise ValueError(
+        raise GeneratorError(
             f"{folder}: no image {', '.join(missing)} ({', '.join(sorted(IMAGE_SUFFIXES))}); the "
             f"textures are {', '.join(BRODATZ)} of the Normalized Brodatz album"
         )
@@ -142,7 +147,7 @@ def load_brodatz(folder: str | Path) -> np.ndarray:
 def _read_grey(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         if image.mode not in ("L", "P", "RGB") or min(image.size) < _CROP.stop:
-            raise ValueError(
+            raise GeneratorError(
                 f"{path}: {image.mode} image of {image.size[0]}×{image.size[1]} pixels; expected "
                 f"8 bits and at least {_CROP.stop}×{_CROP.stop}"
             )

@@ -12,6 +12,7 @@ drawn at random.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,21 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
-from fovscope.datasets.design import FACTOR_SIZES
+from fovscope.factors import Factor
 
 ENDS = (5.0, 95.0)
 """Percentiles of a dimension's values between which it is swept."""
-
-
-NOMINAL = frozenset({"Texture", "Color", "Shape"})
-"""Factors of the source whose values are names in the guise of numbers."""
-
-PERIODS = {"Orientation": FACTOR_SIZES["Orientation"] - 1.0, "factor_Orientation": 180.0}
-"""Columns of image tables with directions, and the value after which they repeat.
-
-The angles of the source go once around with both ends included, so that its first and its last
-image are the same; the long axis of a generated cell comes back after 180 degrees.
-"""
 
 
 def typical_row(codes: NDArray) -> int:
@@ -123,6 +113,36 @@ def factor_movement(
         return moved.mean(axis=0) / _mean_absolute_difference(values)
     moved = np.minimum(moved, period - moved)
     return moved.mean(axis=0) / _mean_circular_distance(values, period)
+
+
+def movements(
+    table: pd.DataFrame, factors: Sequence[Factor], ends: NDArray[np.intp]
+) -> dict[str, NDArray[np.float64]]:
+    """Measure how far each factor moves when each dimension is swept; see `factor_movement`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        An image table with a column per factor.
+    factors : sequence of Factor
+        What its columns mean.
+    ends : ndarray of int, shape (A, d, 2)
+        Rows of the table at both ends of the sweep of each dimension, from A images.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (d,)
+        By name of the factor. A factor that is constant in the table has no entry.
+    """
+    return {
+        factor.name: factor_movement(
+            *(ends[..., 0], ends[..., 1], table[factor.column].to_numpy()),
+            nominal=factor.nominal,
+            period=factor.period,
+        )
+        for factor in factors
+        if table[factor.column].nunique() > 1
+    }
 
 
 def _mean_absolute_difference(values: NDArray[np.float64]) -> float:
