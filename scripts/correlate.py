@@ -5,6 +5,7 @@ import logging
 import pandas as pd
 
 import fovscope
+from fovscope.evaluation.accuracy import options_by_probe
 from fovscope.evaluation.disentanglement import score_stand_ins
 from fovscope.interpret.explain import explain_codes
 from fovscope.interpret.features import STAND_INS
@@ -35,7 +36,7 @@ with logged(snakemake):
             objects,
             codes,
             active_sd=options["active_sd"],
-            options=Probes.model_validate(dict(options["trees"])),
+            options=options_by_probe(Probes.model_validate(dict(options["trees"])))["gbt"],
             seed=int(wildcards.seed),
             threads=snakemake.threads,
         )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fovscope.evaluation.accuracy import probe_latents
+from fovscope.evaluation.accuracy import options_by_probe, probe_latents
 from fovscope.evaluation.disentanglement import score_source, score_target
 from fovscope.records import latent_means, score_table, write_table
 from fovscope.runtime.job import logged
@@ -11,7 +11,7 @@ from fovscope.study.config import Metrics, Probes
 
 with logged(snakemake):
     wildcards, threads = snakemake.wildcards, snakemake.threads
-    probes = Probes.model_validate(dict(snakemake.params.probes))
+    probes = options_by_probe(Probes.model_validate(dict(snakemake.params.probes)))
     metrics = Metrics.model_validate(dict(snakemake.params.metrics))
     manifest = pd.read_parquet(snakemake.input.manifest)
     design = pd.read_parquet(snakemake.input.design).query("role != 'train_pair'")
@@ -26,7 +26,7 @@ with logged(snakemake):
             codes,
             named=snakemake.params.scope["named"],
             active_sd=metrics.active_sd,
-            options=probes,
+            probes=probes,
             seed=int(wildcards.seed),
             threads=threads,
         )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fovscope.evaluation.accuracy import probe_baselines
+from fovscope.evaluation.accuracy import options_by_probe, probe_baselines
 from fovscope.features.store import read_store
 from fovscope.records import score_table, write_table
 from fovscope.runtime.job import logged
@@ -15,7 +15,7 @@ with logged(snakemake):
         pd.read_parquet(snakemake.input.manifest),
         read_store(snakemake.input.features),
         latent_dim=snakemake.params.latent_dim,
-        options=Probes.model_validate(dict(snakemake.params.probes)),
+        probes=options_by_probe(Probes.model_validate(dict(snakemake.params.probes))),
         threads=snakemake.threads,
     )
     tables = [

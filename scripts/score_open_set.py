@@ -4,6 +4,7 @@ import pandas as pd
 
 import fovscope
 from fovscope.dimensions import dimension_names
+from fovscope.evaluation.accuracy import options_by_probe
 from fovscope.interpret.open_set import score_open_set
 from fovscope.records import latent_means, write_table
 from fovscope.runtime.job import logged
@@ -20,7 +21,7 @@ with logged(snakemake):
         held_out=what["held_out"],
         dimensions=dimension_names(codes.shape[1], named=what["named"]),
         active_sd=what["active_sd"],
-        options=Probes.model_validate(dict(snakemake.params.probes)),
+        probes=options_by_probe(Probes.model_validate(dict(snakemake.params.probes))),
         seed=int(wildcards.seed),
         threads=snakemake.threads,
     )

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.arrays import mask_text
-from fovscope.probes import (
-    classification_scores,
-    confusion_shares,
-    majority_class,
-    pca_codes,
-    predict_with_probes,
-)
+from fovscope.probes.baselines import majority_class, pca_codes
+from fovscope.probes.classifiers import predict_with_probes
+from fovscope.probes.scores import classification_scores, confusion_shares
 from fovscope.study.config import Probes
 
 NAMED_DIMS = 5
 """Texture to Orientation; positions are nuisance, because targets are centred."""
+
+
+def options_by_probe(options: Probes) -> dict[str, dict[str, Any]]:
+    """Return the section of the config as options by probe: ``gbt_depth`` is gbt's ``depth``."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, value in options:
+        probe, _, option = key.partition("_")
+        found.setdefault(probe, {})[option] = value
+    return found
 
 
 def probe_latents(
@@ -26,7 +34,7 @@ def probe_latents(
     *,
     named: bool,
     active_sd: float,
-    options: Probes,
+    probes: Mapping[str, Mapping[str, Any]],
     seed: int,
     threads: int,
 ) -> dict[str, dict[str, pd.DataFrame]]:
@@ -43,7 +51,7 @@ def probe_latents(
         seen["named latents"] = np.arange(len(active)) < NAMED_DIMS
     scored = {}
     for name, mask in seen.items():
-        by_probe = _probe(manifest, codes[:, mask], options=options, seed=seed, threads=threads)
+        by_probe = _probe(manifest, codes[:, mask], probes=probes, seed=seed, threads=threads)
         scored[name] = {
             probe: scores.assign(active_mask=mask_text(mask)) for probe, scores in by_probe.items()
         }
@@ -51,7 +59,12 @@ def probe_latents(
 
 
 def probe_baselines(
-    manifest: pd.DataFrame, features: NDArray, *, latent_dim: int, options: Probes, threads: int
+    manifest: pd.DataFrame,
+    features: NDArray,
+    *,
+    latent_dim: int,
+    probes: Mapping[str, Mapping[str, Any]],
+    threads: int,
 ) -> dict[str, dict[str, pd.DataFrame]]:
     """Return representation → probe → scores of what needs no model: Φ, its PCA, a constant."""
     train, test = _fit_rows(manifest), _test_rows(manifest)
@@ -60,21 +73,24 @@ def probe_baselines(
     labels = manifest["label"].to_numpy()
     majority = _scores(labels[test], majority_class(labels[train], test.sum()))
     return {
-        "full Φ": _probe(manifest, features, options=options, seed=0, threads=threads),
-        f"PCA-{latent_dim} of Φ": _probe(
-            manifest, reduced, options=options, seed=0, threads=threads
-        ),
+        "full Φ": _probe(manifest, features, probes=probes, seed=0, threads=threads),
+        f"PCA-{latent_dim} of Φ": _probe(manifest, reduced, probes=probes, seed=0, threads=threads),
         # Any probe on a constant predicts the largest class.
-        "constant (majority class)": {"gbt": majority, "mlp": majority},
+        "constant (majority class)": dict.fromkeys(probes, majority),
     }
 
 
 def _probe(
-    manifest: pd.DataFrame, values: NDArray, *, options: Probes, seed: int, threads: int
+    manifest: pd.DataFrame,
+    values: NDArray,
+    *,
+    probes: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    threads: int,
 ) -> dict[str, pd.DataFrame]:
     train, test, labels = _fit_rows(manifest), _test_rows(manifest), manifest["label"].to_numpy()
     predictions = predict_with_probes(
-        values[train], labels[train], values[test], options=options, seed=seed, threads=threads
+        values[train], labels[train], values[test], probes=probes, seed=seed, threads=threads
     )
     return {name: _scores(labels[test], predicted) for name, predicted in predictions.items()}
 

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.evaluation.disentanglement import source_factors, split_source
-from fovscope.metrics import score_by_size
+from fovscope.metrics.honesty import score_by_size
 from fovscope.study.config import Metrics
 
 SHOWN = {"mig": "MIG", "modularity": "Modularity", "irs": "IRS", "omes": "OMES"}

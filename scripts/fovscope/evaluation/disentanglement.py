@@ -20,15 +20,11 @@ from fovscope import FovscopeError
 from fovscope.arrays import mask_text
 from fovscope.datasets.design import FACTORS
 from fovscope.metrics.honesty import jackknife_intervals, shuffled_codes
-from fovscope.metrics.panel import (
-    METRICS,
-    PRESETS,
-    Design,
-    Panel,
-    discretise,
-    disentanglement_panel,
-)
+from fovscope.metrics.panel import Panel, discretise, disentanglement_panel
+from fovscope.metrics.presets import declaration, preset
 from fovscope.metrics.references import reference_codes
+from fovscope.metrics.work import Design
+from fovscope.registry import Catalogue
 from fovscope.study.config import Metrics
 
 _FACTOR = "factor_"
@@ -175,7 +171,7 @@ def score_references(
             factors,
             changed,
             factor_names=names,
-            **_panel_options(options, list(PRESETS[options.panel])),
+            **_panel_options(options, list(preset(Catalogue(), options.panel))),
             threads=threads,
         ).scores
         for name, code in codes.items()
@@ -191,11 +187,11 @@ def _panel_options(options: Metrics, metrics: Sequence[str]) -> dict[str, Any]:
     }
     if options.dci_rounds is not None:
         ours["dci"]["rounds"] = options.dci_rounds
-    preset = PRESETS[options.panel]
+    chosen = preset(Catalogue(), options.panel)
     return {
         "metrics": metrics,
         "active_sd": options.active_sd,
-        "options": {name: {**preset.get(name, {}), **ours.get(name, {})} for name in metrics},
+        "options": {name: {**chosen.get(name, {}), **ours.get(name, {})} for name in metrics},
     }
 
 
@@ -210,7 +206,8 @@ def _scored(
     metrics: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return the scores of codes with floor and interval."""
-    metrics = list(metrics or PRESETS[options.panel])
+    catalogue = Catalogue()
+    metrics = list(metrics or preset(catalogue, options.panel))
 
     def compute(
         codes: Design, factors: Design, changed: ArrayLike | None, metrics: Sequence[str] = metrics
@@ -225,7 +222,8 @@ def _scored(
         logging.warning("%s is left out: %s", metric, reason)
     floor = compute(shuffled_codes(codes, np.random.default_rng(0)), factors, changed).scores
     # The fast panel has no time to fit classifiers several times over.
-    repeated = [name for name in metrics if options.panel == "full" or not METRICS[name].fits]
+    fits = {name: declaration(catalogue.entry("metric", name)).fits for name in metrics}
+    repeated = [name for name in metrics if options.panel == "full" or not fits[name]]
     intervals = jackknife_intervals(
         lambda *design: compute(*design, metrics=repeated).scores,
         panel.scores,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,6 @@ from numpy.typing import NDArray
 from fovscope.interpret.association import correlate
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.importance import dimension_importance
-from fovscope.study.config import Probes
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def explain_codes(
     codes: NDArray,
     *,
     active_sd: float,
-    options: Probes,
+    options: Mapping[str, Any],
     seed: int,
     threads: int = 1,
 ) -> pd.DataFrame:
@@ -44,15 +45,15 @@ def explain_codes(
         Latent means in the order of the manifest.
     active_sd : float
         SD below which a dimension counts as inactive.
-    options : Probes
-        Constants of the trees.
+    options : mapping of str to object
+        Options of the trees, those of the probe ``gbt``.
     seed, threads : int
         Of permutations and trees; threads of the trees.
 
     Returns
     -------
     DataFrame
-        One row a number: `kind` (``correlation`` or ``importance``), `score`, `dimension`,
+        One row per number: `kind` (``correlation`` or ``importance``), `score`, `dimension`,
         `feature` (missing for importances), `value`, `p`, `q`, `images` (that it is of) and
         `active` (whether the dimension is).
     """
