@@ -5,7 +5,7 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 
-from fovscope.metrics import DCI_ES_FAST, dci_es_scores, dci_scores
+from fovscope.metrics import dci_es_scores, dci_scores
 from fovscope.metrics.dci_es import (
     LossCapacity,
     _discriminant_losses,
@@ -16,6 +16,7 @@ from fovscope.metrics.dci_es import (
 )
 
 SIZES = (3, 5)
+FEW = (0, 16, 64, 256)
 
 
 def draw_factors(n_rows, seed=0):
@@ -104,7 +105,7 @@ def test_features_are_codes_and_pairs_of_waves_with_the_kernel_of_their_bandwidt
 def test_perfect_and_rotated_codes_need_no_capacity(continuous):
     rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((2, 2))).Q
     for encode in (lambda f: f.astype(float), lambda f: f @ rotation, lambda f: np.hstack([f, f])):
-        found, curves = explicitness_of(encode, continuous=continuous, **DCI_ES_FAST)
+        found, curves = explicitness_of(encode, continuous=continuous, widths=FEW)
         assert found == pytest.approx([1, 1], abs=1e-4)
         assert curves.loss == pytest.approx(0, abs=1e-4)
 
@@ -112,7 +113,7 @@ def test_perfect_and_rotated_codes_need_no_capacity(continuous):
 def test_noise_has_nothing_to_gain_and_passes_for_explicit():
     """A known weakness: E asks how easily a code yields what it has, be it nothing."""
     rng = np.random.default_rng(0)
-    found, curves = explicitness_of(lambda f: rng.standard_normal((len(f), 4)), **DCI_ES_FAST)
+    found, curves = explicitness_of(lambda f: rng.standard_normal((len(f), 4)), widths=FEW)
     assert (found > 0.9).all()
     assert (curves.loss > curves.baseline - 0.08).all()
 
@@ -147,15 +148,15 @@ def test_all_five_scores():
     train, test = draw_factors(600), draw_factors(300, seed=1)
     tables = np.insert(train, 1, 0, axis=1), train, np.insert(test, 1, 0, axis=1), test
     dci = dci_scores(*tables, rounds=10)
-    found = dci_es_scores(*tables, dci=dci, **DCI_ES_FAST)
+    found = dci_es_scores(*tables, dci=dci, widths=FEW)
     assert (found.disentanglement, found.completeness) == (dci.disentanglement, dci.completeness)
     assert found.informativeness == dci.informativeness == 1
     assert found.explicitness == pytest.approx(1)
     assert found.size == pytest.approx(2 / 3)
-    computed = dci_es_scores(*tables, **DCI_ES_FAST)
+    computed = dci_es_scores(*tables, widths=FEW)
     assert computed.disentanglement == pytest.approx(dci_scores(*tables).disentanglement)
     without = [t[:, :0] if i in (0, 2) else t for i, t in enumerate(tables)]
-    assert np.isnan(dci_es_scores(*without, **DCI_ES_FAST).size)
+    assert np.isnan(dci_es_scores(*without, widths=FEW).size)
 
 
 def test_seed_and_bandwidth_arrive():

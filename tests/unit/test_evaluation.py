@@ -19,10 +19,10 @@ from fovscope.evaluation.disentanglement import (
 )
 from fovscope.metrics import dci_scores, mig_score, omes_score
 from fovscope.records import latents_table
-from fovscope.study.config import Metrics, Probes, Source
+from fovscope.study.config import Metrics, Source
 
 QUICK = Metrics(panel="fast", dci_rounds=3)
-PROBES = Probes(gbt_rounds=5, mlp_max_epochs=300, mlp_learning_rate=1e-2)
+PROBES = {"gbt": {"rounds": 5}, "mlp": {"max_epochs": 300, "learning_rate": 1e-2}}
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_seeds_are_compared_on_the_images_that_they_share():
 def gbt_accuracy(manifest, codes, *, named):
     """Balanced accuracy of the trees and the dimensions that they saw, by representation."""
     scored = probe_latents(
-        manifest, codes, named=named, active_sd=0.05, options=PROBES, seed=0, threads=1
+        manifest, codes, named=named, active_sd=0.05, probes=PROBES, seed=0, threads=1
     )
     tables = {name: by_probe["gbt"].set_index("score") for name, by_probe in scored.items()}
     return {
@@ -223,7 +223,7 @@ def test_baselines(manifest):
     rng = np.random.default_rng(4)
     features = rng.standard_normal((len(manifest), 30)).astype(np.float32)
     features[:, 3] = manifest["factor_Size"] * 4
-    scores = probe_baselines(manifest, features, latent_dim=5, options=PROBES, threads=1)
+    scores = probe_baselines(manifest, features, latent_dim=5, probes=PROBES, threads=1)
     assert list(scores) == ["full Φ", "PCA-5 of Φ", "constant (majority class)"]
     values = {name: table["gbt"].set_index("score")["value"] for name, table in scores.items()}
     assert values["full Φ"]["balanced_accuracy"] > 0.95

@@ -7,9 +7,8 @@ import pytest
 from fovscope.interpret.explain import FEWEST, explain_codes
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.importance import dimension_importance
-from fovscope.study.config import Probes
 
-TREES = Probes(gbt_rounds=20)
+TREES = {"rounds": 20}
 
 
 def planted(n, rng):

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from fovscope.metrics import FACTOR_VAE_FAST, TooFewRowsError, factor_vae_score
+from fovscope.metrics import TooFewRowsError, factor_vae_score
 from fovscope.metrics.factor_vae import _votes
 from fovscope.metrics.groups import shared_values
 
 SIZES = (4, 4, 5)
+FEW = {"n_train": 1_000, "n_test": 500}
 
 
 def draw_factors(n_rows, seed=0):
@@ -16,7 +17,7 @@ def draw_factors(n_rows, seed=0):
 
 def score(encode, **options):
     train, test = draw_factors(2_000), draw_factors(1_000, seed=1)
-    return factor_vae_score(encode(train), train, encode(test), test, **FACTOR_VAE_FAST, **options)
+    return factor_vae_score(encode(train), train, encode(test), test, **FEW, **options)
 
 
 def test_votes_are_those_of_loops():
@@ -71,7 +72,7 @@ def test_rotation_by_45_degrees_leaves_chance():
     """Either factor fixed leaves half of the variance of both dimensions."""
     rotation = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
     train, test = draw_factors(2_000)[:, :2], draw_factors(1_000, seed=1)[:, :2]
-    result = factor_vae_score(train @ rotation, train, test @ rotation, test, **FACTOR_VAE_FAST)
+    result = factor_vae_score(train @ rotation, train, test @ rotation, test, **FEW)
     assert result.score == pytest.approx(1 / 2, abs=0.08)
 
 
@@ -91,7 +92,7 @@ def test_dimension_that_never_voted_names_no_factor():
     train, test = draw_factors(600)[:, :1], draw_factors(600, seed=1)[:, :1]
     noise = np.random.default_rng(0).standard_normal((600, 1))
     result = factor_vae_score(
-        np.hstack([train, noise]), train, np.hstack([noise, test]), test, **FACTOR_VAE_FAST
+        np.hstack([train, noise]), train, np.hstack([noise, test]), test, **FEW
     )
     assert result.score == 0
 

@@ -6,7 +6,6 @@ import pytest
 
 from fovscope.metrics import mig_score, score_by_size, scored_panel
 from fovscope.metrics.honesty import Score, jackknife_intervals, shuffled_codes
-from fovscope.metrics.panel import Design
 from fovscope.metrics.references import (
     duplicated_code,
     merged_code,
@@ -14,6 +13,7 @@ from fovscope.metrics.references import (
     perfect_code,
     reference_codes,
 )
+from fovscope.metrics.work import Design
 
 SIZES = np.array([3, 5, 6])
 CHEAP = ("mig", "omes")

@@ -9,9 +9,8 @@ from fovscope import FovscopeError
 from fovscope.dimensions import dimension_names
 from fovscope.interpret.known import NEIGHBOUR, fit_known_classes
 from fovscope.interpret.open_set import detection_scores, score_open_set
-from fovscope.study.config import Probes
 
-QUICK = Probes(gbt_rounds=5, mlp_max_epochs=300, mlp_learning_rate=1e-2)
+QUICK = {"gbt": {"rounds": 5}, "mlp": {"max_epochs": 300, "learning_rate": 1e-2}}
 
 
 # Detection -------------------------------------------------------------------------------
@@ -142,7 +141,7 @@ def score(manifest, codes):
         held_out="new class",
         dimensions=dimension_names(8, named=True),
         active_sd=0.05,
-        options=QUICK,
+        probes=QUICK,
         seed=0,
         threads=1,
     )

@@ -1,28 +1,32 @@
 """The panel: reference codes at their known scores, inactive dimensions, discretised factors."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fovscope
 import fovscope.metrics
 from fovscope.metrics.panel import (
-    METRICS,
-    PRESETS,
-    RANGES,
-    Design,
     active_dimensions,
     chosen_metrics,
     discretise,
     disentanglement_panel,
+    load_metrics,
 )
+from fovscope.metrics.presets import declaration, preset, score_ranges, score_titles
 from fovscope.metrics.references import noise_code, perfect_code, reference_codes, rotated_code
+from fovscope.metrics.work import Design
+from fovscope.registry import Catalogue, RegistryError
 
 SIZES = np.array([3, 5, 6])
 NAMES = ("Shape", "Texture", "Scale")
 QUICK = ("mig", "dci", "omes")
 OPTIONS = {"dci": {"rounds": 20}}
+BUILT_IN = Catalogue()
 
 
 def draw_design(n_train, n_test, pairs_per_factor, seed=0):
@@ -125,7 +129,7 @@ def test_dead_code_scores_zero(design):
     codes = factors.map(lambda table: np.full((len(table), 4), 0.1))
     panel = disentanglement_panel(codes, factors, changed, factor_names=NAMES, active_sd=0)
     scores = {name: value for name, value in panel.scores.items() if "[" not in name}
-    assert scores.keys() == RANGES.keys()
+    assert scores.keys() == score_ranges(BUILT_IN).keys()
     assert np.isnan(scores.pop("dci_es_size"))  # factors over no dimensions
     assert scores.pop("dci_informativeness") == pytest.approx((1 / SIZES).mean(), abs=0.05)
     assert scores.pop("dci_es_explicitness") == 1  # no capacity helps
@@ -167,33 +171,95 @@ def test_options_arrive(design):
 
 
 def test_the_metrics_need_no_other_part_of_the_workflow():
-    code = "import sys, fovscope.metrics; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
-    loaded = set(done.stdout.split())
+    loaded = modules_after("from fovscope.metrics import *")
     assert not {"torch", "timm", "pydantic", "snakemake", "fovscope.study.config"} & loaded
     ours = {name for name in loaded if name.startswith("fovscope.")}
     outside = {name for name in ours if not name.startswith("fovscope.metrics")}
-    assert outside == {"fovscope.arrays", "fovscope.registry"}
+    of_the_registry = {"fovscope.registry", "fovscope.factors"}
+    of_the_registry |= {"fovscope.runtime", "fovscope.runtime.syntax"}
+    assert outside == {"fovscope.arrays"} | of_the_registry
+
+
+def test_presets_are_read_without_importing_a_metric():
+    code = "from fovscope.metrics.presets import *; from fovscope.registry import Catalogue; "
+    loaded = modules_after(code + "preset(Catalogue(), 'fast')")
+    assert "fovscope.metrics.presets" in loaded
+    assert not {"numpy", "sklearn", "xgboost", "fovscope.metrics.mig"} & loaded
+
+
+def modules_after(code):
+    command = [sys.executable, "-c", code + "; import sys; print(*sys.modules)"]
+    done = subprocess.run(command, text=True, capture_output=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_package_imports_metrics_from_their_files():
+    """Names out of the package are found when asked for: no code digest could see them."""
+    package = Path(fovscope.__file__).parent
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "fovscope.metrics":
+                files = {file.stem for file in (package / "metrics").glob("*.py")}
+                assert {alias.name for alias in node.names} <= files, path
+
+
+def test_public_names_are_found_and_others_are_not():
+    assert set(fovscope.metrics.__all__) <= set(dir(fovscope.metrics))
+    for name in fovscope.metrics.__all__:
+        assert getattr(fovscope.metrics, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'migg'"):
+        _ = fovscope.metrics.migg
 
 
 def test_presets_and_near_names():
-    assert PRESETS["fast"].keys() <= METRICS.keys() == PRESETS["full"].keys()
-    assert chosen_metrics("fast", {"dci": {"rounds": 1}}, with_pairs=True)["dci"]["rounds"] == 1
-    assert "omes" not in chosen_metrics("full", None, with_pairs=False)
-    for call in (("mgi",), None), ("full", {"mgi": {}}):
+    full, fast = (preset(BUILT_IN, name) for name in ("full", "fast"))
+    assert fast.keys() < full.keys() == BUILT_IN["metric"].keys()
+    assert full.keys() - fast.keys() == {"sap", "explicitness"}
+    assert chosen("fast", {"dci": {"rounds": 1}})["dci"] == {"rounds": 1, "learning_rate": 0.5}
+    assert "omes" not in chosen("full", with_pairs=False)
+    for call in (("mgi",), None), ({"mgi": {}}, None), ("full", {"mgi": {}}):
         with pytest.raises(ValueError, match="did you mean 'mig'"):
-            chosen_metrics(*call, with_pairs=True)
+            chosen(*call)
     with pytest.raises(ValueError, match="did you mean 'full'"):
-        chosen_metrics("ful", None, with_pairs=True)
+        chosen("ful")
+
+
+def test_metrics_may_be_given_with_their_options(design):
+    factors, changed = design
+    codes = rotated_code(factors, np.random.default_rng(5))
+    given = {"omes": {"alpha": 0.9}, "mig": {"bins": 5}, "infomec": {"iterations": 3}}
+    assert chosen(given) == given | {"infomec": {"iterations": 3, "balanced": True}}
+    few = {name: given[name] for name in ("omes", "mig")}
+    apart = disentanglement_panel(codes, factors, changed, metrics=list(few), options=few)
+    assert disentanglement_panel(codes, factors, changed, metrics=few).scores == apart.scores
+    wins = disentanglement_panel(
+        codes, factors, changed, metrics=few, options={"mig": {"bins": 20}}
+    ).scores
+    assert wins["omes"] == apart.scores["omes"]
+    assert wins["mig"] == fovscope.metrics.mig_score(codes.train, factors.train)
+
+
+def chosen(metrics, options=None, *, with_pairs=True):
+    return chosen_metrics(metrics, options, catalogue=BUILT_IN, with_pairs=with_pairs)
+
+
+def test_titles_stand_in_the_order_of_the_tables():
+    information = score_titles(BUILT_IN, group="information")
+    intervention = score_titles(BUILT_IN, group="intervention")
+    assert score_titles(BUILT_IN) == information | intervention
+    assert list(score_titles(BUILT_IN)) == [*information, *intervention]
+    assert list(information.values())[:5] == ["MIG", "DCI D", "DCI C", "DCI I", "InfoM"]
+    assert list(score_titles(BUILT_IN, metrics=["sap", "omes"])) == ["sap", "omes", "omes_max"]
+    assert list(score_ranges(BUILT_IN, ["mig"])) == ["active_dims", "mig"]
 
 
 def test_where_the_panel_differs_from_the_published_form(design):
     """The scale of the codes must not matter where models are compared, by preset or by name."""
     ours = {"beta_vae": {"standardise": True}, "infomec": {"balanced": True}}
-    assert {name: metric.options for name, metric in METRICS.items() if metric.options} == ours
+    assert {name: given for name, given in preset(BUILT_IN, "full").items() if given} == ours
     for metrics in ("full", "fast", list(ours)):
-        chosen = chosen_metrics(metrics, None, with_pairs=False)
-        assert all(ours[name].items() <= chosen[name].items() for name in ours)
+        found = chosen(metrics, with_pairs=False)
+        assert all(ours[name].items() <= found[name].items() for name in ours)
     factors = Design(design[0].train[:800], design[0].test[:400])
     codes = factors.map(lambda table: 1e-4 * table)
     few = {"n_train": 600, "n_test": 300}
@@ -214,6 +280,111 @@ def test_edi_reuses_the_classifiers_of_dci(design, monkeypatch):
     monkeypatch.setattr("fovscope.metrics.edi.dci_scores", None)
     both = disentanglement_panel(codes, factors, metrics=["edi", "dci"]).scores
     assert {name: both[name] for name in alone} == alone
+
+
+LAB = '''
+"""Metrics of a laboratory."""
+
+from fovscope.metrics.work import Work
+from fovscope.registry import metric
+
+
+@metric("late", titles={"late": "Late"}, ranges={"late": (0.0, 1.0)}, after=("early", "mig"))
+def late(work: Work):
+    """Half of what came before."""
+    return {"late": work.results["early"] / 2}
+
+
+@metric(
+    "early",
+    titles={"early": "Early"},
+    ranges={"early": (0.0, 9.0)},
+    group="information",
+    fast={"value": 0.5},
+)
+def early(work: Work, *, value: float = 1.0):
+    """A number.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    """
+    work.results["early"] = value
+    return {"early": value}
+'''
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Return a function that writes changed metrics of a user's to a file of a name of its own."""
+
+    def write(*changes):
+        text = LAB
+        for before, after in changes:
+            assert before in text
+            text = text.replace(before, after)
+        path = tmp_path / f"lab_{tmp_path.name}.py"
+        path.write_text(text)
+        return Catalogue([path])
+
+    return write
+
+
+def test_metrics_of_a_user_stand_beside_the_built_in_ones(design, lab):
+    factors, _ = design
+    codes, catalogue = perfect_code(Design(factors.train, factors.test)), lab()
+    scores = disentanglement_panel(
+        codes, factors, metrics=["late", "mig", "early"], catalogue=catalogue
+    ).scores
+    assert (scores["early"], scores["late"]) == (1, 0.5)
+    assert scores["mig"] > 0.9
+    assert preset(catalogue, "fast")["early"] == {"value": 0.5}
+    assert "late" not in preset(catalogue, "fast")
+    assert list(preset(catalogue, "full"))[-2:] == ["late", "early"]
+    assert list(score_titles(catalogue, group="information"))[-1] == "early"
+    with pytest.raises(ValueError, match="unknown metric 'early'"):
+        disentanglement_panel(codes, factors, metrics=["early"])
+
+
+def test_a_metric_comes_after_those_that_it_builds_on(lab):
+    catalogue = lab()
+    names = ["late", "sap", "mig", "early"]
+    assert list(load_metrics(catalogue, names)) == ["early", "mig", "late", "sap"]
+    assert list(load_metrics(catalogue, ["edi", "dci"])) == ["dci", "edi"]
+    assert list(load_metrics(catalogue, ["edi"])) == ["edi"]
+    in_turn = lab(("fast={", 'after=("late",), fast={'))
+    with pytest.raises(RegistryError, match="after each other: late, early"):
+        load_metrics(in_turn, ["late", "early"])
+    with pytest.raises(RegistryError, match="did you mean 'early'"):
+        load_metrics(lab(('("early", "mig")', '("earli", "mig")')), ["late"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('group="inf', 'gruop="inf', r"'early': unknown declaration 'gruop'; did you mean 'group'"),
+        ('"information"', '"informatoin"', r"did you mean 'information'"),
+        ('{"value": 0.5}', '{"valeu": 0.5}', r"unknown option 'valeu'; did you mean 'value'"),
+        ('{"early": "Early"}', '{"earli": "Early"}', r"'earl[iy]' needs both a title and a range"),
+        ('    ranges={"early": (0.0, 9.0)},\n', "", r"declare `ranges`"),
+    ],
+)
+def test_a_faulty_declaration_is_named(lab, before, after, message):
+    with pytest.raises(RegistryError, match=message):
+        declaration(lab((before, after)).entry("metric", "early"))
+
+
+@pytest.mark.parametrize(
+    ("score", "message"), [("soon", "declare title and range"), ("mig", "another metric has it")]
+)
+def test_a_score_that_is_not_declared_or_not_ones_own_is_named(design, lab, score, message):
+    factors, _ = design
+    changes = [(f'"early": {it}', f'"mig": {it}') for it in ('"Early"', "(0.0")]
+    catalogue = lab(('{"early": value}', f'{{"{score}": value}}'), *changes)
+    codes = perfect_code(Design(factors.train, factors.test))
+    with pytest.raises(ValueError, match=f"'early' returned the score '{score}': {message}"):
+        disentanglement_panel(codes, factors, metrics=["mig", "early"], catalogue=catalogue)
 
 
 def test_a_metric_that_the_rows_are_too_few_for_is_left_out_by_name(design):

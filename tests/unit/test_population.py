@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from fovscope.apply.population import fit_population, percentiles
-from fovscope.study.config import Probes
 
 
 def test_percentiles_count_what_lies_below_and_half_of_what_is_equal():
@@ -25,6 +24,9 @@ def training():
     return manifest, codes
 
 
+OPTIONS = {"gbt": {"rounds": 5}, "mlp": {"max_epochs": 100, "learning_rate": 1e-2}}
+
+
 @pytest.fixture(scope="module", params=["gbt", "mlp"])
 def population(training, request):
     return fit_population(
@@ -32,7 +34,7 @@ def population(training, request):
         dimensions=("Texture", "Color", "Shape", "z3"),
         active_sd=0.05,
         probe=request.param,
-        options=Probes(gbt_rounds=5, mlp_max_epochs=100, mlp_learning_rate=1e-2),
+        options=OPTIONS[request.param],
         seed=0,
         threads=1,
     )

@@ -7,20 +7,22 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import balanced_accuracy_score
 
-from fovscope.probes import (
-    classification_scores,
-    confusion_shares,
-    majority_class,
-    pca_codes,
-    predict_with_probes,
-)
-from fovscope.study.config import Probes
+from fovscope.probes.baselines import majority_class, pca_codes
+from fovscope.probes.classifiers import predict_with_probes
+from fovscope.probes.confidence import fit_probe
+from fovscope.probes.gbt import gbt
+from fovscope.probes.mlp import mlp
+from fovscope.probes.scores import classification_scores, confusion_shares
+from fovscope.registry import RegistryError
 
-OPTIONS = Probes(gbt_rounds=20, mlp_hidden=(32,), mlp_learning_rate=1e-2, mlp_max_epochs=500)
+PROBES = {
+    "gbt": {"rounds": 20},
+    "mlp": {"hidden": (32,), "learning_rate": 1e-2, "max_epochs": 500},
+}
 
 
 def run_probes(train, labels, test, test_labels):
-    predictions = predict_with_probes(train, labels, test, options=OPTIONS, seed=0)
+    predictions = predict_with_probes(train, labels, test, probes=PROBES, seed=0)
     return {name: classification_scores(test_labels, p) for name, p in predictions.items()}
 
 
@@ -50,8 +52,8 @@ def test_shuffled_labels_are_chance():
 
 def test_same_seed_same_numbers_and_the_seed_reaches_the_mlp():
     data = blobs(4)
-    once, twice = (predict_with_probes(*data[:3], options=OPTIONS, seed=1) for _ in range(2))
-    other = predict_with_probes(*data[:3], options=OPTIONS, seed=2)
+    once, twice = (predict_with_probes(*data[:3], probes=PROBES, seed=1) for _ in range(2))
+    other = predict_with_probes(*data[:3], probes=PROBES, seed=2)
     for probe in once:
         assert (once[probe] == twice[probe]).all()
     assert (once["mlp"] != other["mlp"]).any()
@@ -75,16 +77,16 @@ def test_names_of_classes_change_nothing():
 def test_labels_come_back_as_they_came_in():
     train, labels, test, test_labels = blobs(0.05)
     names = np.array(["Volvox", "Arcella", "Euplotes"], dtype=object)
-    predicted = predict_with_probes(train, names[labels], test, options=OPTIONS, seed=0)
+    predicted = predict_with_probes(train, names[labels], test, probes=PROBES, seed=0)
     assert (predicted["gbt"] == names[test_labels]).all()
     assert (predicted["mlp"] == names[test_labels]).all()
 
 
 def test_test_rows_do_not_reach_the_fit():
     train, labels, test, _ = blobs(4)
-    alone = predict_with_probes(train, labels, test[:1], options=OPTIONS, seed=0)
+    alone = predict_with_probes(train, labels, test[:1], probes=PROBES, seed=0)
     crowded = predict_with_probes(
-        train, labels, np.vstack([test[:1], 1e3 * test]), options=OPTIONS, seed=0
+        train, labels, np.vstack([test[:1], 1e3 * test]), probes=PROBES, seed=0
     )
     for probe in alone:
         assert alone[probe][0] == crowded[probe][0]
@@ -92,45 +94,57 @@ def test_test_rows_do_not_reach_the_fit():
 
 def test_units_of_the_codes_do_not_matter():
     train, labels, test, _ = blobs(4)
-    expected = predict_with_probes(train, labels, test, options=OPTIONS, seed=0)
-    shifted = predict_with_probes(train / 64, labels, test / 64, options=OPTIONS, seed=0)
+    expected = predict_with_probes(train, labels, test, probes=PROBES, seed=0)
+    shifted = predict_with_probes(train / 64, labels, test / 64, probes=PROBES, seed=0)
     for probe in expected:
         assert np.mean(shifted[probe] == expected[probe]) > 0.99
 
 
-def test_constants_of_the_study_arrive(monkeypatch):
-    from fovscope.probes.classifiers import fit_gbt, fit_mlp
-
+def test_defaults_are_those_of_the_paper():
     train, labels, *_ = blobs(0.05)
-    trees = fit_gbt(train, labels, options=Probes(), seed=5).get_params()
+    trees = gbt(train, labels, 5, 1).get_params()
     expected = {"n_estimators": 100, "max_depth": 4, "learning_rate": 0.1, "tree_method": "hist"}
     assert {name: trees[name] for name in expected} == expected
-    options = Probes(mlp_max_epochs=1)
-    mlp = fit_mlp(train, labels, options=options, seed=5)[-1].get_params()
+    network = mlp(train, labels, 5, 1, max_epochs=1)[-1].get_params()
     expected = {"hidden_layer_sizes": (256, 256), "learning_rate_init": 1e-4, "alpha": 1e-7}
-    assert {name: mlp[name] for name in expected} == expected
+    assert {name: network[name] for name in expected} == expected
+
+
+def test_options_arrive_and_only_the_probes_that_were_asked_for_are_fitted():
+    train, labels, test, _ = blobs(0.05)
+    few = {"gbt": {"rounds": 3, "depth": 2, "learning_rate": 0.5}}
+    assert list(predict_with_probes(train, labels, test, probes=few, seed=0)) == ["gbt"]
+    trees = fit_probe("gbt", train, labels, options=few["gbt"], seed=7).classifier.get_params()
+    expected = {"n_estimators": 3, "max_depth": 2, "learning_rate": 0.5, "random_state": 7}
+    assert {name: trees[name] for name in expected} == expected
+    layers = {"hidden": [8, 4], "alpha": 0.5, "max_epochs": 1, "learning_rate": 0.1}
+    network = fit_probe("mlp", train, labels, options=layers, seed=7).classifier[-1].get_params()
+    expected = {"hidden_layer_sizes": (8, 4), "alpha": 0.5, "learning_rate_init": 0.1}
+    assert {name: network[name] for name in expected} == expected
+    with pytest.raises(RegistryError, match="unknown probe 'gtb'; did you mean 'gbt'"):
+        predict_with_probes(train, labels, test, probes={"gtb": {}}, seed=0)
 
 
 def test_mlp_that_does_not_converge_is_logged(caplog):
     train, labels, test, _ = blobs(4)
     with caplog.at_level(logging.WARNING):
-        predict_with_probes(train, labels, test, options=OPTIONS, seed=0)
+        predict_with_probes(train, labels, test, probes=PROBES, seed=0)
     assert not caplog.records
-    short = OPTIONS.model_copy(update={"mlp_max_epochs": 3})
+    short = PROBES | {"mlp": PROBES["mlp"] | {"max_epochs": 3}}
     with caplog.at_level(logging.WARNING):
-        predict_with_probes(train, labels, test, options=short, seed=0)
+        predict_with_probes(train, labels, test, probes=short, seed=0)
     assert "did not converge in 3 epochs" in caplog.text
 
 
 def test_bad_input_is_named():
     train, labels, test, _ = blobs(0.05)
     with pytest.raises(ValueError, match="all rows are '1'"):
-        predict_with_probes(train, np.ones_like(labels), test, options=OPTIONS, seed=0)
+        predict_with_probes(train, np.ones_like(labels), test, probes=PROBES, seed=0)
     with pytest.raises(ValueError, match="do not belong to"):
-        predict_with_probes(train, labels[1:], test, options=OPTIONS, seed=0)
+        predict_with_probes(train, labels[1:], test, probes=PROBES, seed=0)
     train[3, 2] = np.inf
     with pytest.raises(ValueError, match="dimension 2 is not finite"):
-        predict_with_probes(train, labels, test, options=OPTIONS, seed=0)
+        predict_with_probes(train, labels, test, probes=PROBES, seed=0)
 
 
 def test_scores_of_a_known_table():

@@ -31,6 +31,7 @@ from fovscope.apply.population import Population, fit_population
 from fovscope.backbones.networks import WeightsError, load_extractor
 from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
 from fovscope.dimensions import dimension_names
+from fovscope.evaluation.accuracy import options_by_probe
 from fovscope.features.extract import batch_loader, cut_batches, extract
 from fovscope.images.read import FolderImages
 from fovscope.models.storage import load_model
@@ -240,7 +241,7 @@ def training_population(
         dimensions=dimension_names(codes.shape[1], named=options.named),
         active_sd=options.active_sd,
         probe=probe,
-        options=options.probes,
+        options=options_by_probe(options.probes)[probe],
         seed=options.seed,
         threads=threads,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from fovscope.interpret.known import KnownClasses, fit_known_classes
 from fovscope.probes.confidence import FittedProbe, fit_probe
-from fovscope.study.config import Probes
+from fovscope.registry import Catalogue
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Population:
         Returns
         -------
         DataFrame
-            One row an image: ``image``, ``predicted`` class and its ``confidence``,
+            One row per image: ``image``, ``predicted`` class and its ``confidence``,
             ``outlier_score`` (Mahalanobis distance to the nearest class) and
             ``outlier_percentile``, then the latents by the name of their dimension, then
             ``<dimension> percentile``. A percentile is the share of the training images that
@@ -81,7 +82,8 @@ def fit_population(
     dimensions: Sequence[str],
     active_sd: float,
     probe: str,
-    options: Probes,
+    options: Mapping[str, Any],
+    catalogue: Catalogue | None = None,
     seed: int,
     threads: int,
 ) -> Population:
@@ -98,10 +100,12 @@ def fit_population(
     active_sd : float
         A dimension with a smaller SD counts as inactive: neither class nor outlier score
         depend on it.
-    probe : {"gbt", "mlp"}
-        What predicts the class.
-    options : Probes
-        Its constants.
+    probe : str
+        Name of the probe that predicts the class.
+    options : mapping of str to object
+        Its options.
+    catalogue : Catalogue, optional
+        Where it is looked up; by default among the built-in ones.
     seed, threads : int
         Seed and threads of its fit.
     """
@@ -109,7 +113,13 @@ def fit_population(
     codes, labels = codes[train], manifest["label"][train]
     known = fit_known_classes(codes, labels, active_sd=active_sd)
     fitted = fit_probe(
-        probe, codes[:, known.active], labels, options=options, seed=seed, threads=threads
+        probe,
+        codes[:, known.active],
+        labels,
+        options=options,
+        catalogue=catalogue,
+        seed=seed,
+        threads=threads,
     )
     scores = np.sort(known.mahalanobis(codes))
     return Population(tuple(dimensions), np.sort(codes, axis=0), scores, known, fitted)

@@ -18,7 +18,8 @@ far they are from it, is taken from all of them, because no split of them was tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,9 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 
 from fovscope.interpret.known import fit_known_classes
-from fovscope.probes.classifiers import PROBES
 from fovscope.probes.confidence import fit_probe
-from fovscope.study.config import Probes
+from fovscope.registry import Catalogue
 
 COLUMNS = ("detector", "probe", "mistaken_for", "dimension", "score", "value")
 """What a score is about; empty where it does not apply."""
@@ -66,7 +66,8 @@ def score_open_set(
     held_out: str,
     dimensions: Sequence[str],
     active_sd: float,
-    options: Probes,
+    probes: Mapping[str, Mapping[str, Any]],
+    catalogue: Catalogue | None = None,
     seed: int,
     threads: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -85,21 +86,23 @@ def score_open_set(
     active_sd : float
         A dimension with a smaller SD over the known training images counts as inactive; it is
         left out of everything.
-    options : Probes
-        Constants of the probes.
+    probes : mapping of str to mapping
+        Options by probe.
+    catalogue : Catalogue, optional
+        Where probes are looked up; by default among the built-in ones.
     seed, threads : int
         Seed and threads of the probes.
 
     Returns
     -------
     scores : DataFrame
-        One row a number, with the columns `COLUMNS`. ``auroc`` and ``fpr95`` of each detector.
+        One row per number, with the columns `COLUMNS`. ``auroc`` and ``fpr95`` of each detector.
         Of each probe and known class: ``share`` of the held-out images that are mistaken for it,
         and, of these, the mean ``confidence`` and in each dimension the mean ``distance`` from
         its centroid and the mean ``shift`` (with sign), both in units of its spread. A normal
         class lies at distance 0.80 from its own centroid.
     images : DataFrame
-        One row an image and probe, of the held-out and of the known test images: ``image_id``,
+        One row per image and probe, of the held-out and of the known test images: ``image_id``,
         ``label``, ``split``, ``held_out``, ``mahalanobis``, ``knn``, ``probe``, ``predicted``,
         ``confidence``, and a signed ``deviation_<dimension>`` from the centroid of the
         predicted class.
@@ -115,12 +118,13 @@ def score_open_set(
     )
     names = [dimensions[d] for d in np.flatnonzero(known.active)]
     seen = []
-    for name in PROBES:
+    for name, options in probes.items():
         probe = fit_probe(
             name,
             codes[train][:, known.active],
             manifest["label"][train],
             options=options,
+            catalogue=catalogue,
             seed=seed,
             threads=threads,
         )

@@ -2,51 +2,49 @@
 
 Each metric is a function of codes and factors. `disentanglement_panel` computes them all,
 `scored_panel` with floor, ceiling and interval, `udr_scores` compares models without labels.
+
+Names are imported from their files when they are first asked for, so that `metrics.presets` can be
+used without NumPy. Code of the package imports from the files themselves: a job then depends on
+the metrics that it uses, and on no other.
 """
 
-from fovscope.metrics.beta_vae import BETA_VAE_FAST, beta_vae_score
-from fovscope.metrics.dci import dci_scores
-from fovscope.metrics.dci_es import DCI_ES_FAST, dci_es_scores
-from fovscope.metrics.edi import edi_scores
-from fovscope.metrics.explicitness import explicitness_score
-from fovscope.metrics.factor_vae import FACTOR_VAE_FAST, factor_vae_score
-from fovscope.metrics.groups import TooFewRowsError
-from fovscope.metrics.honesty import Score, score_by_size, scored_panel
-from fovscope.metrics.infomec import infomec_scores
-from fovscope.metrics.irs import irs_score
-from fovscope.metrics.mig import mig_score
-from fovscope.metrics.modularity import modularity_score
-from fovscope.metrics.omes import omes_score
-from fovscope.metrics.panel import METRICS, Design, Panel, disentanglement_panel
-from fovscope.metrics.references import reference_codes
-from fovscope.metrics.sap import sap_score
-from fovscope.metrics.udr import informative_dimensions, udr_scores
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "BETA_VAE_FAST",
-    "DCI_ES_FAST",
-    "FACTOR_VAE_FAST",
-    "METRICS",
-    "Design",
-    "Panel",
-    "Score",
-    "TooFewRowsError",
-    "beta_vae_score",
-    "dci_es_scores",
-    "dci_scores",
-    "disentanglement_panel",
-    "edi_scores",
-    "explicitness_score",
-    "factor_vae_score",
-    "infomec_scores",
-    "informative_dimensions",
-    "irs_score",
-    "mig_score",
-    "modularity_score",
-    "omes_score",
-    "reference_codes",
-    "sap_score",
-    "score_by_size",
-    "scored_panel",
-    "udr_scores",
-]
+_HOMES = {
+    "Design": "work",
+    "Panel": "panel",
+    "Score": "honesty",
+    "TooFewRowsError": "groups",
+    "beta_vae_score": "beta_vae",
+    "dci_es_scores": "dci_es",
+    "dci_scores": "dci",
+    "disentanglement_panel": "panel",
+    "edi_scores": "edi",
+    "explicitness_score": "explicitness",
+    "factor_vae_score": "factor_vae",
+    "infomec_scores": "infomec",
+    "informative_dimensions": "udr",
+    "irs_score": "irs",
+    "mig_score": "mig",
+    "modularity_score": "modularity",
+    "omes_score": "omes",
+    "reference_codes": "references",
+    "sap_score": "sap",
+    "score_by_size": "honesty",
+    "scored_panel": "honesty",
+    "udr_scores": "udr",
+}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Return a public name, imported from its file."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return what can be imported from here."""
+    return sorted({*globals(), *_HOMES})

@@ -21,6 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from xgboost import XGBClassifier
 
 from fovscope.arrays import train_and_test
+from fovscope.metrics.work import Breakdown, Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
 
@@ -137,6 +139,53 @@ def dci_scores(
         informativeness_per_factor=accuracy,
         cross_entropy=cross_entropy,
     )
+
+
+@metric(
+    "dci",
+    titles={
+        "dci_disentanglement": "DCI D",
+        "dci_completeness": "DCI C",
+        "dci_informativeness": "DCI I",
+    },
+    ranges={
+        "dci_disentanglement": (0.0, 1.0),
+        "dci_completeness": (0.0, 1.0),
+        "dci_informativeness": (0.0, 1.0),
+    },
+    group="information",
+    fits=True,
+    fast={"rounds": 5, "learning_rate": 0.5},
+)
+def dci(work: Work, *, rounds: int = 100, depth: int = 3, learning_rate: float = 0.1) -> Values:
+    """Disentanglement, completeness and informativeness by boosted trees.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors; gains the matrix ``importance`` and the result `DCI`.
+    rounds : int
+        Boosting rounds of the classifiers.
+    depth : int
+        Depth of their trees.
+    learning_rate : float
+        Shrinkage of the trees.
+    """
+    result = dci_scores(
+        *work.rows,
+        rounds=rounds,
+        depth=depth,
+        learning_rate=learning_rate,
+        seed=work.seed,
+        threads=work.threads,
+    )
+    work.matrices["importance"] = result.importance
+    work.results["dci"] = result
+    return {
+        "dci_disentanglement": result.disentanglement,
+        "dci_completeness": Breakdown(result.completeness, result.completeness_per_factor),
+        "dci_informativeness": result.informativeness_per_factor,
+    }
 
 
 def disentanglement(importance: ArrayLike) -> float:

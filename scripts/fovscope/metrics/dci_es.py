@@ -30,9 +30,8 @@ costs nothing (the readout is linear).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,11 +40,10 @@ from scipy.linalg import solve
 from fovscope.arrays import continuous_factors, train_and_test
 from fovscope.metrics.dci import DCI, dci_scores
 from fovscope.metrics.groups import TooFewRowsError
+from fovscope.metrics.work import Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
-
-DCI_ES_FAST: Mapping[str, Sequence[int]] = MappingProxyType({"widths": (0, 16, 64, 256)})
-"""Options for a quick look: fewer and smaller probes."""
 
 _WIDTHS = (0, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -172,6 +170,52 @@ def dci_es_scores(
         explicitness_per_factor=per_factor,
         curves=curves,
     )
+
+
+@metric(
+    "dci_es",
+    titles={"dci_es_explicitness": "DCI-ES E", "dci_es_size": "DCI-ES S"},
+    ranges={"dci_es_explicitness": (-1.0, 1.0), "dci_es_size": (0.0, float("inf"))},
+    group="intervention",
+    fits=True,
+    fast={"widths": (0, 16, 64, 256)},
+)
+def dci_es(
+    work: Work,
+    *,
+    continuous: bool | tuple[bool, ...] = False,
+    widths: tuple[int, ...] = _WIDTHS,
+    bandwidth: float = 2.0,
+    ridge: float = 1e-3,
+) -> Values:
+    """Explicitness and size; D, C and I are those of DCI.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors.
+    continuous : bool or tuple of bool, length K
+        Which factors are numbers to regress, not names to classify.
+    widths : tuple of int
+        Random features of each probe: even numbers that grow; 0 is the code alone.
+    bandwidth : float
+        Length scale of the random features, in standard deviations of a dimension.
+    ridge : float
+        Added to the variance of each feature, which is at most 1.
+    """
+    n_dims, n_factors = work.codes.train.shape[1], work.factors.train.shape[1]
+    curves = loss_capacity_curves(
+        *work.rows,
+        continuous=continuous,
+        widths=widths,
+        bandwidth=bandwidth,
+        ridge=ridge,
+        seed=work.seed,
+    )
+    return {
+        "dci_es_explicitness": explicitness(curves),
+        "dci_es_size": n_factors / n_dims if n_dims else np.nan,
+    }
 
 
 def explicitness(curves: LossCapacity) -> FloatArray:

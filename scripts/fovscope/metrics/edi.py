@@ -30,6 +30,8 @@ from fovscope.arrays import factor_table, finite_codes
 from fovscope.metrics.dci import dci_scores
 from fovscope.metrics.mig import factor_entropies, mutual_information
 from fovscope.metrics.nearest_neighbours import nearest_neighbour_information
+from fovscope.metrics.work import Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
 
@@ -141,6 +143,64 @@ def edi_scores(
         explicitness_per_factor=explicitness,
         share=share,
     )
+
+
+@metric(
+    "edi",
+    titles={
+        "edi_modularity": "EDI M",
+        "edi_compactness": "EDI C",
+        "edi_explicitness": "EDI E",
+    },
+    ranges={
+        "edi_modularity": (0.0, 1.0),
+        "edi_compactness": (0.0, 1.0),
+        "edi_explicitness": (0.0, 1.0),
+    },
+    group="information",
+    fits=True,
+    fast={},
+    after=("dci",),
+)
+def edi(
+    work: Work,
+    *,
+    estimator: Literal["neighbours", "bins"] = "neighbours",
+    neighbours: int = 10,
+    bins: int = 20,
+    joint: Literal["trees", "max", "sum"] = "trees",
+) -> Values:
+    """Modularity, compactness and explicitness by exclusivity.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors; the classifiers of DCI are used where it was computed.
+    estimator : {"neighbours", "bins"}
+        Of the information of single dimensions.
+    neighbours : int
+        Of the first estimator.
+    bins : int
+        Of the second one.
+    joint : {"trees", "max", "sum"}
+        What stands for the information in all codes together.
+    """
+    dci = work.results.get("dci")
+    result = edi_scores(
+        *work.rows,
+        estimator=estimator,
+        neighbours=neighbours,
+        bins=bins,
+        joint=joint,
+        cross_entropy=None if dci is None else dci.cross_entropy,
+        seed=work.seed,
+        threads=work.threads,
+    )
+    return {
+        "edi_modularity": result.modularity_per_factor,
+        "edi_compactness": result.compactness_per_factor,
+        "edi_explicitness": result.explicitness_per_factor,
+    }
 
 
 def exclusivity(rows: FloatArray) -> FloatArray:

@@ -27,6 +27,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from fovscope.arrays import as_labels, train_and_test
+from fovscope.metrics.work import Breakdown, Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
 
@@ -102,6 +104,29 @@ def explicitness_score(
         per_factor[k] = np.mean(auc)
     scored = per_factor[~np.isnan(per_factor)]
     return Explicitness(float(scored.mean()) if len(scored) else np.nan, per_factor)
+
+
+@metric(
+    "explicitness",
+    titles={"explicitness": "Explicitness"},
+    ranges={"explicitness": (0.0, 1.0)},
+    group="intervention",
+    fits=True,
+)
+def explicitness(
+    work: Work, *, classifier: Literal["one_vs_rest", "multinomial"] = "one_vs_rest"
+) -> Values:
+    """Area under the ROC curve of linear classifiers of each factor value.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors.
+    classifier : {"one_vs_rest", "multinomial"}
+        One regression per value, or one per factor.
+    """
+    result = explicitness_score(*work.rows, classifier=classifier)
+    return {"explicitness": Breakdown(result.score, result.per_factor)}
 
 
 def _rank_each_value(

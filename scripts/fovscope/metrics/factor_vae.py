@@ -17,20 +17,17 @@ weakly. A fresh vote of a dimension that never voted before counts as wrong. Noi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fovscope.arrays import train_and_test
 from fovscope.metrics.groups import chunks, shared_values
+from fovscope.metrics.work import Breakdown, Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
-
-FACTOR_VAE_FAST: Mapping[str, int] = MappingProxyType({"n_train": 1_000, "n_test": 500})
-"""Options for a quick look: a tenth of the usual votes (the paper has 800)."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +122,47 @@ def factor_vae_score(
         votes=votes,
         active=active,
     )
+
+
+@metric(
+    "factor_vae",
+    titles={"factor_vae": "FactorVAE"},
+    ranges={"factor_vae": (0.0, 1.0)},
+    group="intervention",
+    fast={"n_train": 1_000, "n_test": 500, "group_size": 4},
+)
+def factor_vae(
+    work: Work,
+    *,
+    n_train: int = 10_000,
+    n_test: int = 5_000,
+    group_size: int = 64,
+    active_sd: float = 0.0,
+) -> Values:
+    """Accuracy of the majority vote of the least varying dimension.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors.
+    n_train : int
+        Votes to learn from.
+    n_test : int
+        Votes to score.
+    group_size : int
+        Rows behind a vote, at least 2.
+    active_sd : float
+        Smallest standard deviation of a dimension that may vote, over training rows.
+    """
+    result = factor_vae_score(
+        *work.rows,
+        n_train=n_train,
+        n_test=n_test,
+        group_size=group_size,
+        active_sd=active_sd,
+        seed=work.seed,
+    )
+    return {"factor_vae": Breakdown(result.score, result.per_factor)}
 
 
 def _votes(

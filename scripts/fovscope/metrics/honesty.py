@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
-from fovscope.metrics.panel import RANGES, Design, Panel, disentanglement_panel
+from fovscope.metrics.panel import Panel, disentanglement_panel
+from fovscope.metrics.presets import score_ranges
 from fovscope.metrics.references import perfect_code
+from fovscope.metrics.work import Design
+from fovscope.registry import Catalogue
 
 FloatArray = NDArray[np.float64]
 
@@ -90,6 +93,7 @@ def scored_panel(
     changed_factor: ArrayLike | None = None,
     *,
     resamples: int = 5,
+    catalogue: Catalogue | None = None,
     seed: int = 0,
     **options: Any,  # noqa: ANN401
 ) -> dict[str, Score]:
@@ -102,6 +106,8 @@ def scored_panel(
         the perfect code.
     resamples : int
         Groups of the jackknife (at least 2), or 0 for no interval.
+    catalogue : Catalogue, optional
+        Where metrics are looked up; by default the built-in ones.
     seed : int
         Of shuffling and groups, and of the panel.
     **options
@@ -124,8 +130,12 @@ def scored_panel(
             "score of a perfect code, which needs them (`first` and `second` of both designs)"
         )
 
+    catalogue = catalogue or Catalogue()
+
     def compute(codes: Design, factors: Design, changed: ArrayLike | None) -> Panel:
-        return disentanglement_panel(codes, factors, changed, seed=seed, **options)
+        return disentanglement_panel(
+            codes, factors, changed, catalogue=catalogue, seed=seed, **options
+        )
 
     panel = compute(codes, factors, changed_factor)
     intervals = jackknife_intervals(
@@ -135,6 +145,7 @@ def scored_panel(
         factors,
         changed_factor,
         resamples=resamples,
+        catalogue=catalogue,
         seed=seed,
     )
     shuffled = shuffled_codes(codes, np.random.default_rng(seed))
@@ -162,6 +173,7 @@ def jackknife_intervals(
     changed_factor: ArrayLike | None = None,
     *,
     resamples: int = 5,
+    catalogue: Catalogue | None = None,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """Return the 95 % interval of each score by a jackknife over groups of rows.
@@ -179,6 +191,8 @@ def jackknife_intervals(
         Those of `disentanglement_panel`.
     resamples : int
         Number of groups (at least 2), or 0 for no intervals.
+    catalogue : Catalogue, optional
+        Whose metrics declare the ranges of scores; by default the built-in ones.
     seed : int
         Of the groups.
 
@@ -187,7 +201,7 @@ def jackknife_intervals(
     dict of str to tuple of float
         Lower and upper bound of each score, NaN without resamples: the score ± Student's t
         with one degree of freedom less than groups, times the jackknife's standard error,
-        within the score's `RANGES`.
+        within the range of the score.
 
     Raises
     ------
@@ -219,12 +233,13 @@ def jackknife_intervals(
         )
         for group in range(resamples)
     ]
+    ranges = score_ranges(catalogue or Catalogue())
     # A metric that the rows are too few for without a group has no interval.
     return {
         name: jackknife_interval(
             value,
             [run.get(name, np.nan) for run in runs],
-            *RANGES.get(name.partition("[")[0], (-np.inf, np.inf)),
+            *ranges.get(name.partition("[")[0], (-np.inf, np.inf)),
         )
         for name, value in scores.items()
     }

@@ -27,6 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from fovscope.arrays import factor_table, finite_codes
 from fovscope.metrics.groups import shared_values
 from fovscope.metrics.modularity import mean_by_factor
+from fovscope.metrics.work import Breakdown, Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
 
@@ -118,3 +120,28 @@ def irs_score(
         per_factor=mean_by_factor(best, robust, largest),
         robustness=robustness,
     )
+
+
+@metric(
+    "irs",
+    titles={"irs": "IRS"},
+    ranges={"irs": (float("-inf"), 1.0)},
+    group="intervention",
+    fast={},
+)
+def irs(
+    work: Work, *, quantile: float = 0.99, weights: Literal["rows", "values"] = "rows"
+) -> Values:
+    """Interventional robustness of the training rows.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors.
+    quantile : float
+        Which distance stands for the largest; 1 is the definition of the paper.
+    weights : {"rows", "values"}
+        Whether each value of a factor weighs by its rows or as much as any other.
+    """
+    result = irs_score(work.codes.train, work.factors.train, quantile=quantile, weights=weights)
+    return {"irs": Breakdown(result.score, result.per_factor)}

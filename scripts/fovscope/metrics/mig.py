@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fovscope.arrays import factor_table, finite_codes
+from fovscope.metrics.work import Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
 
@@ -193,3 +195,19 @@ def mig_score(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     Chen et al. (2018), arXiv 1802.04942, equation 6.
     """
     return float(mig_per_factor(codes, factors, bins=bins).mean())
+
+
+@metric("mig", titles={"mig": "MIG"}, ranges={"mig": (0.0, 1.0)}, group="information", fast={})
+def mig(work: Work, *, bins: int = 20) -> Values:
+    """Mutual information gap of the training rows.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors; gains the matrix ``mi_over_h``.
+    bins : int
+        Equal-width bins per latent dimension.
+    """
+    information = mutual_information(work.codes.train, work.factors.train, bins=bins)
+    work.matrices["mi_over_h"] = information / factor_entropies(work.factors.train)
+    return {"mig": gaps(work.matrices["mi_over_h"])}

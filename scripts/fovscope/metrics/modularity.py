@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fovscope.metrics.mig import mutual_information
+from fovscope.metrics.work import Breakdown, Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
 
@@ -86,6 +88,27 @@ def modularity_score(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) ->
         per_factor=mean_by_factor(per_dimension[knows], information[knows], np.ones(knows.sum())),
         information=information,
     )
+
+
+@metric(
+    "modularity",
+    titles={"modularity": "Modularity"},
+    ranges={"modularity": (0.0, 1.0)},
+    group="intervention",
+    fast={},
+)
+def modularity(work: Work, *, bins: int = 20) -> Values:
+    """Modularity of the training rows.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors.
+    bins : int
+        Equal-width bins per latent dimension.
+    """
+    result = modularity_score(work.codes.train, work.factors.train, bins=bins)
+    return {"modularity": Breakdown(result.score, result.per_factor)}
 
 
 def mean_by_factor(scores: FloatArray, relation: FloatArray, weights: FloatArray) -> FloatArray:

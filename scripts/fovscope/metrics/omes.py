@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fovscope.arrays import dimension_mask, finite_codes
+from fovscope.metrics.work import Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
 
@@ -165,6 +167,39 @@ def omes_score(
         multiple_encoding=multiple_encoding,
         association=association,
     )
+
+
+@metric(
+    "omes",
+    titles={"omes": "OMES", "omes_max": "OMES max"},
+    ranges={"omes": (0.0, 1.0), "omes_max": (0.0, 1.0)},
+    group="intervention",
+    needs_pairs=True,
+    fast={},
+)
+def omes(work: Work, *, alpha: float = 0.5) -> Values:
+    """Overlap and multiple encoding of pairs, with both ways of pooling.
+
+    Parameters
+    ----------
+    work : Work
+        Codes of pairs and the factors that they change; gains the matrix ``association``.
+    alpha : float
+        Weight of the overlap score; the rest goes to multiple encoding.
+    """
+    codes, values = work.codes, {}
+    for name, pooling in (("omes", "average"), ("omes_max", "max")):
+        result = omes_score(
+            codes.first,
+            codes.second,
+            work.changed_factor,
+            active=np.ones(codes.first.shape[1], dtype=bool),
+            alpha=alpha,
+            pooling=pooling,
+        )
+        values[name] = result.per_factor
+    work.matrices["association"] = result.association
+    return values
 
 
 def _overlap_scores(S: FloatArray) -> FloatArray:

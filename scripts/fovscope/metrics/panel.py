@@ -4,70 +4,30 @@ The design has independent rows (train, test) and, where factors can be set one 
 pairs that differ in one factor. Dimensions that hardly move over the independent rows are
 inactive; every metric is computed without them.
 
-`METRICS` lists what there is. Each entry calls the metric's own function, whose keyword options
-and defaults are the options here: ``options={"mig": {"bins": 30}}``; an entry that differs from
-the function says so. The preset ``"fast"`` leaves out what costs minutes and fits smaller trees.
+Metrics are looked up by name in a catalogue (`fovscope.registry`), so those of a user's file stand
+beside the built-in ones. Their keyword-only parameters are their options:
+``options={"mig": {"bins": 30}}``. What each declares, and the presets ``"full"`` and ``"fast"``, is
+described in `fovscope.metrics.presets`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from fovscope.arrays import finite_codes, train_and_test
-from fovscope.metrics.beta_vae import BETA_VAE_FAST, beta_vae_score
-from fovscope.metrics.dci import DCI, dci_scores
-from fovscope.metrics.dci_es import DCI_ES_FAST, explicitness, loss_capacity_curves
-from fovscope.metrics.edi import edi_scores
-from fovscope.metrics.explicitness import explicitness_score
-from fovscope.metrics.factor_vae import FACTOR_VAE_FAST, factor_vae_score
 from fovscope.metrics.groups import TooFewRowsError
-from fovscope.metrics.infomec import infomec_scores
-from fovscope.metrics.irs import irs_score
-from fovscope.metrics.mig import factor_entropies, gaps, mutual_information
-from fovscope.metrics.modularity import modularity_score
-from fovscope.metrics.omes import omes_score
-from fovscope.metrics.sap import sap_score
-from fovscope.registry import unknown_name
+from fovscope.metrics.presets import Declaration, declaration, preset
+from fovscope.metrics.work import Breakdown, Design, Values, Work
+from fovscope.registry import Catalogue, RegistryError
 
 FloatArray = NDArray[np.float64]
 Options = Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Design:
-    """One table, of codes or of factors, for each part of the evaluation design.
-
-    Attributes
-    ----------
-    train, test : ndarray, shape (N, ·), (M, ·)
-        Independent rows. Lists and data frames become arrays.
-    first, second : ndarray, shape (P, ·), or None
-        Members of pairs that differ in one factor, where there are any.
-    """
-
-    train: NDArray
-    test: NDArray
-    first: NDArray | None = None
-    second: NDArray | None = None
-
-    def __post_init__(self) -> None:
-        """Turn what is like an array into one."""
-        if (self.first is None) != (self.second is None):
-            raise ValueError("pairs have a first and a second member: give both or none")
-        for name, table in vars(self).items():
-            if table is not None:
-                object.__setattr__(self, name, np.asarray(table))
-
-    def map(self, function: Callable[[NDArray], NDArray]) -> Design:
-        """Return the design with `function` applied to each of its tables."""
-        tables = (self.train, self.test, self.first, self.second)
-        return Design(*(None if table is None else function(table) for table in tables))
 
 
 @dataclass(frozen=True)
@@ -100,215 +60,58 @@ class Panel:
     left_out: dict[str, str]
 
 
-@dataclass
-class Work:
-    """What the metrics are computed from, and what they leave for each other.
-
-    Attributes
-    ----------
-    codes, factors : Design
-        Active dimensions; factor values.
-    changed_factor : ndarray of int, shape (P,), or None
-        The factor in which the members of each pair differ.
-    seed, threads : int
-        Of everything that draws or fits.
-    matrices : dict of str to ndarray, shape (active dimensions, K)
-        What some scores were made from.
-    left_out : dict of str to str
-        Metrics that the rows are too few for, and why.
-    dci : DCI or None
-        Once it is computed: EDI uses its classifiers too.
-    """
-
-    codes: Design
-    factors: Design
-    changed_factor: NDArray[np.intp] | None
-    seed: int
-    threads: int
-    matrices: dict[str, FloatArray] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    dci: DCI | None = None
-
-    @property
-    def rows(self) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """Codes and factors of training and test rows, in the order that metrics take."""
-        return self.codes.train, self.factors.train, self.codes.test, self.factors.test
-
-
-Values = dict[str, "float | FloatArray | Breakdown"]
-"""Scores by name: one number, or one for each factor, whose mean is then the score."""
-
-
-class Breakdown(NamedTuple):
-    """A score that is not the plain mean of what it is for each factor."""
-
-    score: float
-    per_factor: FloatArray | None = None
-
-    @classmethod
-    def of(cls, scores: Any) -> Breakdown:  # noqa: ANN401
-        """Return the score and the breakdown of a metric's result."""
-        return cls(scores.score, scores.per_factor)
-
-
 @dataclass(frozen=True)
 class Metric:
-    """One entry of the panel.
+    """A metric of the panel.
 
     Attributes
     ----------
     compute : callable (Work, **options) -> Values
-        Calls the metric.
-    needs_pairs : bool
-        Whether it needs pairs that differ in one factor.
-    fits : bool
-        Whether it fits classifiers, and so costs seconds instead of milliseconds.
-    fast : mapping of str to object, or None
-        Its further options in the preset ``"fast"``; None leaves it out there.
-    options : mapping of str to object
-        Its options in any panel, where they are not the published defaults.
+        Computes its scores.
+    declared : Declaration
+        What it says of itself.
     """
 
     compute: Callable[..., Values]
-    needs_pairs: bool = False
-    fits: bool = False
-    fast: Mapping[str, Any] | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    declared: Declaration
 
 
-def _mig(work: Work, **options: Any) -> Values:  # noqa: ANN401
-    information = mutual_information(work.codes.train, work.factors.train, **options)
-    work.matrices["mi_over_h"] = information / factor_entropies(work.factors.train)
-    return {"mig": gaps(work.matrices["mi_over_h"])}
+def load_metrics(catalogue: Catalogue, names: Iterable[str]) -> dict[str, Metric]:
+    """Import metrics.
 
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Where they are looked up.
+    names : iterable of str
+        Which ones.
 
-def _dci(work: Work, **options: Any) -> Values:  # noqa: ANN401
-    dci = dci_scores(*work.rows, seed=work.seed, threads=work.threads, **options)
-    work.matrices["importance"] = dci.importance
-    work.dci = dci
-    return {
-        "dci_disentanglement": dci.disentanglement,
-        "dci_completeness": Breakdown(dci.completeness, dci.completeness_per_factor),
-        "dci_informativeness": dci.informativeness_per_factor,
-    }
+    Returns
+    -------
+    dict of str to Metric
+        In the order of `names`, but each after those that it is declared to come after.
 
+    Raises
+    ------
+    RegistryError
+        If one is not known, its declaration is faulty, or metrics are to come after each other.
+    """
+    names = list(dict.fromkeys(names))
+    declared = {name: declaration(catalogue.entry("metric", name)) for name in names}
+    loaded: dict[str, Metric] = {}
 
-def _omes(work: Work, **options: Any) -> Values:  # noqa: ANN401
-    codes, values = work.codes, {}
-    for name, pooling in (("omes_max", "max"), ("omes", "average")):
-        omes = omes_score(
-            codes.first,
-            codes.second,
-            work.changed_factor,
-            active=np.ones(codes.first.shape[1], dtype=bool),
-            pooling=pooling,
-            **options,
-        )
-        values[name] = omes.per_factor
-    work.matrices["association"] = omes.association
-    return values
+    def load(name: str, waiting: tuple[str, ...]) -> None:
+        if name in waiting:
+            raise RegistryError(f"metrics are to come after each other: {', '.join(waiting)}")
+        for earlier in declared[name].after:
+            catalogue.entry("metric", earlier)  # a misspelt name would never be waited for
+            if earlier in declared:
+                load(earlier, (*waiting, name))
+        loaded.setdefault(name, Metric(catalogue.load("metric", name), declared[name]))
 
-
-def _infomec(work: Work, **options: Any) -> Values:  # noqa: ANN401
-    scores = infomec_scores(work.codes.train, work.factors.train, seed=work.seed, **options)
-    return {
-        "infom": scores.modularity,
-        "infoc": scores.compactness_per_factor,
-        "infoe": scores.explicitness_per_factor,
-    }
-
-
-def _edi(work: Work, **options: Any) -> Values:  # noqa: ANN401
-    edi = edi_scores(
-        *work.rows,
-        cross_entropy=work.dci and work.dci.cross_entropy,
-        seed=work.seed,
-        threads=work.threads,
-        **options,
-    )
-    return {
-        "edi_modularity": edi.modularity_per_factor,
-        "edi_compactness": edi.compactness_per_factor,
-        "edi_explicitness": edi.explicitness_per_factor,
-    }
-
-
-def _dci_es(work: Work, **options: Any) -> Values:  # noqa: ANN401
-    """Its D, C and I are those of DCI."""
-    n_dims, n_factors = work.codes.train.shape[1], work.factors.train.shape[1]
-    curves = loss_capacity_curves(*work.rows, seed=work.seed, **options)
-    return {
-        "dci_es_explicitness": explicitness(curves),
-        "dci_es_size": n_factors / n_dims if n_dims else np.nan,
-    }
-
-
-def _whole(name: str, score: Callable[..., Any]) -> Callable[..., Values]:
-    """Return the entry of a metric with one score that takes training rows."""
-
-    def compute(work: Work, **options: Any) -> Values:  # noqa: ANN401
-        return {name: Breakdown.of(score(*work.rows[:2], **options))}
-
-    return compute
-
-
-def _tested(name: str, score: Callable[..., Any], *, seeded: bool) -> Callable[..., Values]:
-    """Return the entry of a metric with one score that takes training and test rows."""
-
-    def compute(work: Work, **options: Any) -> Values:  # noqa: ANN401
-        if seeded:
-            options["seed"] = work.seed
-        return {name: Breakdown.of(score(*work.rows, **options))}
-
-    return compute
-
-
-METRICS: dict[str, Metric] = {
-    "mig": Metric(_mig, fast={}),
-    "modularity": Metric(_whole("modularity", modularity_score), fast={}),
-    "irs": Metric(_whole("irs", irs_score), fast={}),
-    "omes": Metric(_omes, needs_pairs=True, fast={}),
-    "dci": Metric(_dci, fits=True, fast={"rounds": 5, "learning_rate": 0.5}),
-    "dci_es": Metric(_dci_es, fits=True, fast=DCI_ES_FAST),
-    "edi": Metric(_edi, fits=True, fast={}),
-    # As published, the frequent values of a target's factor would decide InfoE.
-    "infomec": Metric(_infomec, fits=True, fast={"iterations": 20}, options={"balanced": True}),
-    # As published, codes of a smaller scale would score lower: models could not be compared.
-    "beta_vae": Metric(
-        _tested("beta_vae", beta_vae_score, seeded=True),
-        fits=True,
-        fast=BETA_VAE_FAST,
-        options={"standardise": True},
-    ),
-    "factor_vae": Metric(
-        _tested("factor_vae", factor_vae_score, seeded=True),
-        fast={**FACTOR_VAE_FAST, "group_size": 4},
-    ),
-    "sap": Metric(_tested("sap", sap_score, seeded=False), fits=True),
-    "explicitness": Metric(_tested("explicitness", explicitness_score, seeded=False), fits=True),
-}
-"""The panel by name, in the order of its computation: EDI uses DCI's classifiers."""
-
-_SHARES = (
-    *("mig", "modularity", "omes_max", "omes"),
-    *("dci_disentanglement", "dci_completeness", "dci_informativeness"),
-    *("edi_modularity", "edi_compactness", "edi_explicitness", "infom", "infoc"),
-    *("beta_vae", "factor_vae", "sap", "explicitness"),
-)
-RANGES: dict[str, tuple[float, float]] = dict.fromkeys(_SHARES, (0.0, 1.0)) | {
-    "dci_es_explicitness": (-1.0, 1.0),
-    "dci_es_size": (0.0, np.inf),
-    "infoe": (-np.inf, 1.0),
-    "irs": (-np.inf, 1.0),
-    "active_dims": (0.0, np.inf),
-}
-"""Smallest and largest value of each score, and of its breakdown by factor."""
-
-PRESETS = {
-    "full": {name: m.options for name, m in METRICS.items()},
-    "fast": {name: {**m.options, **m.fast} for name, m in METRICS.items() if m.fast is not None},
-}
-"""Metrics with their options: all of them, or what a small machine can do."""
+    for name in names:
+        load(name, ())
+    return loaded
 
 
 def disentanglement_panel(
@@ -317,9 +120,10 @@ def disentanglement_panel(
     changed_factor: ArrayLike | None = None,
     *,
     factor_names: Sequence[str] | None = None,
-    metrics: str | Sequence[str] = "full",
+    metrics: str | Sequence[str] | Options = "full",
     active_sd: float = 0.05,
     options: Options | None = None,
+    catalogue: Catalogue | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> Panel:
@@ -335,12 +139,15 @@ def disentanglement_panel(
         The factor, 0 to K - 1, in which the members of each pair differ.
     factor_names : sequence of str, optional
         Names of the K factors; without them their numbers.
-    metrics : {"full", "fast"} or sequence of str
-        A preset, or names out of `METRICS`. What needs pairs is left out where there are none.
+    metrics : {"full", "fast"}, sequence of str, or mapping of str to mapping
+        A preset, names of metrics, or options by name. What needs pairs is left out where there
+        are none.
     active_sd : float
         A dimension with a smaller SD over the independent rows is inactive.
     options : mapping of str to mapping, optional
-        Keyword options by metric; they win over those of the preset.
+        Keyword options by metric; they win over those of `metrics`.
+    catalogue : Catalogue, optional
+        Where metrics are looked up; by default the built-in ones.
     seed, threads : int
         Of everything that draws or fits; more threads than idle cores are slower.
 
@@ -356,7 +163,10 @@ def disentanglement_panel(
         disagree, pairs are given without the factor that changed, or a metric is not known.
     """
     names = check_design(codes, factors, changed_factor, factor_names)
-    chosen = chosen_metrics(metrics, options, with_pairs=codes.first is not None)
+    catalogue = catalogue or Catalogue()
+    chosen = chosen_metrics(
+        metrics, options, catalogue=catalogue, with_pairs=codes.first is not None
+    )
     active = active_dimensions(codes, active_sd)
     work = Work(
         codes=codes.map(lambda table: table[:, active]),
@@ -367,7 +177,9 @@ def disentanglement_panel(
     )
     # The regressions are small: threads of BLAS that wait for each other cost ten times more.
     with threadpool_limits(threads):
-        scores = {"active_dims": float(active.sum())} | compute_scores(work, chosen, names)
+        scores = {"active_dims": float(active.sum())} | compute_scores(
+            work, load_metrics(catalogue, chosen), chosen, names
+        )
     matrices = {name: _with_inactive_rows(matrix, active) for name, matrix in work.matrices.items()}
     return Panel(
         scores=scores,
@@ -419,21 +231,25 @@ def check_design(
 
 
 def chosen_metrics(
-    metrics: str | Sequence[str], options: Options | None, *, with_pairs: bool
-) -> dict[str, Mapping[str, Any]]:
+    metrics: str | Sequence[str] | Options,
+    options: Options | None,
+    *,
+    catalogue: Catalogue,
+    with_pairs: bool,
+) -> dict[str, dict[str, Any]]:
     """Return the options of each metric that is to be computed, by name.
 
     Parameters
     ----------
-    metrics, options
+    metrics, options, catalogue
         Those of `disentanglement_panel`.
     with_pairs : bool
         Whether the design has pairs.
 
     Returns
     -------
-    dict of str to mapping
-        In the order of `METRICS`.
+    dict of str to dict
+        In the order of `metrics`.
 
     Raises
     ------
@@ -441,24 +257,25 @@ def chosen_metrics(
         If a preset or metric is not known.
     """
     if isinstance(metrics, str):
-        if metrics not in PRESETS:
-            raise ValueError(unknown_name("preset", metrics, PRESETS))
-        preset = PRESETS[metrics]
+        chosen = preset(catalogue, metrics)
     else:
-        preset = {name: PRESETS["full"].get(name, {}) for name in metrics}
-    options = options or {}
-    for name in [*preset, *options]:
-        if name not in METRICS:
-            raise ValueError(unknown_name("metric", name, METRICS))
+        given = metrics if isinstance(metrics, Mapping) else {name: {} for name in metrics}
+        chosen = {
+            name: {**declaration(catalogue.entry("metric", name)).options, **own}
+            for name, own in given.items()
+        }
+    further = {} if options is None else options
+    for name in further:
+        catalogue.entry("metric", name)
     return {
-        name: {**preset[name], **options.get(name, {})}
-        for name, metric in METRICS.items()
-        if name in preset and (with_pairs or not metric.needs_pairs)
+        name: {**own, **further.get(name, {})}
+        for name, own in chosen.items()
+        if with_pairs or not declaration(catalogue.entry("metric", name)).needs_pairs
     }
 
 
 def compute_scores(
-    work: Work, chosen: Mapping[str, Mapping[str, Any]], names: Sequence[str]
+    work: Work, metrics: Mapping[str, Metric], options: Options, names: Sequence[str]
 ) -> dict[str, float]:
     """Compute metrics and name their scores.
 
@@ -466,8 +283,10 @@ def compute_scores(
     ----------
     work : Work
         Active dimensions and factors.
-    chosen : mapping of str to mapping
-        Options by metric.
+    metrics : mapping of str to Metric
+        In the order of their computation.
+    options : mapping of str to mapping
+        Options of each.
     names : sequence of str
         Of the K factors.
 
@@ -475,15 +294,23 @@ def compute_scores(
     -------
     dict of str to float
         Scores, each followed by its breakdown; `work` notes what the rows are too few for.
+
+    Raises
+    ------
+    ValueError
+        If a metric returns a score that it does not declare, or that another has returned.
     """
-    scores = {}
-    for metric, options in chosen.items():
+    scores: dict[str, float] = {}
+    for metric, entry in metrics.items():
         try:
-            values = METRICS[metric].compute(work, **options)
+            values = entry.compute(work, **options[metric])
         except TooFewRowsError as error:
             work.left_out[metric] = str(error)
             continue
         for name, value in values.items():
+            if name not in entry.declared.titles or name in scores:
+                problem = "another metric has it" if name in scores else "declare title and range"
+                raise ValueError(f"metric '{metric}' returned the score '{name}': {problem}")
             if not isinstance(value, Breakdown):
                 value = Breakdown(float(np.mean(value)), value if np.ndim(value) else None)
             scores[name] = value.score

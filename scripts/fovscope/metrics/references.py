@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fovscope.metrics.panel import Design
+from fovscope.metrics.work import Design
 
 FloatArray = NDArray[np.float64]
 

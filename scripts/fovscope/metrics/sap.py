@@ -34,6 +34,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from fovscope.arrays import as_labels, continuous_factors, train_and_test
 from fovscope.metrics.mig import gaps
+from fovscope.metrics.work import Breakdown, Values, Work
+from fovscope.registry import metric
 
 FloatArray = NDArray[np.float64]
 
@@ -117,6 +119,34 @@ def sap_score(
                 predictability[d, k] = predict(z[:, None], known, z_test[:, None], wanted)
     per_factor = gaps(predictability)
     return SAP(float(per_factor.mean()), per_factor, predictability)
+
+
+@metric(
+    "sap",
+    titles={"sap": "SAP"},
+    ranges={"sap": (0.0, 1.0)},
+    group="intervention",
+    fits=True,
+)
+def sap(
+    work: Work,
+    *,
+    continuous: bool | tuple[bool, ...] = False,
+    classifier: Literal["thresholds", "svm"] = "thresholds",
+) -> Values:
+    """Difference between the two dimensions that predict a factor best.
+
+    Parameters
+    ----------
+    work : Work
+        Codes and factors.
+    continuous : bool or tuple of bool, length K
+        Which factors are numbers to regress, not names to classify.
+    classifier : {"thresholds", "svm"}
+        How nominal factors are predicted.
+    """
+    result = sap_score(*work.rows, continuous=continuous, classifier=classifier)
+    return {"sap": Breakdown(result.score, result.per_factor)}
 
 
 def _threshold_accuracy(z: NDArray, known: NDArray, z_test: NDArray, wanted: NDArray) -> float:

@@ -1,13 +1,11 @@
-"""Simple classifiers on frozen representations, their scores and baselines."""
+"""Simple classifiers on frozen representations, their scores and baselines.
 
-from fovscope.probes.baselines import majority_class, pca_codes
-from fovscope.probes.classifiers import predict_with_probes
-from fovscope.probes.scores import classification_scores, confusion_shares
+A probe is a function of codes and class numbers that the decorator `fovscope.registry.probe`
+declares with the ``title`` that it has in tables::
 
-__all__ = [
-    "classification_scores",
-    "confusion_shares",
-    "majority_class",
-    "pca_codes",
-    "predict_with_probes",
-]
+    @probe("nearest", title="k-NN")
+    def nearest(codes, classes, seed, threads, *, neighbours: int = 5): ...
+
+It returns a fitted classifier, with `predict` and `predict_proba` on class numbers. Names are
+imported from their files: a job then depends on the probes that it uses, and on no other.
+"""

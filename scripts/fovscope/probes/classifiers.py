@@ -1,118 +1,88 @@
-"""The two probes of the study: gradient-boosted trees and a multilayer perceptron.
+"""Probes by name: fitted on the training rows, they predict the classes of the test rows.
 
-Dapueto, Pastore, Noceti, Odone (2025), arXiv 2506.20649: trees of depth 4, learning rate
-0.1, 100 rounds; an MLP 256-256 with ReLU, Adam 1e-4, weight penalty 1e-7, trained to
-convergence. Both are fitted on the training rows and select nothing on the test rows.
+A probe selects nothing on the test rows, and sees them only to predict them.
 """
 
 from __future__ import annotations
 
-import logging
-import warnings
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
-from xgboost import XGBClassifier
 
 from fovscope.arrays import finite_codes
-from fovscope.study.config import Probes
-
-logger = logging.getLogger(__name__)
+from fovscope.registry import Catalogue
 
 
-def fit_gbt(
-    codes: NDArray[np.floating],
-    classes: NDArray[np.integer],
+class Classifier(Protocol):
+    """What a probe returns: a classifier that is fitted on class numbers."""
+
+    def predict(self, codes: NDArray[np.floating]) -> NDArray[np.integer]:
+        """Return the class number of each row of `codes` (N, D), shape (N,)."""
+
+    def predict_proba(self, codes: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the probability of each class for each row of `codes` (N, D), shape (N, C)."""
+
+
+def fit_classifier(
+    name: str,
+    codes: ArrayLike,
+    labels: ArrayLike,
     *,
-    options: Probes,
+    options: Mapping[str, Any],
+    catalogue: Catalogue | None = None,
     seed: int,
     threads: int = 1,
-) -> XGBClassifier:
-    """Fit gradient-boosted trees.
+) -> tuple[Classifier, NDArray]:
+    """Fit the probe of that name.
 
     Parameters
     ----------
-    codes : ndarray, shape (N, D)
+    name : str
+        Which one, e.g. ``gbt`` or ``mlp``.
+    codes : array_like, shape (N, D)
         Representations.
-    classes : ndarray of int, shape (N,)
-        Class numbers 0 to C - 1, each present.
-    options : Probes
-        Rounds, depth and learning rate.
+    labels : array_like of str or int, shape (N,)
+        Class of each row.
+    options : mapping of str to object
+        Options of the probe; what is missing has its default.
+    catalogue : Catalogue, optional
+        Where it is looked up; by default among the built-in ones.
     seed, threads : int
-        Seed and threads of XGBoost.
+        Seed and threads of the fit.
 
     Returns
     -------
-    XGBClassifier
-        The fitted classifier.
+    classifier : Classifier
+        Fitted on class numbers.
+    classes : ndarray, shape (C,)
+        The labels, sorted: class number i is ``classes[i]``.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such probe.
+    ValueError
+        If codes are not finite, labels do not fit them, or there is only one class.
     """
-    return XGBClassifier(
-        n_estimators=options.gbt_rounds,
-        max_depth=options.gbt_depth,
-        learning_rate=options.gbt_learning_rate,
-        tree_method="hist",
-        random_state=seed,
-        n_jobs=threads,
-    ).fit(codes, classes)
+    codes = probe_codes(codes)
+    labels = np.asarray(labels)
+    if labels.shape != (len(codes),):
+        raise ValueError(f"{labels.shape} labels do not belong to {len(codes)} codes")
+    classes, numbers = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"a probe needs two classes to tell apart; all rows are '{classes[0]}'")
+    fit = (catalogue or Catalogue()).load("probe", name)
+    return fit(codes, numbers, seed, threads, **options), classes
 
 
-def fit_mlp(
-    codes: NDArray[np.floating],
-    classes: NDArray[np.integer],
-    *,
-    options: Probes,
-    seed: int,
-    threads: int = 1,
-) -> Pipeline:
-    """Fit a multilayer perceptron on standardised codes, to convergence.
+def probe_codes(codes: ArrayLike) -> NDArray[np.float32]:
+    """Return codes (N, D) as probes take them: finite, and in single precision.
 
-    Convergence is scikit-learn's: ten epochs in which the training loss falls by less than
-    1e-4. Reaching `options.mlp_max_epochs` before that is logged as a warning.
-
-    Parameters
-    ----------
-    codes : ndarray, shape (N, D)
-        Representations.
-    classes : ndarray of int, shape (N,)
-        Class numbers.
-    options : Probes
-        Layers, learning rate, weight penalty, bound on the epochs.
-    seed, threads : int
-        Seed of weights and batches; threads of the matrix products.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        Scaler and classifier, fitted.
+    XGBoost works in float32 anyway, and the MLP is up to 1.6 times faster in it.
     """
-    mlp = MLPClassifier(
-        options.mlp_hidden,
-        solver="adam",
-        learning_rate_init=options.mlp_learning_rate,
-        alpha=options.mlp_alpha,
-        max_iter=options.mlp_max_epochs,
-        random_state=seed,
-    )
-    pipeline = make_pipeline(StandardScaler(), mlp)
-    with threadpool_limits(threads), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # logged below, with what to do
-        pipeline.fit(codes, classes)
-    if mlp.n_iter_ == options.mlp_max_epochs:
-        logger.warning(
-            "the MLP probe did not converge in %d epochs (loss %.4g); raise probes.mlp_max_epochs",
-            mlp.n_iter_,
-            mlp.loss_,
-        )
-    return pipeline
-
-
-PROBES = {"gbt": fit_gbt, "mlp": fit_mlp}
-"""The probes by the name that they have in tables."""
+    return finite_codes(codes).astype(np.float32)
 
 
 def predict_with_probes(
@@ -120,11 +90,12 @@ def predict_with_probes(
     train_labels: ArrayLike,
     test_codes: ArrayLike,
     *,
-    options: Probes,
+    probes: Mapping[str, Mapping[str, Any]],
+    catalogue: Catalogue | None = None,
     seed: int,
     threads: int = 1,
 ) -> dict[str, NDArray]:
-    """Fit every probe on the training rows and predict the labels of the test rows.
+    """Fit probes on the training rows and predict the labels of the test rows.
 
     Parameters
     ----------
@@ -132,33 +103,37 @@ def predict_with_probes(
         Representations.
     train_labels : array_like of str or int, shape (N,)
         Class of each training row.
-    options : Probes
-        Constants of the probes.
+    probes : mapping of str to mapping
+        Options by probe.
+    catalogue : Catalogue, optional
+        Where probes are looked up; by default among the built-in ones.
     seed, threads : int
-        Seed and threads of both probes.
+        Seed and threads of every probe.
 
     Returns
     -------
     dict of str to ndarray, shape (M,)
-        Predicted labels, by probe: ``gbt``, ``mlp``.
+        Predicted labels, by probe.
 
     Raises
     ------
+    RegistryError
+        If a probe is not known.
     ValueError
         If codes are not finite, labels do not fit them, or there is only one class.
     """
-    # XGBoost works in float32 anyway, and the MLP is up to 1.6 times faster in it.
-    train_codes, test_codes = (
-        finite_codes(codes).astype(np.float32) for codes in (train_codes, test_codes)
-    )
-    train_labels = np.asarray(train_labels)
-    if train_labels.shape != (len(train_codes),):
-        raise ValueError(f"{train_labels.shape} labels do not belong to {len(train_codes)} codes")
-    labels, classes = np.unique(train_labels, return_inverse=True)
-    if len(labels) < 2:
-        raise ValueError(f"a probe needs two classes to tell apart; all rows are '{labels[0]}'")
-    fitted = {
-        name: fit(train_codes, classes, options=options, seed=seed, threads=threads)
-        for name, fit in PROBES.items()
-    }
-    return {name: labels[probe.predict(test_codes)] for name, probe in fitted.items()}
+    test = probe_codes(test_codes)
+    catalogue = catalogue or Catalogue()
+    predictions = {}
+    for name, options in probes.items():
+        classifier, classes = fit_classifier(
+            name,
+            train_codes,
+            train_labels,
+            options=options,
+            catalogue=catalogue,
+            seed=seed,
+            threads=threads,
+        )
+        predictions[name] = classes[classifier.predict(test)]
+    return predictions

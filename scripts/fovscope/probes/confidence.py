@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.pipeline import Pipeline
-from xgboost import XGBClassifier
 
-from fovscope.arrays import finite_codes
-from fovscope.probes.classifiers import PROBES
-from fovscope.study.config import Probes
+from fovscope.probes.classifiers import Classifier, fit_classifier, probe_codes
+from fovscope.registry import Catalogue
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,13 @@ class FittedProbe:
 
     Attributes
     ----------
-    classifier : XGBClassifier or Pipeline
+    classifier : Classifier
         Fitted on class numbers.
     labels : ndarray of str, shape (C,)
         Sorted; class number i is ``labels[i]``.
     """
 
-    classifier: XGBClassifier | Pipeline
+    classifier: Classifier
     labels: NDArray
 
     def predict(self, codes: ArrayLike) -> tuple[NDArray, NDArray[np.floating]]:
@@ -38,29 +37,46 @@ class FittedProbe:
         confidence : ndarray, shape (N,)
             From 1 / C to 1.
         """
-        shares = self.classifier.predict_proba(finite_codes(codes).astype(np.float32))
+        shares = self.classifier.predict_proba(probe_codes(codes))
         return self.labels[shares.argmax(axis=1)], shares.max(axis=1).astype(np.float64)
 
 
 def fit_probe(
-    name: str, codes: ArrayLike, labels: ArrayLike, *, options: Probes, seed: int, threads: int = 1
+    name: str,
+    codes: ArrayLike,
+    labels: ArrayLike,
+    *,
+    options: Mapping[str, Any],
+    catalogue: Catalogue | None = None,
+    seed: int,
+    threads: int = 1,
 ) -> FittedProbe:
     """Fit the probe of that name, as for the table of accuracy.
 
     Parameters
     ----------
-    name : {"gbt", "mlp"}
-        Which one.
-    codes : array_like, shape (N, D)
-        Representations.
-    labels : array_like of str, shape (N,)
-        Class of each row, of two or more.
-    options : Probes
-        Its constants.
-    seed, threads : int
-        Seed and threads of the fit.
+    name, codes, labels, options, catalogue, seed, threads
+        Those of `fovscope.probes.classifiers.fit_classifier`.
+
+    Returns
+    -------
+    FittedProbe
+        The fitted probe.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such probe.
+    ValueError
+        If codes are not finite, labels do not fit them, or there is only one class.
     """
-    names, classes = np.unique(np.asarray(labels), return_inverse=True)
-    fit = PROBES[name]
-    codes = finite_codes(codes).astype(np.float32)
-    return FittedProbe(fit(codes, classes, options=options, seed=seed, threads=threads), names)
+    classifier, classes = fit_classifier(
+        name,
+        codes,
+        labels,
+        options=options,
+        catalogue=catalogue,
+        seed=seed,
+        threads=threads,
+    )
+    return FittedProbe(classifier, classes)
