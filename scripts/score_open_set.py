@@ -3,6 +3,7 @@
 import pandas as pd
 
 import fovscope
+from fovscope.datasets.design import FACTORS
 from fovscope.dimensions import dimension_names
 from fovscope.interpret.open_set import score_open_set
 from fovscope.records import latent_means, write_table
@@ -18,7 +19,7 @@ with logged(snakemake):
         manifest,
         codes,
         held_out=what["held_out"],
-        dimensions=dimension_names(codes.shape[1], named=what["named"]),
+        dimensions=dimension_names(codes.shape[1], bound=FACTORS if what["named"] else ()),
         active_sd=what["active_sd"],
         options=Probes.model_validate(dict(snakemake.params.probes)),
         seed=int(wildcards.seed),
