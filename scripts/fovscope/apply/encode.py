@@ -29,6 +29,7 @@ from fovscope import FovscopeError
 from fovscope.apply.contact_sheet import contact_sheet
 from fovscope.apply.population import Population, fit_population
 from fovscope.backbones.networks import WeightsError, load_extractor
+from fovscope.datasets.design import FACTORS
 from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
 from fovscope.dimensions import dimension_names
 from fovscope.evaluation.accuracy import options_by_probe
@@ -238,7 +239,7 @@ def training_population(
     return fit_population(
         manifest,
         codes,
-        dimensions=dimension_names(codes.shape[1], named=options.named),
+        dimensions=dimension_names(codes.shape[1], bound=FACTORS if options.named else ()),
         active_sd=options.active_sd,
         probe=probe,
         options=options_by_probe(options.probes)[probe],

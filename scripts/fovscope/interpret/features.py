@@ -1,6 +1,8 @@
-"""The handcrafted features: their names, units and the factor that each is a counterpart of.
+"""The handcrafted features: their names, units and what each of them is about.
 
-A list without code, so that tables know it without depending on how features are measured.
+Which of them are counterparts of a factor, the source of that factor declares
+(`fovscope.factors.Factor`). A list without code, so that tables know it without depending on how
+features are measured.
 Definitions: docs/interpretability.md.
 """
 
@@ -15,8 +17,8 @@ class Feature:
 
     Parameters
     ----------
-    factor : str
-        The source factor whose counterpart on real images it is.
+    group : str
+        What it is about.
     unit : str
         Unit, empty for a pure number. A pixel (px) is one of the canvas of 224 pixels.
     period : float, optional
@@ -26,7 +28,7 @@ class Feature:
         generated cells, plankton and red blood cells); a feature by itself has none.
     """
 
-    factor: str
+    group: str
     unit: str = ""
     period: float | None = None
     kin: str | None = None
@@ -69,12 +71,6 @@ FEATURES: dict[str, Feature] = {
 }
 """All features by name, in the order of tables and figures."""
 
-COUNTERPARTS: dict[str, tuple[str, ...]] = {
-    factor: tuple(name for name, feature in FEATURES.items() if feature.factor == factor)
-    for factor in ("Texture", "Color", "Shape", "Scale", "Orientation")
-}
-"""The named factors of the source, each with its features on real images."""
-
 STAND_INS = ("entropy", "value", "eccentricity", "area", "orientation")
-"""One feature a factor, Texture to Orientation, to measure disentanglement against where no
-factor is known; each is defined for grey images too."""
+"""One feature per group, to measure disentanglement against where no factor is known; each is
+defined for grey images too."""

@@ -2,62 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
-from fovscope.tables.accuracy import PROBES
+from fovscope.registry import table
+from fovscope.tables.base import RECIPE, Views, by_family, in_order, label_of, labelled, row_of
 from fovscope.tables.render import STATISTICS, mean_sd
 
-_ROW = ["target", "input", "class"]
+_ROW = ["target", "input", *RECIPE, "class"]
 _WHAT = ["stage", "representation", "probe"]
 
 
-def long_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame:
-    """Return the long table of confusions.
+@table(
+    "confusion",
+    kinds=("accuracy",),
+    facts=("probes",),
+    section="Accuracy",
+    order=30,
+    caption="Which classes the fine-tuned latents tell apart: share of the test images of each "
+    "class that a probe recognises, in %, mean ± SD in points over n models (all β and seeds); "
+    "then the class that it takes them for most often, and how often. The Parquet file has every "
+    "pair of classes, also of other stages and representations. Variant: {variant}.",
+)
+def confusion(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
+    """Which classes the probes take for which.
 
     Parameters
     ----------
-    scores : DataFrame
+    scores : pandas.DataFrame
         Score rows of kind ``accuracy`` of all models and baselines.
-    variant : str
-        Of the study; a column of the table.
+    facts : mapping
+        Facts of the study, as in `fovscope.tables.base`.
 
     Returns
     -------
-    DataFrame
-        One row for each target × input × class × stage × representation × probe × predicted
-        class: share of the test images of the class, mean and SD in percentage points over
-        models (all β and seeds), and their number n.
+    Views
+        The long table has one row for each target × input × recipe × class × stage ×
+        representation × probe × predicted class: share of the test images of the class, mean and
+        SD in percentage points over models (all β and seeds), and their number n.
     """
-    cells = scores[scores["score"] == "confusion"].rename(
-        columns={"dataset": "target", "backbone": "input", "true": "class"}
+    cells = by_family(scores[scores["score"] == "confusion"], facts).rename(
+        columns={"true": "class"}
     )
     keys = [*_ROW, *_WHAT, "predicted", "weights_digest", "data_digest"]
-    long = cells.groupby(keys, as_index=False).agg(**STATISTICS).assign(variant=variant)
+    groups = cells.groupby(keys, as_index=False, dropna=False)
+    long = groups.agg(**STATISTICS).assign(variant=facts["variant"])
     long[["mean", "sd"]] *= 100
-    return long
+    long["representation"] = labelled(long["representation"], facts)
+    long = in_order(long, ["target", "input", "recipe"], facts)
+    return Views(long, _view(long, facts))
 
 
-def view(long: pd.DataFrame) -> pd.DataFrame:
-    """Return the table that a person reads: of fine-tuned latents, a line a class."""
-    shown = long[(long["stage"] == "finetuned") & (long["representation"] == "latents")]
+def _view(long: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a line per class, of fine-tuned latents."""
+    row = row_of(_ROW, facts)
+    is_latents = long["representation"] == label_of(facts, "latents")
+    shown = long[(long["stage"] == "finetuned") & is_latents]
     lines = []
-    for key, of_class in shown.groupby(_ROW):
-        line = dict(zip(_ROW, key, strict=True))
-        for probe, name in PROBES.items():
+    for key, of_class in shown.groupby(row, sort=False):
+        line = dict(zip(row, key, strict=True))
+        for probe, title in facts["probes"].items():
             cells = of_class[of_class["probe"] == probe].set_index("predicted")
-            right = cells.loc[line["class"]]
-            wrong = cells.drop(line["class"]).nlargest(1, "mean").iloc[0]
-            line[name] = mean_sd(right["mean"], right["sd"], digits=1)
-            line[f"{name} takes it for"] = (
-                f"{wrong.name} ({wrong['mean']:.1f})" if wrong["mean"] else "–"
-            )
-        lines.append(line | {"n": right["n"]})
-    return pd.DataFrame(lines)
+            if len(cells):
+                line |= _cells(title, cells, line["class"])
+        lines.append(line | {"n": of_class["n"].max()})
+    return pd.DataFrame(lines).fillna("–")
 
 
-CAPTION = (
-    "Which classes the fine-tuned latents tell apart: share of the test images of each class that "
-    "a probe recognises, in %, mean ± SD in points over n models (all β and seeds); then the class "
-    "that it takes them for most often, and how often. The Parquet file has every pair of classes, "
-    "also of other stages and representations. Variant: {variant}."
-)
+def _cells(title: str, cells: pd.DataFrame, right: str) -> dict[str, str]:
+    """Return how often a class is recognised, and what it is taken for most often."""
+    wrong = cells.drop(right).nlargest(1, "mean").iloc[0]
+    return {
+        title: mean_sd(*cells.loc[right, ["mean", "sd"]], digits=1),
+        f"{title} takes it for": f"{wrong.name} ({wrong['mean']:.1f})" if wrong["mean"] else "–",
+    }

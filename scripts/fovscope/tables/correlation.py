@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from fovscope.interpret.features import FEATURES
-from fovscope.tables.matching import in_order
+from fovscope.registry import table
+from fovscope.tables.base import RECIPE, Views, by_family, labelled, row_of
+from fovscope.tables.matching import in_named_order, name_dimensions, with_names
 from fovscope.tables.render import STATISTICS, mean_sd
 
 ALPHA = 0.05
@@ -16,31 +21,53 @@ _COMMON = 0.5
 """Share of the mean |r| that the mean r must reach for models to have a common sign: at equal |r|,
 three of four point the same way."""
 
-_KEYS = ["target", "input", "stage", "score", "dimension", "feature"]
-_ROW = ["target", "input", "stage", "dimension"]
+_OF_STAGE = ["target", "input", *RECIPE, "stage", "representation"]
+_KEYS = [*_OF_STAGE, "score", "dimension", "feature"]
+_ROW = [*_OF_STAGE, "dimension"]
 _STRONGEST = ("strongest feature", "second", "third")
 
 
-def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
-    """Return the long table of all correlations: what a heat map needs.
+@table(
+    "correlation",
+    kinds=("correlation",),
+    facts=("factors",),
+    section="What each dimension means",
+    order=30,
+    caption="The handcrafted features with which each latent dimension correlates most: mean ± SD "
+    "of Pearson's |r| over n models (all β and seeds), with the sign that models share; where they "
+    "point in opposite directions, the feature stands between bars. In brackets the share of "
+    "models where q < 0.05. Hue and orientation: circular-linear R, without a sign. "
+    "Supervision: {supervision}. Variant: {variant}.",
+)
+def correlation(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
+    """Correlation of each dimension with each handcrafted feature: what a heat map needs.
 
     Parameters
     ----------
-    correlations : DataFrame
-        Rows of kind ``correlation`` of all models, `with_names`.
-    variant : str
-        Of the study; a column of the table.
+    scores : DataFrame
+        Rows of kind ``correlation`` of all models.
+    facts : mapping
+        Facts of the study, as in `fovscope.tables.base`.
 
     Returns
     -------
-    DataFrame
-        One row for each target × input × stage × score × dimension (by name) × feature, dimensions
-        and features in their order: `mean` and `sd` of r over models (all β and seeds), whose
-        dimensions are turned to point the same way, because the sign of a latent is arbitrary;
-        `mean_abs` and `sd_abs` of |r|; `significant`, the share of models with q < 0.05; `n`
-        models; `images` of a model; `factor`, whose counterpart the feature is; `directional`,
-        whether r is that of a direction (0 to 1).
+    Views
+        The long table has one row for each target × input × recipe × stage × representation ×
+        score × dimension (by name) × feature, dimensions and features in their order: `mean` and
+        `sd` of r over models (all β and seeds), whose dimensions are turned to point the same
+        way, because the sign of a latent is arbitrary; `mean_abs` and `sd_abs` of |r|;
+        `significant`, the share of models with q < 0.05; `n` models; `images` of a model;
+        `group`, what the feature is about; `directional`, whether r is that of a direction (0 to
+        1).
     """
+    rows = by_family(scores, facts)
+    long = _long(with_names(rows, name_dimensions(rows, facts)))
+    long = in_named_order(long.assign(variant=facts["variant"]), _KEYS, facts)
+    long["representation"] = labelled(long["representation"], facts)
+    return Views(long, _view(long, facts))
+
+
+def _long(correlations: pd.DataFrame) -> pd.DataFrame:
     rows = correlations.assign(
         value=_pointing_the_same_way(correlations),
         absolute=correlations["value"].abs(),
@@ -56,9 +83,9 @@ def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
         significant=("found", "mean"),
         images=("images", "first"),
     )
-    long["factor"] = [FEATURES[name].factor for name in long["feature"]]
+    long["group"] = [FEATURES[name].group for name in long["feature"]]
     long["directional"] = [FEATURES[name].period is not None for name in long["feature"]]
-    return in_order(long.assign(variant=variant), _KEYS)
+    return long
 
 
 def _pointing_the_same_way(rows: pd.DataFrame) -> pd.Series:
@@ -69,15 +96,14 @@ def _pointing_the_same_way(rows: pd.DataFrame) -> pd.Series:
     """
     turned = rows["value"].copy()
     signed = rows["feature"].map(lambda name: FEATURES[name].period is None)
-    model = ["beta", "seed"]
-    for _, group in rows[signed].groupby(["target", "input", "stage", "dimension"], sort=False):
+    for _, group in rows[signed].groupby(_ROW, sort=False):
         pearson = group[group["score"] == "pearson"]
-        pattern = pearson.pivot(index=model, columns="feature", values="value").fillna(0)
+        pattern = pearson.pivot(index="model", columns="feature", values="value").fillna(0)
         first = np.linalg.svd(pattern.to_numpy(), full_matrices=False)[0][:, 0]
         sign = pd.Series(np.where(first < 0, -1.0, 1.0), pattern.index)
         mean = pattern.mul(sign, axis=0).mean()
         sign *= -1.0 if mean[mean.abs().idxmax()] < 0 else 1.0
-        turned[group.index] *= sign.loc[pd.MultiIndex.from_frame(group[model])].to_numpy()
+        turned[group.index] *= group["model"].map(sign).to_numpy()
     return turned
 
 
@@ -91,16 +117,16 @@ def common_sign(long: pd.DataFrame) -> pd.Series:
     return np.sign(long["mean"]).mask(opposed | long["directional"], 0)
 
 
-def view(long: pd.DataFrame) -> pd.DataFrame:
-    """Return the table that a person reads: the strongest features of each dimension."""
-    shown = long[long["score"] == "pearson"].assign(sign=common_sign)
-    lines = []
-    for row, group in shown.groupby(_ROW, sort=False):
+def _view(long: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the strongest features of each dimension."""
+    shown, rows = long[long["score"] == "pearson"].assign(sign=common_sign), []
+    columns = row_of(_ROW, facts, long)
+    for row, group in shown.groupby(columns, sort=False):
         best = group.sort_values("mean_abs", ascending=False, kind="stable")
         cells = [_cell(feature) for feature in best.head(len(_STRONGEST)).itertuples()]
-        line = dict(zip(_ROW, row, strict=True)) | dict(zip(_STRONGEST, cells, strict=False))
-        lines.append(line | {"n": group["n"].max()})
-    return pd.DataFrame(lines)
+        line = dict(zip(columns, row, strict=True)) | dict(zip(_STRONGEST, cells, strict=False))
+        rows.append(line | {"n": group["n"].max()})
+    return pd.DataFrame(rows)
 
 
 def _cell(row: tuple) -> str:
@@ -109,12 +135,3 @@ def _cell(row: tuple) -> str:
     name = row.feature if row.sign or row.directional else f"|{row.feature}|"
     strength = mean_sd(row.mean_abs, row.sd_abs, digits=2)
     return f"{name} {'-' if row.sign < 0 else ''}{strength} ({100 * row.significant:.0f} %)"
-
-
-CAPTION = (
-    "The handcrafted features with which each latent dimension correlates most: mean ± SD of "
-    "Pearson's |r| over n models (all β and seeds), with the sign that models share; where they "
-    "point in opposite directions, the feature stands between bars. In brackets the share of "
-    "models where q < 0.05. Hue and orientation: circular-linear R, without a sign. "
-    "Supervision: {supervision}. Variant: {variant}."
-)

@@ -1,109 +1,142 @@
 """One name for the dimensions of different models that stand for the same factor.
 
-Trained with ``labels``, dimension i is bound to factor i and carries its name. Otherwise the five
-factors that targets have are assigned to dimensions so that the sum of the strongest |r| with a
-counterpart is largest (Hungarian method); chosen by |r|, such a dimension has a larger |r| than
-an unchosen one by selection alone. Dimensions without a factor are numbered by their strongest
-|r|, so that ``free 1`` is the one that says most.
+Trained with ``labels``, dimension i is bound to factor i of its source and carries its name.
+Otherwise the factors that have counterparts on the target are assigned to dimensions so that the
+sum of the strongest |r| with a counterpart is largest (Hungarian method); chosen by |r|, such a
+dimension has a larger |r| than an unchosen one by selection alone. Dimensions without a factor are
+numbered by their strongest |r|, so that ``free 1`` is the one that says most. Dimensions of
+anything but latents are matched to nothing and stay ``z0``, ``z1``, …
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from fovscope.datasets.design import FACTORS
-from fovscope.interpret.features import COUNTERPARTS, FEATURES
+from fovscope.dimensions import dimension_names
+from fovscope.factors import Factor
+from fovscope.interpret.features import FEATURES
+from fovscope.tables.base import in_order
 
-MODEL = ["dataset", "backbone", "beta", "seed", "stage"]
-"""What makes one model on one target at one stage."""
+MODEL = ["target", "input", "model", "stage", "representation"]
+"""What makes one model, or something else with dimensions, on one target at one stage."""
 
-_STAGES = ("transferred", "finetuned")
+LATENTS = "latents"
+"""The representation whose dimensions have names."""
 
 
-def name_dimensions(correlations: pd.DataFrame, supervision: str) -> pd.DataFrame:
-    """Name the dimensions of all models.
+def factors_of(source: str, facts: Mapping[str, Any]) -> list[Factor]:
+    """Return the factors of a source in their order."""
+    return [Factor.from_json(factor) for factor in facts["factors"][source]]
+
+
+def meaningful(factors: Iterable[Factor]) -> list[Factor]:
+    """Return the factors that mean something on real images: those that are no nuisance."""
+    return [factor for factor in factors if not factor.nuisance]
+
+
+def bound_names(source: str, supervision: str, facts: Mapping[str, Any]) -> list[str]:
+    """Return the factors that dimensions of a model are bound to, in the order of dimensions."""
+    return [f.name for f in factors_of(source, facts)] if supervision == "labels" else []
+
+
+def name_dimensions(correlations: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Name the latent dimensions of all models.
 
     Parameters
     ----------
     correlations : DataFrame
-        Rows of kind ``correlation`` of all models.
-    supervision : {"labels", "ada", "none"}
-        How the source models were trained.
+        Rows of kind ``correlation`` of all models, `by_family`.
+    facts : mapping
+        Facts of the study, of which ``factors`` is used.
 
     Returns
     -------
     DataFrame
-        The columns of `MODEL`, `dimension` and `name`; a row each dimension of each model.
+        The columns of `MODEL`, `dimension` and `name`; a row for each dimension of each model.
     """
-    pearson = correlations[correlations["score"] == "pearson"]
-    tables = []
-    for model, rows in pearson.groupby(MODEL, sort=False):
+    is_named = (correlations["score"] == "pearson") & (correlations["representation"] == LATENTS)
+    tables = [pd.DataFrame(columns=[*MODEL, "dimension", "name"])]
+    for model, rows in correlations[is_named].groupby(MODEL, sort=False):
         strength = rows.pivot(index="dimension", columns="feature", values="value").abs().fillna(0)
-        names = _names(strength, bound=supervision == "labels")
+        source, supervision = rows.iloc[0][["source", "supervision"]]
+        bound = bound_names(source, supervision, facts)
+        names = _names(strength, bound, meaningful(factors_of(source, facts)))
         model_columns = dict(zip(MODEL, model, strict=True))
         tables.append(
             pd.DataFrame({"dimension": strength.index, "name": names}).assign(**model_columns)
         )
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
-def _names(strength: pd.DataFrame, *, bound: bool) -> list[str]:
+def _names(
+    strength: pd.DataFrame, bound: Sequence[str], factors: Sequence[Factor]
+) -> Sequence[str]:
     """Return a name for each row of |r| (dimensions × features)."""
-    if bound:
-        named = dict(enumerate(FACTORS))
-    else:
-        factors = [
-            factor for factor, own in COUNTERPARTS.items() if strength.columns.isin(own).any()
-        ]
-        rows, columns = linear_sum_assignment(_with_counterparts(strength, factors), maximize=True)
-        named = {row: factors[column] for row, column in zip(rows, columns, strict=True)}
+    named = dict(enumerate(bound)) or _assigned(strength, factors)
     strongest = strength.max(axis=1).to_numpy()
     free = sorted(set(range(len(strength))) - set(named), key=lambda row: -strongest[row])
     named |= {row: f"free {number}" for number, row in enumerate(free, 1)}
     return [named[row] for row in range(len(strength))]
 
 
-def _with_counterparts(strength: pd.DataFrame, factors: list[str]) -> NDArray[np.float64]:
+def _assigned(strength: pd.DataFrame, factors: Sequence[Factor]) -> dict[int, str]:
+    """Return the factor of each dimension that is assigned one."""
+    own = {f.name: strength.columns.isin(f.counterparts) for f in factors}
+    own = {name: columns for name, columns in own.items() if columns.any()}
+    if not own:
+        return {}
+    rows, columns = linear_sum_assignment(_with_counterparts(strength, own), maximize=True)
+    return {row: list(own)[column] for row, column in zip(rows, columns, strict=True)}
+
+
+def _with_counterparts(
+    strength: pd.DataFrame, own: Mapping[str, NDArray[np.bool_]]
+) -> NDArray[np.float64]:
     """Return the strongest |r| of each dimension with a counterpart of each factor."""
-    own = [strength.columns.isin(COUNTERPARTS[factor]) for factor in factors]
-    return np.stack([strength.loc[:, columns].max(axis=1) for columns in own], axis=1)
+    return np.stack([strength.loc[:, columns].max(axis=1) for columns in own.values()], axis=1)
 
 
 def with_names(scores: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
-    """Return scores as rows of tables: `dimension` is a name, data set `target`, backbone `input`.
+    """Return scores whose `dimension` is a name.
 
     Parameters
     ----------
     scores : DataFrame
-        Rows of kind ``correlation`` or ``importance`` of all models.
+        Rows of kind ``correlation`` or ``importance``, `by_family`.
     names : DataFrame
-        What `name_dimensions` returned.
+        What `name_dimensions` returned; a dimension that is not in it is called ``z<k>``.
     """
-    named = scores.merge(names, validate="many_to_one").drop(columns="dimension")
-    return named.rename(columns={"dataset": "target", "backbone": "input", "name": "dimension"})
-
-
-def in_order(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return a table sorted by keys: stages, dimensions and features in their order."""
-    ranks = {
-        "stage": lambda column: column.map(_STAGES.index),
-        "dimension": _name_ranks,
-        "feature": lambda column: column.map(list(FEATURES).index),
-    }
-    return table.sort_values(
-        keys,
-        key=lambda column: ranks.get(column.name, lambda same: same)(column),
-        ignore_index=True,
+    numbers = scores["dimension"].astype(int)
+    unnamed = dimension_names(numbers.max() + 1 if len(numbers) else 0)
+    found = scores.assign(dimension=numbers).merge(
+        names.astype({"dimension": int}),
+        how="left",
+        on=[*MODEL, "dimension"],
+        validate="many_to_one",
+    )
+    number = found.pop("dimension")
+    return found.rename(columns={"name": "dimension"}).assign(
+        dimension=lambda table: table["dimension"].fillna(number.map(dict(enumerate(unnamed))))
     )
 
 
-def _name_ranks(names: pd.Series) -> pd.Series:
-    """Return the place of each name: factors, then free dimensions by number."""
-    return names.map(
-        lambda name: (
-            FACTORS.index(name) if name in FACTORS else len(FACTORS) + int(name.split()[-1])
-        )
-    )
+def in_named_order(
+    table: pd.DataFrame, keys: Sequence[str], facts: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return a table sorted by keys: recipes, stages, dimensions and features in their order."""
+    dimensions = _dimension_order(table["dimension"], facts)
+    return in_order(table, keys, facts, dimension=dimensions, feature=FEATURES)
+
+
+def _dimension_order(names: pd.Series, facts: Mapping[str, Any]) -> list[str]:
+    """Return factors in the order of their sources, then other dimensions by number."""
+    factors = [factor["name"] for of_source in facts["factors"].values() for factor in of_source]
+    others = set(names) - set(factors)
+    return factors + sorted(others, key=lambda name: (name[0], int(re.search(r"\d+$", name)[0])))

@@ -1,21 +1,32 @@
-"""The views of a long table: CSV, Markdown, LaTeX."""
+"""The views of a long table: CSV, Markdown, LaTeX; and Markdown back again, for the report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from fovscope.records import write_table
+from fovscope.registry import Entry
 from fovscope.runtime.provenance import replacing
+
+
+def versions_of(versions: Iterable[str]) -> str:
+    """Return each version of fovscope once.
+
+    A release reruns nothing by itself, so the models of one line may come from several.
+    """
+    return ", ".join(sorted(set(versions)))
+
 
 STATISTICS = {
     "mean": ("value", "mean"),
     "sd": ("value", "std"),
     "n": ("value", "count"),
-    # A release reruns nothing by itself, so the models of one line may come from several.
-    "fovscope": ("fovscope", lambda versions: ", ".join(sorted(set(versions)))),
+    "fovscope": ("fovscope", versions_of),
 }
 """What a line of a long table says of the models that it sums up."""
 
@@ -23,9 +34,19 @@ MASKS = {"active_mask": ("active_mask", lambda masks: ", ".join(sorted(set(masks
 """Masks of the models' active dimensions, each different one once; empty where all are used."""
 
 
-def files_of(output: Mapping[str, str], name: str) -> dict[str, str]:
-    """Return the files of one table by format, of a job that writes several."""
-    return {kind: output[f"{name}_{kind}"] for kind in ("parquet", "csv", "md", "tex")}
+def caption_of(entry: Entry, facts: Mapping[str, Any]) -> str:
+    """Return the caption of a table, of this study.
+
+    Parameters
+    ----------
+    entry : Entry
+        The table; its caption may speak of ``{variant}`` and ``{supervision}``.
+    facts : mapping
+        Facts of the study, as in `fovscope.tables.base`.
+    """
+    supervision = dict.fromkeys(recipe["supervision"] for recipe in facts["recipes"].values())
+    text = entry.declared["caption"]
+    return text.format(variant=facts["variant"], supervision=", ".join(supervision))
 
 
 def mean_sd(mean: float, sd: float, *, digits: int) -> str:
@@ -64,9 +85,9 @@ def write_views(
     Parameters
     ----------
     long : pandas.DataFrame
-        The table itself, one row a number.
+        The table itself, one row per number.
     view : pandas.DataFrame
-        What a person reads: one row a line, cells as text.
+        What a person reads: one row per line, cells as text.
     caption : str
         One sentence above the Markdown and LaTeX tables.
     paths : dict of str to str
@@ -90,6 +111,37 @@ def write_views(
     for kind, text in texts.items():
         with replacing(paths[kind]) as temporary:
             Path(temporary).write_text(text, encoding="utf-8")
+
+
+def read_markdown(text: str) -> tuple[str, dict[str, pd.DataFrame]]:
+    """Return the caption and the tables by title of a Markdown view, as `write_views` wrote it.
+
+    Parameters
+    ----------
+    text : str
+        The file.
+
+    Returns
+    -------
+    caption : str
+        The sentence above the tables.
+    tables : dict of str to pandas.DataFrame
+        By title, empty for a single table; all cells are text.
+    """
+    caption, *parts = text.rstrip("\n").split("\n\n")
+    tables, title = {}, ""
+    for part in parts:
+        if part.startswith("**"):
+            title = part.strip("*")
+        else:
+            tables[title] = _markdown_table(part)
+    return caption, tables
+
+
+def _markdown_table(text: str) -> pd.DataFrame:
+    lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines()]
+    heading, _, *rows = [[cell.strip().replace(r"\|", "|") for cell in line] for line in lines]
+    return pd.DataFrame(rows, columns=heading)
 
 
 def _without_bars(text: object) -> str:

@@ -12,20 +12,81 @@ The stress test asks whether that hangs on a few features: features that say nea
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from fovscope.interpret.features import COUNTERPARTS, FEATURES
-from fovscope.tables.matching import in_order
-from fovscope.tables.render import mean_sd
+from fovscope.interpret.features import FEATURES
+from fovscope.registry import table
+from fovscope.tables.base import RECIPE, Views, by_family, row_of
+from fovscope.tables.matching import (
+    LATENTS,
+    factors_of,
+    in_named_order,
+    meaningful,
+    name_dimensions,
+    with_names,
+)
+from fovscope.tables.render import mean_sd, versions_of
 
 CONFIDENCE = 0.95
 
-_KEYS = ["target", "input", "stage", "dimension"]
+_STRESS = "gap, kindred features left out"
+_KEYS = ["target", "input", *RECIPE, "stage", "dimension"]
+_ROW = [*_KEYS[:-1], "factor"]
+
+
+@table(
+    "transfer",
+    kinds=("correlation",),
+    facts=("factors",),
+    section="What each dimension means",
+    order=10,
+    caption="Does a named factor follow its own handcrafted counterpart on the target? Strongest "
+    "|r| with a counterpart and with any other feature (in brackets which, in most models), "
+    "mean ± SD over n models (all β and seeds); their gap with a 95 % t-interval over models; the "
+    "range of the gap when kindred features are left out together (in brackets those that move it "
+    "most). Supervision: {supervision}. Variant: {variant}.",
+)
+def transfer(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
+    """Whether each named factor follows its own counterpart on the target.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of kind ``correlation`` of all models.
+    facts : mapping
+        Facts of the study, as in `fovscope.tables.base`.
+
+    Returns
+    -------
+    Views
+        The long table has one row for each target × input × recipe × stage × factor that is no
+        nuisance: `own_mean`, `own_sd`, `own_feature` (the most frequent one), likewise `other_…`;
+        `gap_mean`, `gap_sd`, `gap_low`, `gap_high` (95 % t-interval of the mean over models),
+        `positive` (share of models with a gap above 0), `n` models; of the stress test `gap_min`,
+        `gap_max` over the groups of features left out, and `sensitive_to`, the group that moves
+        the gap most.
+    """
+    rows = by_family(scores, facts)
+    rows = rows[(rows["score"] == "pearson") & (rows["representation"] == LATENTS)]
+    named = with_names(rows, name_dimensions(rows, facts))
+    keys, lines = [*_KEYS, "weights_digest", "data_digest"], []
+    for key, of_line in named.groupby(keys, sort=False, dropna=False):
+        line = dict(zip(keys, key, strict=True))
+        own = {f.name: f.counterparts for f in meaningful(factors_of(line["source"], facts))}
+        if line["dimension"] in own:
+            strength = of_line.pivot(index="model", columns="feature", values="value").abs()
+            line |= _line(strength, own[line["dimension"]])
+            line |= {"fovscope": versions_of(of_line["fovscope"]), "variant": facts["variant"]}
+            lines.append(line)
+    long = in_named_order(pd.DataFrame(lines, columns=None if lines else keys), _KEYS, facts)
+    long = long.rename(columns={"dimension": "factor"})
+    return Views(long, _view(long, facts))
 
 
 class Contrast(NamedTuple):
@@ -90,39 +151,6 @@ def gaps_without_each(
     return gaps
 
 
-def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
-    """Return the table of transfer quality.
-
-    Parameters
-    ----------
-    correlations : DataFrame
-        Rows of kind ``correlation`` of all models, `with_names`.
-    variant : str
-        Of the study; a column of the table.
-
-    Returns
-    -------
-    DataFrame
-        One row for each target × input × stage × factor: `own_mean`, `own_sd`, `own_feature` (the
-        most frequent one), likewise `other_…`; `gap_mean`, `gap_sd`, `gap_low`, `gap_high` (95 %
-        t-interval of the mean over models), `positive` (share of models with a gap above 0), `n`
-        models; of the stress test `gap_min`, `gap_max` over the groups of features left out, and
-        `sensitive_to`, the group that moves the gap most.
-    """
-    pearson = correlations[
-        (correlations["score"] == "pearson") & correlations["dimension"].isin(COUNTERPARTS)
-    ]
-    keys = [*_KEYS, "weights_digest", "data_digest"]
-    lines = []
-    for key, rows in pearson.groupby(keys, sort=False, dropna=False):
-        strength = rows.pivot(index=["beta", "seed"], columns="feature", values="value").abs()
-        line = dict(zip(keys, key, strict=True))
-        versions = ", ".join(sorted(set(rows["fovscope"])))
-        line |= _line(strength, COUNTERPARTS[line["dimension"]])
-        lines.append(line | {"variant": variant, "fovscope": versions})
-    return in_order(pd.DataFrame(lines), _KEYS).rename(columns={"dimension": "factor"})
-
-
 def _line(strength: pd.DataFrame, counterparts: tuple[str, ...]) -> dict[str, object]:
     names, values = np.array(strength.columns), strength.to_numpy()
     is_own = np.isin(names, counterparts)
@@ -179,38 +207,27 @@ def _most_frequent(names: NDArray) -> str:
     return Counter(names.tolist()).most_common(1)[0][0]
 
 
-def view(long: pd.DataFrame) -> pd.DataFrame:
-    """Return the table that a person reads."""
-    return pd.DataFrame([_view_line(row) for row in long.itertuples()])
+def _view(long: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
+    row = row_of(_ROW, facts)
+    return pd.DataFrame([_view_line(line, row) for line in long.itertuples()])
 
 
-def _view_line(row: tuple) -> dict[str, object]:
-    line = {name: getattr(row, name) for name in ("target", "input", "stage", "factor", "n")}
-    if pd.isna(row.own_mean):
-        return line | dict.fromkeys(("own |r|", "largest other |r|", "gap", _STRESS), "–")
+def _view_line(line: tuple, row: list[str]) -> dict[str, object]:
+    cells = {name: getattr(line, name) for name in (*row, "n")}
+    if pd.isna(line.own_mean):
+        return cells | dict.fromkeys(("own |r|", "largest other |r|", "gap", _STRESS), "–")
     own, other = (
         f"{mean_sd(mean, sd, digits=2)} ({feature})"
         for mean, sd, feature in (
-            (row.own_mean, row.own_sd, row.own_feature),
-            (row.other_mean, row.other_sd, row.other_feature),
+            (line.own_mean, line.own_sd, line.own_feature),
+            (line.other_mean, line.other_sd, line.other_feature),
         )
     )
-    interval = "" if row.n < 2 else f" [{row.gap_low:.2f}, {row.gap_high:.2f}]"
-    stress = f"{row.gap_min:.2f} to {row.gap_max:.2f}" if pd.notna(row.gap_min) else "–"
-    return line | {
+    interval = "" if line.n < 2 else f" [{line.gap_low:.2f}, {line.gap_high:.2f}]"
+    stress = f"{line.gap_min:.2f} to {line.gap_max:.2f}" if pd.notna(line.gap_min) else "–"
+    return cells | {
         "own |r|": own,
         "largest other |r|": other,
-        "gap": f"{row.gap_mean:.2f}{interval}",
-        _STRESS: f"{stress} ({row.sensitive_to})" if row.sensitive_to else stress,
+        "gap": f"{line.gap_mean:.2f}{interval}",
+        _STRESS: f"{stress} ({line.sensitive_to})" if line.sensitive_to else stress,
     }
-
-
-_STRESS = "gap, kindred features left out"
-
-CAPTION = (
-    "Does a named factor follow its own handcrafted counterpart on the target? Strongest |r| with "
-    "a counterpart and with any other feature (in brackets which, in most models), mean ± SD over "
-    "n models (all β and seeds); their gap with a 95 % t-interval over models; the range of the "
-    "gap when kindred features are left out together (in brackets those that move it most). "
-    "Supervision: {supervision}. Variant: {variant}."
-)

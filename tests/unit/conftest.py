@@ -1,0 +1,205 @@
+"""Score rows of a made-up study, as its jobs would write them, and the facts of that study."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fovscope.factors import Factor
+from fovscope.interpret.features import FEATURES
+
+LABELS = {
+    "latents": "latents",
+    "named": "named latents",
+    "full": "full Φ",
+    "pca": "PCA-10 of Φ",
+    "handcrafted": "handcrafted features",
+    "constant": "constant (majority class)",
+}
+
+
+def in_group(group):
+    return tuple(name for name, feature in FEATURES.items() if feature.group == group)
+
+
+SPRITES = (
+    *(
+        Factor(name=name, values=size, counterparts=in_group(name))
+        for name, size in (
+            *(("Texture", 5), ("Color", 7), ("Shape", 3)),
+            *(("Scale", 6), ("Orientation", 40)),
+        )
+    ),
+    *(Factor(name=name, values=32, nuisance=True) for name in ("PosX", "PosY")),
+)
+BLOBS = (
+    Factor(name="size", limits=(1.0, 9.0), counterparts=("area", "perimeter")),
+    Factor(name="x", limits=(0.0, 1.0), nuisance=True),
+)
+SOURCES = {"sprites": SPRITES, "blobs": BLOBS}
+
+
+def recipe(source="sprites", supervision="labels", family="beta1, beta2"):
+    return {
+        "source": source,
+        "objective": "beta_vae",
+        "supervision": supervision,
+        "family": family,
+    }
+
+
+ONE_FAMILY = {"beta1": recipe(), "beta2": recipe()}
+SEVERAL = ONE_FAMILY | {
+    "ada": recipe(supervision="ada", family="ada"),
+    "blobs": recipe(source="blobs", family="blobs"),
+}
+
+
+def facts_of(recipes, **changes):
+    """Facts of a study of these recipes."""
+    scores = {
+        **{"mig": ("MIG", "information"), "dci_disentanglement": ("DCI D", "information")},
+        **{"omes": ("OMES", "intervention")},
+    }
+    return {
+        "variant": "default",
+        "recipes": recipes,
+        "labels": LABELS,
+        "probes": {"gbt": "GBT", "mlp": "MLP"},
+        "scores": {name: {"title": t, "group": g} for name, (t, g) in scores.items()},
+        "published": {"data": {"cells": "Lensless", "leaves": None}, "images": ["rgb"]},
+        "factors": {name: [f.to_json() for f in factors] for name, factors in SOURCES.items()},
+    } | changes
+
+
+class Rows:
+    """Score rows of a study with two targets, two inputs, the given recipes and two seeds."""
+
+    def __init__(self, recipes, *, dims=8, without_network=True):
+        self.recipes, self.dims, self.without_network = recipes, dims, without_network
+        self.rng = np.random.default_rng(0)
+
+    def of(self, *kinds):
+        """Return all rows of these kinds."""
+        tables = [getattr(self, f"_{kind}")() for kind in kinds]
+        return pd.concat(tables, ignore_index=True)
+
+    def _models(self, stages=("transferred", "finetuned"), inputs=("lite0", "rgb")):
+        for target in ("leaves", "cells"):
+            for backbone in inputs:
+                for name in self.recipes:
+                    for seed in ("0", "1"):
+                        for stage in stages:
+                            yield {
+                                **{"dataset": target, "backbone": backbone, "recipe": name},
+                                **{"seed": seed, "stage": stage, "representation": "latents"},
+                                "tuned_on": target if stage == "finetuned" else "",
+                            }
+
+    def _baselines(self, names, inputs=("lite0", "rgb")):
+        for target in ("leaves", "cells"):
+            places = [(backbone, name) for backbone in inputs for name in names]
+            places += [("images", n) for n in ("handcrafted", "constant") if self.without_network]
+            for backbone, name in places:
+                yield {
+                    **{"dataset": target, "backbone": backbone, "recipe": "", "seed": ""},
+                    **{"stage": "baseline", "representation": name, "tuned_on": ""},
+                }
+
+    @staticmethod
+    def _table(kind, tables):
+        provenance = {"weights_digest": "w", "data_digest": "d", "fovscope": "0.1"}
+        return pd.concat(tables, ignore_index=True).assign(kind=kind, **provenance)
+
+    def _accuracy(self):
+        tables = []
+        named = [place | {"representation": "named"} for place in self._models()]
+        for place in (*self._models(), *named, *self._baselines(["full", "pca"])):
+            for probe in ("gbt", "mlp"):
+                share = self.rng.uniform(0.4, 0.9, 2)
+                rows = [("balanced_accuracy", share.mean(), None, None)]
+                rows += [("accuracy", share.mean(), None, None)]
+                for k, (right, wrong) in enumerate((("a", "b"), ("b", "a"))):
+                    rows += [("confusion", share[k], right, right)]
+                    rows += [("confusion", 1 - share[k], right, wrong)]
+                table = pd.DataFrame(rows, columns=["score", "value", "true", "predicted"])
+                mask = None if place["stage"] == "baseline" else "11111111"
+                tables.append(table.assign(**place, probe=probe, active_mask=mask))
+        return self._table("accuracy", tables)
+
+    def _disentanglement(self):
+        tables = []
+        names = ["mig", "mig[Shape]", "dci_disentanglement", "omes", "mi_over_h[z0,Shape]"]
+        for place in self._models(("source", "transferred", "finetuned")):
+            value = self.rng.uniform(0.2, 0.7, len(names) + 1)
+            table = pd.DataFrame({"score": [*names, "active_dims"], "value": value})
+            table["value"] = table["value"].mask(table["score"] == "active_dims", 7)
+            bounds = {"low": value - 0.1, "high": value + 0.1, "floor": 0.05, "n_train": 100}
+            tables.append(table.assign(**place, **bounds, active_mask="11111110"))
+            agreement = {"score": ["udr_lasso", "informative_dims"], "value": [0.6, 6.0]}
+            where = place | {"representation": "seeds"}
+            tables.append(pd.DataFrame(agreement).assign(**where, floor=0.0, ceiling=0.9))
+        for code, value in (("perfect", 0.95), ("noise", 0.02), ("rotated", 0.2)):
+            for target in ("leaves", "cells"):
+                where = {"dataset": target, "stage": "reference", "representation": code}
+                where |= {"recipe": "", "tuned_on": "", "seed": ""}
+                tables.append(pd.DataFrame({"score": names[:4], "value": value}).assign(**where))
+        return self._table("disentanglement", tables)
+
+    def _places(self):
+        return [*self._models(), *self._baselines(["pca"] if self.without_network else [])]
+
+    def _correlation(self):
+        tables = []
+        for place in self._places():
+            if place["representation"] in ("handcrafted", "constant"):
+                continue
+            for score in ("pearson", "spearman"):
+                values = self.rng.uniform(-0.9, 0.9, (self.dims, len(FEATURES)))
+                dimension, feature = np.indices(values.shape).reshape(2, -1)
+                table = pd.DataFrame({"dimension": dimension, "value": values.ravel()})
+                table["feature"] = np.array(list(FEATURES))[feature]
+                table = table.assign(q=self.rng.uniform(0, 0.1, len(table)), images=50)
+                tables.append(table.assign(score=score, **place))
+        return self._table("correlation", tables)
+
+    def _importance(self):
+        tables = []
+        for place in self._places():
+            if place["representation"] in ("handcrafted", "constant"):
+                continue
+            for score in ("gain", "permutation"):
+                shares = self.rng.dirichlet(np.ones(self.dims))
+                table = pd.DataFrame({"dimension": range(self.dims), "value": shares})
+                tables.append(table.assign(score=score, **place))
+        return self._table("importance", tables)
+
+    def _open_set(self):
+        tables = []
+        detectors = ("mahalanobis", "knn", "gbt confidence", "mlp confidence")
+        for place in self._models(("finetuned",)):
+            recipe = self.recipes[place["recipe"]]
+            bound = recipe["supervision"] == "labels"
+            factors = [f.name for f in SOURCES[recipe["source"]]] if bound else []
+            rows = [
+                (detector, "", "", "", score, self.rng.uniform(0.5, 0.9))
+                for detector in detectors
+                for score in ("auroc", "fpr95")
+            ]
+            for probe in ("gbt", "mlp"):
+                for label, share in (("a", 0.7), ("b", 0.3)):
+                    rows.append(("", probe, label, "", "share", share))
+                    for k in range(self.dims):
+                        name = f"z{k} {factors[k]}" if k < len(factors) else f"z{k}"
+                        distance = self.rng.uniform(0.5, 3)
+                        rows.append(("", probe, label, name, "distance", distance))
+            columns = ["detector", "probe", "mistaken_for", "dimension", "score", "value"]
+            table = pd.DataFrame(rows, columns=columns).assign(**place)
+            tables += [table.assign(held_out=name) for name in ("ash", "elm")]
+        return self._table("open_set", tables)
+
+
+@pytest.fixture(params=["one family", "several families"])
+def study(request):
+    """Facts and score rows of a study."""
+    recipes = ONE_FAMILY if request.param == "one family" else SEVERAL
+    return facts_of(recipes), Rows(recipes)
