@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from fovscope.backbones.networks import FeatureExtractor, load_extractor
-from fovscope.datasets.images import open_images
+from fovscope.images.source import open_images
 from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.prepare import prepare_design
 from fovscope.features.extract import batch_loader, extract

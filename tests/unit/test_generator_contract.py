@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fovscope.datasets.design import sample_design
-from fovscope.datasets.images import open_images
+from fovscope.images.source import open_images
 from fovscope.datasets.prepare import generate_images, prepare_design, prepare_generated
 from fovscope.generators.base import Generator, load_generator
 from fovscope.generators.declared import (

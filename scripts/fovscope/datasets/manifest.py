@@ -18,7 +18,7 @@ import logging
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +40,8 @@ from fovscope.datasets.listing import (
 from fovscope.datasets.splits import SPLITS, stratified_splits
 from fovscope.factors import PREFIX, Factor
 from fovscope.images.read import decode, size_mismatch, to_8bit
-from fovscope.registry import unknown_name
-from fovscope.study.config import Target
+from fovscope.registry import Catalogue, origin, unknown_name
+from fovscope.study.data import Target
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,15 @@ class Manifest:
 
     table: pd.DataFrame
     info: dict[str, Any]
+
+
+@origin("files")
+def from_files(
+    options: Mapping[str, Any], folder: Path, catalogue: Catalogue, workers: int
+) -> Manifest:
+    """List, check and split the images of a folder or a table."""
+    del folder, catalogue
+    return build_manifest(Target.model_validate(dict(options)), workers=workers)
 
 
 def build_manifest(

@@ -18,9 +18,45 @@ from fovscope.datasets.design import sample_design
 from fovscope.datasets.manifest import Manifest, counts_by_kind, manifest_from_table
 from fovscope.generators.base import Generator, load_generator
 from fovscope.generators.declared import GeneratorError, declared_files, resolved_options
-from fovscope.registry import Entry
+from fovscope.registry import Catalogue, Entry, origin
 from fovscope.runtime.provenance import digest_json
-from fovscope.study.config import Target
+from fovscope.study.data import Source, Target
+
+_SIZES = ("train_pairs", "iid_train", "iid_test", "pairs_per_factor", "distinct_pairs")
+
+
+@origin("design")
+def designed(
+    options: Mapping[str, Any], folder: Path, catalogue: Catalogue, workers: int
+) -> Manifest:
+    """Draw the design of a source."""
+    del folder, workers
+    source = Source.model_validate(dict(options))
+    return prepare_design(
+        catalogue.entry("generator", source.generator),
+        source.options,
+        seed=source.seed,
+        changed_factors=source.changed_factors,
+        **{name: getattr(source, name) for name in _SIZES},
+    )
+
+
+@origin("generated")
+def generated(
+    options: Mapping[str, Any], folder: Path, catalogue: Catalogue, workers: int
+) -> Manifest:
+    """Write the images of a generated target into a folder."""
+    target = Target.model_validate(dict(options))
+    return prepare_generated(
+        catalogue.entry("generator", target.generator),
+        target.options,
+        folder,
+        target,
+        images=target.images,
+        seed=target.seed,
+        workers=workers,
+    )
+
 
 _DESIGNED = ["split", "role", "pair", "member", "changed"]
 """What of a design does not change its images."""
@@ -45,7 +81,7 @@ def prepare_design(
     Returns
     -------
     Manifest
-        The table of `sample_design`; its facts say how `fovscope.datasets.images.open_images`
+        The table of `sample_design`; its facts say how `fovscope.images.source.open_images`
         renders it. `images_digest` follows all that the images depend on outside of the code: the
         options, the content of files in the place of their paths, the factors of each row.
 

@@ -28,13 +28,13 @@ import torch
 from submitit.helpers import TorchDistributedEnvironment
 
 from fovscope import FovscopeError
-from fovscope.datasets.images import open_images
 from fovscope.datasets.listing import read_info
 from fovscope.features.extract import cache_features
 from fovscope.features.store import Part, join_parts
+from fovscope.images.source import open_images
 from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_device, use_cores
-from fovscope.runtime.job import logged
+from fovscope.runtime.job import logged, plugins_of
 from fovscope.runtime.provenance import digest_json, read_json, versions
 from fovscope.study.config import Backbone, Features
 
@@ -65,8 +65,6 @@ class ExtractionJob:
         Processor cores of each process.
     log : str
         Log file of the job; ranks write theirs beside it.
-    plugins : tuple of str
-        Python files of the user's, one of which may bring the generator of the images.
     """
 
     manifest: str
@@ -77,7 +75,6 @@ class ExtractionJob:
     parts: int
     threads: int
     log: str
-    plugins: tuple[str, ...] = ()
 
 
 def run_job(job: ExtractionJob, tasks: int = 1) -> None:
@@ -131,11 +128,12 @@ def _fill(job: ExtractionJob, part: Part) -> None:
     task, info = read_json(job.task), read_info(job.info)
     # The images themselves count, not what tells that they may have changed.
     depends_on = {name: value for name, value in task.items() if name != "images"}
+    catalogue = Catalogue(plugins_of(task["code"]))
     device = resolve_device()
     use_cores(job.threads)
     cache_features(
         Path(job.manifest),
-        partial(open_images, pd.read_parquet(job.table), info, catalogue=Catalogue(job.plugins)),
+        partial(open_images, pd.read_parquet(job.table), info, catalogue=catalogue),
         backbone=Backbone.model_validate(task["backbone"]),
         options=Features.model_validate(task["features"]),
         data_digest=info["images_digest"],

@@ -22,6 +22,7 @@ import tifffile
 from PIL import ExifTags, Image
 
 from fovscope.datasets.listing import DataError
+from fovscope.registry import Catalogue, reader
 
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
 
@@ -391,3 +392,18 @@ class FolderImages:
             white_level=self.white_level,
             mask_path=self.masks[row] if self.masks else None,
         )
+
+
+@reader("files")
+def files(
+    table: pd.DataFrame,
+    facts: Mapping[str, Any],
+    size: int,
+    interpolation: Interpolation,
+    catalogue: Catalogue,
+) -> FolderImages:
+    """Read image files; see `fovscope.images.source.open_images`."""
+    del catalogue
+    return FolderImages.from_manifest(
+        table, Path(facts["root"]), facts["preprocessing"], size=size, interpolation=interpolation
+    )

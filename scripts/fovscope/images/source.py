@@ -1,11 +1,15 @@
-"""What everything that reads images expects of them: to be there by number, in one size."""
+"""What everything that reads images expects of them, and the one door to those of a data set."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from fovscope.registry import Catalogue
 
 
 class ImageSource(Protocol):
@@ -18,3 +22,40 @@ class ImageSource(Protocol):
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
         """Return image `row`, uint8 (H, W, C)."""
         ...
+
+
+def open_images(
+    table: pd.DataFrame,
+    facts: Mapping[str, Any],
+    *,
+    size: int,
+    interpolation: str,
+    catalogue: Catalogue,
+) -> ImageSource:
+    """Return the images of a data set in the order of its table.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        An image table, or a part of it.
+    facts : mapping
+        The facts beside it: they say whether images are files or rendered by a generator.
+    size : int
+        Side of the images in pixels.
+    interpolation : str
+        Resampling filter.
+    catalogue : Catalogue
+        Where readers and generators are.
+
+    Returns
+    -------
+    ImageSource
+        Of uint8 images (size, size, 3).
+
+    Raises
+    ------
+    RegistryError
+        If the catalogue lacks the generator.
+    """
+    reader = catalogue.load("reader", "generator" if "generator" in facts else "files")
+    return reader(table, facts, size, interpolation, catalogue)

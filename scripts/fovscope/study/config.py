@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
 
 from fovscope.factors import Factor
+from fovscope.generators.declared import declared_factors
 from fovscope.registry import Catalogue, RegistryError, unknown_name
 from fovscope.study.data import Source, Target
 from fovscope.study.entries import checked_options, worded
@@ -336,14 +337,13 @@ def bound_factors(study: Study, catalogue: Catalogue, recipe: str) -> tuple[Fact
     one = study.recipes[recipe]
     if one.supervision not in BINDING:
         return ()
-    generator = catalogue.entry("generator", study.sources[one.source].generator)
-    return generator.declared["factors"]
+    return declared_factors(catalogue.entry("generator", study.sources[one.source].generator))
 
 
 def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
     """Yield what does not go together although each part is right."""
     for name, one in study.sources.items():
-        factors = catalogue.entry("generator", one.generator).declared["factors"]
+        factors = declared_factors(catalogue.entry("generator", one.generator))
         if one.changed_factors > len(factors):
             yield (
                 f"sources.{name}: changed_factors is {one.changed_factors}, but {one.generator} "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 from pydantic import ValidationError, create_model
 
@@ -45,7 +45,8 @@ def checked_options(entry: Entry, given: Mapping[str, Any], where: str) -> dict[
     except ValidationError as error:
         raise ConfigError("\n".join(worded(error, where))) from None
     for name in entry.declared.get("files", ()):
-        if names_file(entry, name, options[name]):
+        words = entry.declared.get("words", {}).get(name, ())
+        if isinstance(options[name], str) and options[name] not in words:
             options[name] = normal_path(options[name])
     return options
 
@@ -56,17 +57,6 @@ def option_type(entry: Entry, name: str) -> Any:  # noqa: ANN401
         return eval(entry.options[name].annotation, {"__builtins__": {}}, _TYPES)
     except (NameError, SyntaxError, TypeError, AttributeError):
         return Any
-
-
-def names_file(entry: Entry, name: str, value: object) -> bool:
-    """Whether the value of an option is a path: not absent, and no word that its type lists."""
-    words = {
-        word
-        for part in get_args(option_type(entry, name))
-        if get_origin(part) is Literal
-        for word in get_args(part)
-    }
-    return isinstance(value, str) and value not in words
 
 
 def worded(error: ValidationError, where: str = "") -> list[str]:

@@ -17,16 +17,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from fovscope.datasets.classes import held_out_classes
+from fovscope.datasets.classes import class_names, held_out_classes
 from fovscope.datasets.content import path_content, target_content
 from fovscope.datasets.listing import DataError, require_path
 from fovscope.factors import Factor
+from fovscope.generators.declared import declared_classes, declared_factors, declared_files
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
 from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
-from fovscope.study.entries import names_file
 from fovscope.study.layout import SOURCE, Paths, model_files
-from fovscope.study.panel import panel_metrics
+from fovscope.study.panel import declaration, preset
 
 _NOT_IN_MANIFEST = {"licence", "citation", "published"}
 _OF_GENERATED = {"generator", "images", "seed", "options"}
@@ -68,7 +68,7 @@ class Expansion:
         self.seeds = list(study.seeds)
         # Target → file name → class.
         self.held_out = {
-            name: held_out_classes(name, self._target(name), chosen, self._declared(name))
+            name: held_out_classes(name, self._classes(name), chosen)
             for name, chosen in study.open_set.items()
         }
 
@@ -158,9 +158,9 @@ class Expansion:
             for key in ("folder", "table", "masks"):
                 yield f"targets.{name}: {key}", getattr(target, key)
             if target.generator:
-                yield from self._option_files(f"targets.{name}", "generator", target.generator, target.options)
-        for name, source in self.study.sources.items():
-            yield from self._option_files(f"sources.{name}", "generator", source.generator, source.options)
+                yield from self._generator_files(f"targets.{name}", name)
+        for name in self.sources:
+            yield from self._generator_files(f"sources.{name}", name)
         for name, backbone in self.study.backbones.items():
             weights = backbone.weights or ""
             yield f"backbones.{name}: weights", "" if weights.startswith("pip:") else weights
@@ -173,11 +173,9 @@ class Expansion:
                     if self._is_about(name, dataset):
                         yield f"representations.{name}: file", self.file_of(name, dataset)
 
-    def _option_files(self, where: str, kind: str, name: str, options: Mapping) -> Iterator:
-        entry = self.catalogue.entry(kind, name)
-        for key in entry.declared.get("files", ()):
-            if names_file(entry, key, options[key]):
-                yield f"{where}: {key}", options[key]
+    def _generator_files(self, where: str, dataset: str) -> Iterator[tuple[str, str]]:
+        files = declared_files(self._generator(dataset), self._generator_options(dataset))
+        yield from ((f"{where}: {key}", path) for key, path in files.items())
 
     # Code --------------------------------------------------------------------------------------
 
@@ -237,19 +235,17 @@ class Expansion:
         """Return what the files of a data set hold: images and masks, or those of a generator."""
         if not self.is_source(dataset) and dataset not in self.generated:
             return self._content(f"targets/{dataset}", target_content, self._target(dataset))
-        entry, options = self._generator(dataset), self._generator_options(dataset)
+        files = declared_files(self._generator(dataset), self._generator_options(dataset))
         return {
-            key: self._content(f"{dataset}/{key}", path_content, options[key])
-            for key in entry.declared.get("files", ())
-            if names_file(entry, key, options[key])
+            key: self._content(f"{dataset}/{key}", path_content, path)
+            for key, path in files.items()
         }
 
     def number_of_images(self, dataset: str) -> int:
         """Return about how many images a data set has, masks included."""
         if self.is_source(dataset):
             source = self.study.sources[dataset]
-            factors = len(self._generator(dataset).declared["factors"])
-            pairs = source.train_pairs + factors * source.pairs_per_factor
+            pairs = source.train_pairs + len(self.factors(dataset)) * source.pairs_per_factor
             return source.iid_train + source.iid_test + 2 * pairs
         if dataset in self.generated:
             return self.study.targets[dataset].images
@@ -271,8 +267,12 @@ class Expansion:
     def _target(self, name: str) -> dict[str, Any]:
         return self.plain["targets"][name]
 
-    def _declared(self, name: str) -> Entry | None:
-        return self._generator(name)
+    def _classes(self, target: str) -> list[str]:
+        """Return the classes of a target, known before any image is read."""
+        if target in self.generated:
+            classes = declared_classes(self._generator(target), self._generator_options(target))
+            return sorted(classes)
+        return class_names(self._target(target))
 
     def _generator_options(self, dataset: str) -> dict[str, Any]:
         return (self._source if self.is_source(dataset) else self._target)(dataset)["options"]
@@ -329,12 +329,8 @@ class Expansion:
         left_out = _OF_LABELS | _PLACES
         options = {k: v for k, v in self._manifest_options(dataset).items() if k not in left_out}
         if dataset in self.generated:
-            images = self.catalogue.entry("origin", "images_of_generator")
-            return {
-                "code": self._digests.of("", [images, self._generator(dataset)]),
-                "options": options,
-                "files": self.files(dataset),
-            }
+            code = self.code("prepare", self._generator(dataset))
+            return {"code": code, "options": options, "files": self.files(dataset)}
         content = self.files(dataset)
         return {
             "options": options,
@@ -354,7 +350,7 @@ class Expansion:
 
     def factors(self, source: str) -> tuple[Factor, ...]:
         """Return the factors of a source."""
-        return self._generator(source).declared["factors"]
+        return declared_factors(self._generator(source))
 
     def latent_dim(self, recipe: str) -> int:
         """Return the number of latent dimensions of a recipe's models."""
@@ -451,8 +447,11 @@ class Expansion:
     def panel(self) -> dict[str, Any]:
         """Return the metrics of the study with their options, and how they are computed."""
         metrics = self.study.metrics
-        chosen = panel_metrics(self.catalogue, metrics.panel, metrics.options)
-        fitted = {n for n in chosen if self.catalogue.entry("metric", n).declared.get("fits")}
+        chosen = {
+            name: options | metrics.options.get(name, {})
+            for name, options in preset(self.catalogue, metrics.panel).items()
+        }
+        fitted = {n for n in chosen if declaration(self.catalogue.entry("metric", n)).fits}
         return {
             "metrics": chosen,
             # The fast panel has no time to fit classifiers several times over.
@@ -717,9 +716,11 @@ class Expansion:
                 name: entry.declared["title"] for name, entry in self.catalogue["probe"].items()
             },
             "scores": {
-                score: {"title": title, "group": entry.declared["group"]}
-                for entry in self.entries("metric", list(self.panel()["metrics"]))
-                for score, title in entry.declared["titles"].items()
+                score: {"title": title, "group": declared.group}
+                for declared in map(
+                    declaration, self.entries("metric", list(self.panel()["metrics"]))
+                )
+                for score, title in declared.titles.items()
             },
             "published": {
                 "data": {name: target.published for name, target in study.targets.items()},
