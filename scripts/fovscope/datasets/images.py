@@ -73,35 +73,12 @@ def open_images(
     RegistryError
         If the catalogue lacks the generator.
     """
-    read = rendered_images if "generator" in info else images_of_files
-    return read(table, info, size=size, interpolation=interpolation, catalogue=catalogue)
-
-
-def rendered_images(
-    table: pd.DataFrame,
-    info: Mapping[str, Any],
-    *,
-    size: int,
-    interpolation: str,
-    catalogue: Catalogue,
-) -> ImageSource:
-    """Return images that a generator renders on demand; see `open_images`."""
-    made_by = info["generator"]
-    entry = catalogue.entry("generator", made_by["name"])
-    images = load_generator(entry, made_by["options"]).images(table, seed=made_by["seed"])
-    return _Resized(images, size, interpolation)
-
-
-def images_of_files(
-    table: pd.DataFrame,
-    info: Mapping[str, Any],
-    *,
-    size: int,
-    interpolation: str,
-    catalogue: Catalogue,
-) -> ImageSource:
-    """Return images that are read from files; see `open_images`."""
-    del catalogue  # files are read by the package itself
+    if "generator" in info:
+        made_by = info["generator"]
+        generator = load_generator(
+            catalogue.entry("generator", made_by["name"]), made_by["options"]
+        )
+        return _Resized(generator.images(table, seed=made_by["seed"]), size, interpolation)
     return FolderImages.from_manifest(
         table, Path(info["root"]), info["preprocessing"], size=size, interpolation=interpolation
     )
