@@ -55,7 +55,6 @@ def job(tmp_path_factory):
     info = {"images_digest": "d", "root": str(folder), "preprocessing": preprocessing}
     write_json(folder / "info.json", info)
     task = {
-        "source": None,
         "backbone": Backbone(model="test_vit", weights=str(weights), size=64).model_dump(),
         "features": Features(batch_size=4, shard_rows=8, precision="float32").model_dump(),
     }

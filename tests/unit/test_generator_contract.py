@@ -17,7 +17,6 @@ from fovscope.generators.declared import (
     GeneratorError,
     declared_classes,
     declared_factors,
-    declared_files,
     resolved_options,
 )
 from fovscope.images.read import read_image, read_mask
@@ -40,19 +39,19 @@ FACTORS = (
 )
 
 
-@generator("bars", factors=FACTORS, files=("grain",), words={"grain": ("none",)})
+@generator("bars", factors=FACTORS, files=("grain",))
 class Bars(Generator):
     '''Grey bars on black, wider than high.
 
     Parameters
     ----------
-    grain : str
-        File of the noise, or `none`.
+    grain : str, optional
+        File of the noise.
     '''
 
     factors = FACTORS
 
-    def __init__(self, *, grain: str = "none") -> None:
+    def __init__(self, *, grain: str | None = None) -> None:
         self.grain = grain
 
     def render(self, factors, rng):
@@ -103,7 +102,6 @@ def test_it_is_declared_as_it_is(entry, made):
     for factor in made.factors:
         assert set(factor.counterparts) <= set(FEATURES)
     assert set(entry.declared.get("files", ())) <= set(entry.options)
-    assert set(entry.declared.get("words", {})) <= set(entry.declared.get("files", ()))
     assert set(entry.declared.get("optional_classes", {})) <= set(entry.options)
     for option in entry.options.values():
         assert option.description
@@ -197,7 +195,7 @@ def test_a_generator_of_a_plugin_is_a_source_and_a_target(lab, tmp_path):
     manifest = prepare_design(entry, {}, seed=0, **SMALL)
     assert manifest.info["generator"] == {
         "name": "bars",
-        "options": {"grain": "none"},
+        "options": {"grain": None},
         "seed": 0,
         "plugin": str(lab),
     }
@@ -254,17 +252,11 @@ def test_a_file_of_unknown_content_is_refused(lab, tmp_path):
         prepare_design(entry, {"grain": str(tmp_path / "noise.txt")}, seed=0, **SMALL)
 
 
-def test_what_a_configuration_is_checked_against_is_known_without_importing(lab):
-    entry = Catalogue([lab]).entry("generator", "bars")
-    assert declared_files(entry, {}) == {}
-    assert declared_files(entry, {"grain": "x.txt"}) == {"grain": "x.txt"}
+def test_classes_depend_on_the_options():
     cells = CATALOGUE.entry("generator", "synthetic_cells")
     assert declared_classes(cells, {}) == ("blast", "spindle", "granulocyte", "squamous")
     assert declared_classes(cells, {"odd_class": True})[-1] == "odd"
-    sprites = CATALOGUE.entry("generator", "texture_dsprites")
-    assert declared_files(sprites, {"textures": "procedural", "sprites": "a.npz"}) == {
-        "sprites": "a.npz"
-    }
+    assert declared_classes(CATALOGUE.entry("generator", "texture_dsprites"), {}) == ()
     with pytest.raises(GeneratorError, match="'synthetic_cells' 'odd_clas'; did you mean"):
         resolved_options(cells, {"odd_clas": True})
 
@@ -278,7 +270,7 @@ def test_what_a_configuration_is_checked_against_is_known_without_importing(lab)
         ('name="Side"', 'name="left,right"', "a factor is called 'left,right'"),
         ("factors=FACTORS, files", "files", "declares no factors"),
         ("    factors = FACTORS\n", "", "class Bars needs the factors"),
-        ('grain: str = "none"', "grain: str", "needs the option 'grain'"),
+        ("grain: str | None = None", "grain: str", "needs the option 'grain'"),
     ],
 )
 def test_a_generator_that_cannot_be_used_is_named(lab, before, after, message):

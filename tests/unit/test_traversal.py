@@ -8,7 +8,8 @@ from scipy.spatial.distance import pdist
 from fovscope.factors import Factor
 from fovscope.interpret.traversal import (
     factor_movement,
-    movements,
+    factor_movements,
+    movement_matrix,
     nearest_rows,
     sweep,
     typical_row,
@@ -110,7 +111,8 @@ def test_movements_are_measured_as_each_factor_says():
         }
     )
     ends = rng.integers(0, 60, (20, 3, 2))
-    moved = movements(table, list(kinds.values()), ends)
+    scores = factor_movements(table, list(kinds.values()), ends)
+    moved = movement_matrix(pd.DataFrame({"score": scores.keys(), "value": scores.values()}))
     assert list(moved) == ["Turn", "Stain", "Size"]
     for name, by in moved.items():
         expected = factor_movement(

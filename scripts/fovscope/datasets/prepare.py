@@ -17,7 +17,7 @@ from PIL import Image
 from fovscope.datasets.design import sample_design
 from fovscope.datasets.manifest import Manifest, counts_by_kind, manifest_from_table
 from fovscope.generators.base import Generator, load_generator
-from fovscope.generators.declared import GeneratorError, declared_files, resolved_options
+from fovscope.generators.declared import GeneratorError, resolved_options
 from fovscope.registry import Catalogue, Entry, origin
 from fovscope.runtime.provenance import digest_json
 from fovscope.study.data import Source, Target
@@ -93,13 +93,13 @@ def prepare_design(
     generator = load_generator(entry, options)
     table = sample_design(generator.factors, seed=seed, **sizes)
     options, made_of = resolved_options(entry, options), generator.made_of()
-    for name in declared_files(entry, options):
-        if name not in made_of:
+    files = entry.declared.get("files", ())
+    for name in files:
+        if options[name] is not None and name not in made_of:
             raise GeneratorError(
                 f"{entry.file}: {entry.definition}.made_of needs an entry '{name}' with a digest "
                 "of the content of that file, or a change of it goes unnoticed"
             )
-    files = entry.declared.get("files", ())
     images_digest = digest_json(
         {
             "generator": entry.name,

@@ -119,7 +119,7 @@ class Generator(ABC):
     def made_of(self) -> dict[str, str]:
         """Return a digest of everything outside of the code that images depend on, by name.
 
-        An option that is declared as a file has an entry of its name here.
+        An option that is declared as a file has an entry of its name here when it is given.
         """
         return {}
 

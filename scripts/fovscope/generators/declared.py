@@ -9,11 +9,11 @@ the facts of a data set::
         classes=("small", "large"),           # labels of the images that it makes as a target
         optional_classes={"odd": ("odd",)},   # further ones where an option is true
         files=("outlines",),                  # options that are paths whose content counts
-        words={"outlines": ("built-in",)},    # values of these that are no path
         citation="…",
     )
 
-Only `factors` must be there.
+Only `factors` must be there. A value of a file option that is a word and no path stands in its
+annotation: ``outlines: str | Literal["built-in"]``.
 """
 
 from __future__ import annotations
@@ -76,17 +76,6 @@ def declared_classes(entry: Entry, options: Mapping[str, Any]) -> tuple[str, ...
     more = entry.declared.get("optional_classes", {})
     added = [name for option, names in more.items() if given[option] for name in names]
     return (*entry.declared.get("classes", ()), *added)
-
-
-def declared_files(entry: Entry, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the paths among the options of a generator, by the name of the option."""
-    given = resolved_options(entry, options)
-    words = entry.declared.get("words", {})
-    return {
-        option: given[option]
-        for option in entry.declared.get("files", ())
-        if given[option] is not None and given[option] not in words.get(option, ())
-    }
 
 
 def resolved_options(entry: Entry, options: Mapping[str, Any]) -> dict[str, Any]:

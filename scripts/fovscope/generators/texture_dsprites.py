@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -145,7 +145,6 @@ class _Sprites(Protocol):
     classes=(),
     citation="Texture-dSprites: Dapueto et al., arXiv 2409.18017; dSprites: Matthey et al. 2017",
     files=("sprites", "textures"),
-    words={"textures": ("procedural",)},
 )
 class TextureDSprites(Generator):
     """Squares, ellipses and hearts in five textures and seven colours on black.
@@ -168,7 +167,12 @@ class TextureDSprites(Generator):
 
     factors = FACTORS
 
-    def __init__(self, *, sprites: str | None = None, textures: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        sprites: str | None = None,
+        textures: str | Literal["procedural"] | None = None,
+    ) -> None:
         self._archive = sprites
         self._textures = load_textures(textures)
 

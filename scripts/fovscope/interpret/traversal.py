@@ -115,9 +115,9 @@ def factor_movement(
     return moved.mean(axis=0) / _mean_circular_distance(values, period)
 
 
-def movements(
+def factor_movements(
     table: pd.DataFrame, factors: Sequence[Factor], ends: NDArray[np.intp]
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, float]:
     """Measure how far each factor moves when each dimension is swept; see `factor_movement`.
 
     Parameters
@@ -131,10 +131,10 @@ def movements(
 
     Returns
     -------
-    dict of str to ndarray, shape (d,)
-        By name of the factor. A factor that is constant in the table has no entry.
+    dict of str to float
+        Scores ``moves[z<k>,<factor>]``. A factor that is constant in the table has none.
     """
-    return {
+    moved = {
         factor.name: factor_movement(
             *(ends[..., 0], ends[..., 1], table[factor.column].to_numpy()),
             nominal=factor.nominal,
@@ -142,6 +142,11 @@ def movements(
         )
         for factor in factors
         if table[factor.column].nunique() > 1
+    }
+    return {
+        f"moves[z{k},{name}]": float(value)
+        for name, of_factor in moved.items()
+        for k, value in enumerate(of_factor)
     }
 
 

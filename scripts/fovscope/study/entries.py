@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError, create_model
 
@@ -44,11 +44,16 @@ def checked_options(entry: Entry, given: Mapping[str, Any], where: str) -> dict[
         options = model.model_validate(dict(given)).model_dump(mode="json")
     except ValidationError as error:
         raise ConfigError("\n".join(worded(error, where))) from None
-    for name in entry.declared.get("files", ()):
-        words = entry.declared.get("words", {}).get(name, ())
-        if isinstance(options[name], str) and options[name] not in words:
-            options[name] = normal_path(options[name])
-    return options
+    return options | {k: normal_path(path) for k, path in file_options(entry, options).items()}
+
+
+def file_options(entry: Entry, options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the paths among the options of an entry, by the name of the option."""
+    return {
+        name: options[name]
+        for name in entry.declared.get("files", ())
+        if _names_file(entry, name, options[name])
+    }
 
 
 def option_type(entry: Entry, name: str) -> Any:  # noqa: ANN401
@@ -57,6 +62,17 @@ def option_type(entry: Entry, name: str) -> Any:  # noqa: ANN401
         return eval(entry.options[name].annotation, {"__builtins__": {}}, _TYPES)
     except (NameError, SyntaxError, TypeError, AttributeError):
         return Any
+
+
+def _names_file(entry: Entry, name: str, value: object) -> bool:
+    """Whether the value of an option is a path: not absent, and no word that its type lists."""
+    words = {
+        word
+        for part in get_args(option_type(entry, name))
+        if get_origin(part) is Literal
+        for word in get_args(part)
+    }
+    return isinstance(value, str) and value not in words
 
 
 def worded(error: ValidationError, where: str = "") -> list[str]:

@@ -21,10 +21,11 @@ from fovscope.datasets.classes import class_names, held_out_classes
 from fovscope.datasets.content import path_content, target_content
 from fovscope.datasets.listing import DataError, require_path
 from fovscope.factors import Factor
-from fovscope.generators.declared import declared_classes, declared_factors, declared_files
+from fovscope.generators.declared import declared_classes, declared_factors
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
 from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
+from fovscope.study.entries import file_options
 from fovscope.study.layout import SOURCE, Paths, model_files
 from fovscope.study.panel import declaration, preset
 
@@ -174,7 +175,7 @@ class Expansion:
                         yield f"representations.{name}: file", self.file_of(name, dataset)
 
     def _generator_files(self, where: str, dataset: str) -> Iterator[tuple[str, str]]:
-        files = declared_files(self._generator(dataset), self._generator_options(dataset))
+        files = file_options(self._generator(dataset), self._generator_options(dataset))
         yield from ((f"{where}: {key}", path) for key, path in files.items())
 
     # Code --------------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ class Expansion:
         """Return what the files of a data set hold: images and masks, or those of a generator."""
         if not self.is_source(dataset) and dataset not in self.generated:
             return self._content(f"targets/{dataset}", target_content, self._target(dataset))
-        files = declared_files(self._generator(dataset), self._generator_options(dataset))
+        files = file_options(self._generator(dataset), self._generator_options(dataset))
         return {
             key: self._content(f"{dataset}/{key}", path_content, path)
             for key, path in files.items()
