@@ -5,6 +5,7 @@ import pandas as pd
 from fovscope.features.store import open_store
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
+from fovscope.objectives.beta_vae import BetaVAE
 from fovscope.records import latents_table, write_table
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import job_key, logged
@@ -30,7 +31,7 @@ with (
         load_model(snakemake.input.model, device=device),
         features[seen.to_numpy()],
         options=Finetuning.model_validate(dict(snakemake.params.finetuning)),
-        beta=float(snakemake.wildcards.beta),
+        objective=BetaVAE(beta=float(snakemake.wildcards.beta)),
         seed=int(snakemake.wildcards.seed),
         device=device,
         checkpoints=checkpoints,
