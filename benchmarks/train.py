@@ -1,7 +1,7 @@
 """Speed of the training loop beside a bare loop of the same steps.
 
-The bare loop runs forward, loss, backward, clipping and optimiser on one batch that is already
-in memory: no sampling, no gathering, no bookkeeping. Both go in short turns in one process, and
+The bare loop runs forward, loss, backward, clipping and optimiser of a β-VAE on one batch that is
+already in memory: no sampling, no gathering, no bookkeeping. Both go in short turns in one process, and
 the median of the ratios of neighbouring turns says what our loop adds, whatever else the
 machine does. Setting up (placing the features, fitting the scaling) is not timed.
 
@@ -19,20 +19,19 @@ from functools import partial
 import torch
 
 from fovscope.models.feature_vae import FeatureVAE
-from fovscope.models.gaussian import Posterior
+from fovscope.models.gaussian import Posterior, kl_to_prior, sample
 from fovscope.models.scaling import fit_scaling
-from fovscope.models.vae import loss_terms
-from fovscope.objectives.supervision import SUPERVISION, average_shared
+from fovscope.objectives.beta_vae import BetaVAE
+from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_device
 from fovscope.study.config import Model
-from fovscope.training.loop import (
-    EpochSampler,
-    LossTerms,
-    TrainingState,
-    linear_warmup,
-    train,
-)
-from fovscope.training.source import pair_loss_terms
+from fovscope.training.loop import MakeBatch, train
+from fovscope.training.sampling import EpochSampler
+from fovscope.training.source import Supervision, pair_batches
+from fovscope.training.state import TrainingState
+
+OBJECTIVE = BetaVAE(beta=1.0)
+FACTORS = 7
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -46,7 +45,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=15, help="turns of each loop")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
-    parser.add_argument("--supervision", choices=list(SUPERVISION), default="labels")
+    parser.add_argument("--supervision", choices=list(Catalogue()["supervision"]), default="labels")
     parser.add_argument("--device", default="cpu")
     return parser.parse_args()
 
@@ -56,22 +55,24 @@ def make_state(features: torch.Tensor, arguments: argparse.Namespace) -> Trainin
     scaling = fit_scaling(features, kind="standardise")
     model = FeatureVAE(arguments.features, Model(width=arguments.width), scaling, seed=0)
     model.to(features.device)
-    return TrainingState(
+    return TrainingState.start(
         model,
-        torch.optim.Adam(model.parameters(), lr=1e-4, fused=True),
+        OBJECTIVE,
+        partial(torch.optim.Adam, lr=1e-4, fused=True),
         EpochSampler(arguments.pairs, arguments.batch_pairs, seed=0, device=features.device),
     )
 
 
-def our_turn(state: TrainingState, terms: LossTerms, arguments: argparse.Namespace) -> None:
+def our_turn(state: TrainingState, make_batch: MakeBatch, arguments: argparse.Namespace) -> None:
     """Continue the training by one turn of steps."""
     train(
         state,
-        terms,
+        OBJECTIVE,
+        make_batch,
         steps=state.step + arguments.steps,
-        beta_at=partial(linear_warmup, beta=1.0, warmup_steps=100),
         precision=arguments.precision,
         log_every=arguments.steps,
+        warmup_steps=100,
         clip_norm=1.0,
     )
 
@@ -81,23 +82,23 @@ def bare_turn(
     batch: torch.Tensor,
     changed: torch.Tensor,
     noise: torch.Generator,
+    supervision: Supervision,
     arguments: argparse.Namespace,
 ) -> None:
     """Take the same number of steps on one batch of shape (2, B, D)."""
-    weights = list(state.model.parameters())
-    shared_dimensions = SUPERVISION[arguments.supervision]
-
-    def share(posterior: Posterior) -> Posterior:
-        return average_shared(posterior, shared_dimensions(posterior, changed))
-
+    model, optimizer = state.model, state.optimizers["loss"]
+    weights = list(model.parameters())
     bfloat16 = arguments.precision == "bfloat16"
     for _ in range(arguments.steps):
         with torch.autocast(batch.device.type, torch.bfloat16, enabled=bfloat16):
-            reconstruction, kl = loss_terms(state.model, batch, noise, share)
-        state.optimizer.zero_grad(set_to_none=True)
-        (reconstruction + kl).backward()
+            inputs = model.inputs(batch)
+            posterior: Posterior = supervision(model.posterior(inputs), changed)
+            loss = model.negative_log_likelihood(inputs, sample(posterior, noise))
+            loss = loss + kl_to_prior(posterior).sum(-1).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0, foreach=True)
-        state.optimizer.step()
+        optimizer.step()
 
 
 def seconds(turn: Callable[[], None], device: torch.device) -> float:
@@ -117,14 +118,16 @@ def main() -> None:
     generator = torch.Generator(device).manual_seed(0)
     pairs, size = arguments.pairs, arguments.batch_pairs
     features = torch.randn(2 * pairs, arguments.features, generator=generator, device=device)
-    changed = torch.randint(7, (pairs,), generator=generator, device=device)
+    factor = torch.randint(FACTORS, (pairs,), generator=generator, device=device)
+    changed = torch.nn.functional.one_hot(factor, FACTORS).bool()
+    supervision = Catalogue().load("supervision", arguments.supervision)
 
     ours, bare = make_state(features, arguments), make_state(features, arguments)
-    terms = pair_loss_terms(ours.model, features, changed, supervision=arguments.supervision)
+    make_batch = pair_batches(features, changed, supervision)
     batch = torch.stack([features[:size], features[pairs : pairs + size]])
     turns = {
-        "ours": partial(our_turn, ours, terms, arguments),
-        "bare": partial(bare_turn, bare, batch, changed[:size], generator, arguments),
+        "ours": partial(our_turn, ours, make_batch, arguments),
+        "bare": partial(bare_turn, bare, batch, changed[:size], generator, supervision, arguments),
     }
     for turn in turns.values():  # warm-up
         seconds(turn, device)

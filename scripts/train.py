@@ -1,5 +1,7 @@
 """Train one source model and encode the source's evaluation rows with it."""
 
+from functools import partial
+
 from fovscope.datasets.design import changed_matrix
 from fovscope.datasets.listing import read_info
 from fovscope.factors import Factor
@@ -23,6 +25,7 @@ with (
     ) as checkpoints,
 ):
     what, recipe = snakemake.params.job, snakemake.params.job["recipe"]
+    seed = int(snakemake.wildcards.seed)
     options = SourceTraining.model_validate(what["training"])
     use_cores(options.compute_threads)
     images = read_table(snakemake.input.table)
@@ -33,13 +36,16 @@ with (
         features[pairs][::2],  # the members of a pair are adjacent rows
         features[pairs][1::2],
         changed_matrix(images, factors),
-        features=read_json(snakemake.input.features),
-        model_options=what["model"],
+        make_model=partial(
+            job.catalogue.load("model", what["model"]["kind"]).fitted,
+            facts=read_json(snakemake.input.features),
+            options=what["model"]["options"],
+            seed=seed,
+        ),
         options=options,
         objective=job.catalogue.load("objective", recipe["objective"])(**recipe["options"]),
         supervision=job.catalogue.load("supervision", recipe["supervision"]),
-        catalogue=job.catalogue,
-        seed=int(snakemake.wildcards.seed),
+        seed=seed,
         device=resolve_device(),
         checkpoints=checkpoints,
     )

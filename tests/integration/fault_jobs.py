@@ -20,13 +20,15 @@ from fovscope.features.store import WHOLE, Layout, Part, fill_store, seal_store
 from fovscope.images.read import FolderImages
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
+from fovscope.objectives.factor_vae import FactorVAE
+from fovscope.objectives.supervision import labels
 from fovscope.records import latents_table, write_table
 from fovscope.runtime.job import logged
 from fovscope.runtime.locks import writing
 from fovscope.study.config import Backbone, Features, Finetuning, Model, SourceTraining
 from fovscope.training.finetune import finetune
-from fovscope.training.loop import EpochSampler
 from fovscope.training.record import save_trained, training
+from fovscope.training.sampling import EpochSampler
 from fovscope.training.source import train_source
 
 CPU = torch.device("cpu")
@@ -35,6 +37,8 @@ OPTIONS = Features(batch_size=8, shard_rows=16, precision="float32")
 STEPS, EPOCHS = 800, 80
 MODEL = Model(latent_dim=5, width=16, likelihood_sd=0.3, likelihood_units="scaled")
 NOBODY = 65534
+OBJECTIVE = FactorVAE(gamma=2.0, discriminator_width=16)
+"""With a network and an optimiser of its own, so that all parts of a checkpoint are there."""
 
 
 class Notes:
@@ -127,7 +131,8 @@ def pairs():
     changed = rng.integers(3, size=400)
     second = first.copy()
     second[np.arange(400), changed] = rng.normal(size=400)
-    return *((x @ mixing + 5).astype(np.float32) for x in (first, second)), changed
+    features = ((x @ mixing + 5).astype(np.float32) for x in (first, second))
+    return *features, np.eye(3, dtype=bool)[changed]
 
 
 def train(
@@ -147,11 +152,13 @@ def train(
     outputs = [folder / name for name in ("m.safetensors", "m.json", "m.parquet")]
     first, second, changed = pairs()
     with _job(folder), training(outputs[0], outputs, key=key, minutes=every / 60) as checkpoints:
-        common = {"beta": 1.0, "seed": 0, "device": CPU, "checkpoints": checkpoints}
+        common = {"objective": OBJECTIVE, "seed": 0, "device": CPU, "checkpoints": checkpoints}
         if source is None:
             options = SourceTraining(steps=steps, warmup_steps=2, learning_rate=learning_rate)
             trained = train_source(
-                first, second, changed, model_options=MODEL, options=options, **common
+                *(first, second, changed),
+                **{"model_options": MODEL, "options": options, "supervision": labels},
+                **common,
             )
         else:
             options = Finetuning(epochs=EPOCHS, batch_size=40, learning_rate=learning_rate)

@@ -1,4 +1,4 @@
-"""What the variational autoencoders have in common: loss terms, posteriors, encoding.
+"""What the variational autoencoders have in common: posteriors, likelihoods, encoding.
 
 A model takes rows of a feature store. What a row holds, features of a network or pixels, and
 which likelihood a reconstruction has, is the model's own; supervision, training, storage and
@@ -8,7 +8,7 @@ latents are the same for all. Definitions: Kingma & Welling 2014 (arXiv 1312.611
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fovscope.models.gaussian import Posterior, kl_to_prior, sample
+from fovscope.models.gaussian import Posterior
 from fovscope.study.config import Section
 
 LOGVAR_BOUNDS = (-20.0, 10.0)
@@ -107,39 +107,6 @@ def initialise(model: nn.Module, *, seed: int) -> None:
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             nn.init.constant_(layer.bias, INITIAL_BIAS)
-
-
-def loss_terms(
-    model: VAE,
-    features: Tensor,
-    noise: torch.Generator,
-    share: Callable[[Posterior], Posterior] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Return the two terms of the loss: reconstruction and KL.
-
-    Parameters
-    ----------
-    model : VAE
-        The model.
-    features : Tensor of shape (..., D)
-        Raw features.
-    noise : torch.Generator
-        For the latent samples, on the device of `features`.
-    share : callable, optional
-        What weak supervision makes of the posteriors before they are sampled and compared
-        with the prior.
-
-    Returns
-    -------
-    reconstruction, kl : Tensor of shape ()
-        In nats; summed over features or dimensions, averaged over all rows.
-    """
-    inputs = model.inputs(features)
-    posterior = model.posterior(inputs)
-    if share is not None:
-        posterior = share(posterior)
-    reconstruction = model.negative_log_likelihood(inputs, sample(posterior, noise))
-    return reconstruction, kl_to_prior(posterior).sum(-1).mean()
 
 
 @torch.inference_mode()

@@ -1,1 +1,1 @@
-"""What a model is trained for: loss terms, and what is known of a pair of images."""
+"""What a model is trained for: the losses of a batch, and what is known of a pair of images."""

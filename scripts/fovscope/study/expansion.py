@@ -369,7 +369,10 @@ class Expansion:
                 self.catalogue.entry("supervision", what["supervision"]),
             ),
             "recipe": what,
-            "model": self._model_options(backbone, recipe),
+            "model": {
+                "kind": self._model(backbone).name,
+                "options": self._model_options(backbone, recipe),
+            },
             "training": training,
         }
 

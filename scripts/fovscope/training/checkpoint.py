@@ -1,8 +1,9 @@
 """Checkpoints: a training that is killed goes on where it last saved.
 
-A checkpoint holds model, optimiser, step, curve and the losses summed since the curve's last
-point. Batches and noise are functions of (seed, step), so there is no state of random numbers
-to save, and the continued run ends with the bits of an undisturbed one.
+A checkpoint holds the model, the networks of the objective, all optimisers, the step, the curve
+and the terms summed since its last point. Batches and noise are functions of (seed, step), so
+there is no state of random numbers to save, and the continued run ends with the bits of an
+undisturbed one.
 
 Files are safetensors, written whole or not at all. The name of each holds its step and the
 digest of its content, so that a damaged one is known before anything of it is used; the newest
@@ -22,16 +23,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
 from fovscope.runtime.provenance import digest_bytes, digest_file, replacing
-
-if TYPE_CHECKING:
-    from fovscope.training.loop import TrainingState
+from fovscope.training.state import TrainingState
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +102,10 @@ class Checkpoints:
         facts = {
             "key": self.key,
             "step": state.step,
+            "terms": state.terms,
             "summed": state.summed,
             "curve": state.curve,
-            "device": state.sums.device.type,
+            "device": state.device.type,
         }
         content = save(_tensors(state), {_KEY: json.dumps(facts)})
         # Zeros, because the order of names is that of steps.
@@ -138,44 +137,50 @@ class Checkpoints:
 
     def _continues(self, path: Path, state: TrainingState) -> bool:
         """Load a checkpoint, unless it is one of another run."""
-        with safe_open(path, framework="pt", device=str(state.sums.device)) as file:
+        with safe_open(path, framework="pt", device=str(state.device)) as file:
             facts = json.loads(file.metadata()[_KEY])
             if facts["key"] != self.key:
                 logger.info("checkpoint %s is of another configuration; deleted", path)
                 return False
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if facts["device"] != state.sums.device.type:
+        if facts["device"] != state.device.type:
             logger.warning(
                 "saved on %s, going on on %s: the numbers will be those of neither alone",
-                *(facts["device"], state.sums.device.type),
+                *(facts["device"], state.device.type),
             )
         _load(state, tensors)
+        state.terms, state.sums = tuple(facts["terms"]), tensors["sums"]
         state.step, state.summed, state.curve = facts["step"], facts["summed"], facts["curve"]
         return True
 
 
 def _tensors(state: TrainingState) -> dict[str, torch.Tensor]:
+    """Return all tensors of a state; no part of a name before the last one has a dot in it."""
     moments = {
-        f"optimizer.{index}.{name}": value
-        for index, values in state.optimizer.state_dict()["state"].items()
-        for name, value in values.items()
+        f"optimizer.{name}.{index}.{key}": value
+        for name, optimizer in state.optimizers.items()
+        for index, values in optimizer.state_dict()["state"].items()
+        for key, value in values.items()
     }
     model = {f"model.{name}": value for name, value in state.model.state_dict().items()}
-    return model | moments | {"sums": state.sums}
+    networks = {f"networks.{name}": value for name, value in state.networks.state_dict().items()}
+    return model | networks | moments | {"sums": state.sums}
 
 
 def _load(state: TrainingState, tensors: dict[str, torch.Tensor]) -> None:
-    model: dict[str, torch.Tensor] = {}
-    moments: dict[int, dict[str, torch.Tensor]] = {}
+    """Put tensors back where `_tensors` took them from, but for the sums."""
+    weights: dict[str, dict[str, torch.Tensor]] = {"model": {}, "networks": {}}
+    moments: dict[str, dict[int, dict[str, torch.Tensor]]] = {n: {} for n in state.optimizers}
     for name, value in tensors.items():
         kind, _, rest = name.partition(".")
-        if kind == "model":
-            model[rest] = value
-        elif kind == "optimizer":
-            index, _, rest = rest.partition(".")
-            moments.setdefault(int(index), {})[rest] = value
-    state.model.load_state_dict(model)
-    # The groups hold options of the run, which the key covers.
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    state.sums.copy_(tensors["sums"])
+        if kind == "optimizer":
+            optimizer, index, key = rest.split(".", 2)
+            moments[optimizer].setdefault(int(index), {})[key] = value
+        elif kind in weights:
+            weights[kind][rest] = value
+    state.model.load_state_dict(weights["model"])
+    state.networks.load_state_dict(weights["networks"])
+    for name, optimizer in state.optimizers.items():
+        # The groups hold options of the run, which the key covers.
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments[name], "param_groups": groups})

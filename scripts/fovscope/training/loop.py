@@ -1,11 +1,11 @@
-"""The training loop, one for source training and fine-tuning.
+"""The training loop, one for every objective, for source training and for fine-tuning.
 
 All state is in a `TrainingState`, and everything random is a function of (seed, step): the
 batch of a step and its noise do not depend on what ran before. A run that continues from a
 saved state (`fovscope.training.checkpoint`) therefore gives the numbers of an undisturbed one.
 
-Nothing inside a step waits for the device: losses are summed there and fetched every
-`log_every` steps.
+Nothing inside a step waits for the device: terms are summed there and fetched every `log_every`
+steps.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,83 +24,29 @@ from tqdm import tqdm
 
 from fovscope import FovscopeError
 from fovscope.models.vae import VAE
+from fovscope.objectives.base import LOSS, REQUIRED_TERMS, Batch, Objective, ObjectiveError
 from fovscope.training.checkpoint import Checkpoints
+from fovscope.training.sampling import NOISE, stream_seed
+from fovscope.training.state import TrainingState, weights_of
 
 logger = logging.getLogger(__name__)
 
-_LOSSES = ("loss", "reconstruction", "kl")
-_ORDER, _NOISE = 0, 1  # independent streams of random numbers
 _PLACED_AS = {np.dtype(np.float16): torch.float16, np.dtype(np.uint8): torch.uint8}
 
-LossTerms = Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]
-"""From row indices and the generator of the step's noise to (reconstruction, KL)."""
+MakeBatch = Callable[[TrainingState, Tensor, torch.Generator], Batch]
+"""From row indices and the generator of the step's noise to a batch."""
 
 
 class DivergedError(FovscopeError):
-    """The loss became infinite or not a number."""
-
-
-class EpochSampler:
-    """Row indices of each step: every row exactly once an epoch, in an order drawn anew.
-
-    The last batch of an epoch holds what is left.
-
-    Parameters
-    ----------
-    rows : int
-        Number of rows.
-    batch_size : int
-        Rows per step.
-    seed : int
-        Of the orders.
-    device : torch.device
-        Where the indices are drawn and stay.
-    """
-
-    def __init__(self, rows: int, batch_size: int, *, seed: int, device: torch.device) -> None:
-        self.rows = rows
-        self.batch_size = batch_size
-        self.seed = seed
-        self.steps_per_epoch = -(-rows // batch_size)
-        self._generator = torch.Generator(device)
-        self._epoch, self._order = -1, torch.empty(0)
-
-    def __call__(self, step: int) -> Tensor:
-        """Return the row indices of `step`, whichever step was asked for before."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        if epoch != self._epoch:
-            self._generator.manual_seed(_stream_seed(self.seed, _ORDER, epoch))
-            self._epoch, self._order = (
-                epoch,
-                torch.randperm(self.rows, generator=self._generator, device=self._generator.device),
-            )
-        return self._order[position * self.batch_size : (position + 1) * self.batch_size]
-
-
-@dataclass
-class TrainingState:
-    """All that changes during training; a checkpoint is this, without the sampler's cache.
-
-    `sums` are the losses of the last `summed` steps, which have no point of the curve yet.
-    """
-
-    model: VAE
-    optimizer: torch.optim.Optimizer
-    sampler: EpochSampler
-    step: int = 0
-    curve: list[dict[str, float]] = field(default_factory=list)
-    sums: Tensor = field(init=False)
-    summed: int = field(init=False, default=0)
-
-    def __post_init__(self) -> None:
-        self.sums = torch.zeros(len(_LOSSES), device=next(self.model.parameters()).device)
+    """A loss became infinite or not a number."""
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model and how its losses went: `step`, `loss`, `reconstruction`, `kl` (nats) a point.
+    """A model and how its losses went.
 
-    Each point is the mean over the steps since the point before.
+    Each point of the curve has a `step`, the `loss`, its terms `reconstruction` and `kl` (nats)
+    and whatever else the objective reports: means over the steps since the point before.
     """
 
     model: VAE
@@ -109,12 +55,13 @@ class TrainedModel:
 
 def train(
     state: TrainingState,
-    loss_terms: LossTerms,
+    objective: Objective,
+    make_batch: MakeBatch,
     *,
     steps: int,
-    beta_at: Callable[[int], float],
     precision: str,
     log_every: int,
+    warmup_steps: int = 0,
     clip_norm: float | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
@@ -124,18 +71,20 @@ def train(
     ----------
     state : TrainingState
         Where to start; changed as the training goes on.
-    loss_terms : callable
-        From row indices and a generator to (reconstruction, KL).
+    objective : Objective
+        What to train for: the one that `state` was made for.
+    make_batch : callable
+        Gathers, encodes and samples the rows of a step.
     steps : int
         Where to end.
-    beta_at : callable
-        Weight β of the KL term at a step.
     precision : {"float32", "bfloat16"}
         Arithmetic of the matrix products; losses and weights are float32.
     log_every : int
-        Steps between two points of the curve; only there the loss is looked at.
+        Steps between two points of the curve; only there the losses are looked at.
+    warmup_steps : int
+        Steps over which the warmth of the objective grows linearly from 0 to 1.
     clip_norm : float, optional
-        Largest gradient norm.
+        Largest norm of the gradient of ``loss``.
     checkpoints : Checkpoints, optional
         Where to go on from, and where to save now and then.
 
@@ -147,39 +96,57 @@ def train(
     Raises
     ------
     DivergedError
-        If the loss or the weights are not finite.
+        If a loss or the weights are not finite.
+    ObjectiveError
+        If a term is missing.
     """
-    weights = list(state.model.parameters())
-    device = weights[0].device
+    device, bfloat16 = state.device, precision == "bfloat16"
+    weights = {name: weights_of(optimizer) for name, optimizer in state.optimizers.items()}
     noise = torch.Generator(device)
     if checkpoints is not None:
         checkpoints.restore(state)
     state.model.train()
+    state.networks.train()
 
     with _same_bits_again(), checkpoints.watching() if checkpoints is not None else nullcontext():
         for _ in tqdm(range(state.step, steps), desc="steps", disable=not sys.stderr.isatty()):
             rows = state.sampler(state.step)
-            noise.manual_seed(_stream_seed(state.sampler.seed, _NOISE, state.step))
-            beta = beta_at(state.step)
+            noise.manual_seed(stream_seed(state.sampler.seed, NOISE, state.step))
+            warmth = linear_warmup(state.step, warmup_steps=warmup_steps)
+            coefficients = objective.coefficients(state.step, warmth)
 
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                reconstruction, kl = loss_terms(rows, noise)
-            loss = reconstruction + beta * kl
-
-            state.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(weights, clip_norm, foreach=True)
-            state.optimizer.step()
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                terms = objective.losses(make_batch(state, rows, noise), coefficients)
+            if not state.terms:
+                _begin_sums(state, terms, objective)
+            _descend(state.optimizers, terms, weights, clip_norm)
+            state.sums += torch.stack([terms[name] for name in state.terms]).detach()
 
             state.step += 1
-            state.sums += torch.stack([loss, reconstruction, kl]).detach()
             state.summed += 1
             if state.step % log_every == 0 or state.step == steps:
-                _add_point(state, steps, beta)
+                _add_point(state, steps, coefficients)
             if checkpoints is not None:
                 checkpoints.after_step(state)
     return TrainedModel(state.model, state.curve)
+
+
+def _descend(
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    terms: Mapping[str, Tensor],
+    weights: Mapping[str, list[Tensor]],
+    clip_norm: float | None,
+) -> None:
+    """Let each optimiser step, after the gradients of all: of its term, for its weights alone."""
+    last = next(reversed(optimizers))
+    for name, optimizer in optimizers.items():
+        optimizer.zero_grad(set_to_none=True)
+        # Losses may share parts of their computation, so it is kept until the last of them.
+        terms[name].backward(inputs=weights[name], retain_graph=name != last)
+    if clip_norm is not None:
+        torch.nn.utils.clip_grad_norm_(weights[LOSS], clip_norm, foreach=True)
+    for optimizer in optimizers.values():
+        optimizer.step()
 
 
 def _same_bits_again() -> AbstractContextManager:
@@ -187,41 +154,51 @@ def _same_bits_again() -> AbstractContextManager:
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
 
 
-def _add_point(state: TrainingState, steps: int, beta: float) -> None:
-    """Fetch the summed losses: a point of the curve, and a line of the log."""
-    losses = dict(zip(_LOSSES, (state.sums / state.summed).tolist(), strict=True))
-    _check_finite(losses, state, beta)
-    state.curve.append({"step": state.step} | losses)
+def _begin_sums(state: TrainingState, terms: Mapping[str, Tensor], objective: Objective) -> None:
+    missing = {*REQUIRED_TERMS, *state.optimizers} - terms.keys()
+    if missing:
+        raise ObjectiveError(
+            f"the losses of {type(objective).__name__} lack {', '.join(sorted(missing))}; they "
+            f"have to hold {', '.join(REQUIRED_TERMS)} and one term for each of its optimisers"
+        )
+    state.terms = tuple(terms)
+    state.sums = torch.zeros(len(terms), device=state.device)
+
+
+def _add_point(state: TrainingState, steps: int, coefficients: Mapping[str, float]) -> None:
+    """Fetch the summed terms: a point of the curve, and a line of the log."""
+    terms = dict(zip(state.terms, (state.sums / state.summed).tolist(), strict=True))
+    _check_finite(terms, state, coefficients)
+    state.curve.append({"step": state.step} | terms)
     if not sys.stderr.isatty():
-        logger.info("step %d of %d: %s", state.step, steps, _shown(losses))
+        logger.info("step %d of %d: %s", state.step, steps, _shown(terms))
     state.sums.zero_()
     state.summed = 0
 
 
-def _check_finite(losses: dict[str, float], state: TrainingState, beta: float) -> None:
+def _check_finite(
+    terms: Mapping[str, float], state: TrainingState, coefficients: Mapping[str, float]
+) -> None:
     # The last step's gradients reach no loss any more, only the weights.
-    weights = torch.stack([weight.isfinite().all() for weight in state.model.parameters()])
-    if all(map(math.isfinite, losses.values())) and bool(weights.all()):
+    weights = (*state.model.parameters(), *state.networks.parameters())
+    sound = torch.stack([weight.isfinite().all() for weight in weights]).all()
+    if all(map(math.isfinite, terms.values())) and bool(sound):
         return
+    rate = state.optimizers[LOSS].param_groups[0]["lr"]
     raise DivergedError(
-        f"training diverged before step {state.step}: {_shown(losses)}, with β = {beta:g} and "
-        f"learning rate {state.optimizer.param_groups[0]['lr']:g}; try a lower learning_rate, "
-        "a longer warmup_steps, a larger likelihood_sd, or precision float32"
+        f"training diverged before step {state.step}: {_shown(terms)}, with "
+        f"{_shown(coefficients | {'learning rate': rate})}; try a lower learning_rate, a longer "
+        "warm-up where there is one, or precision float32"
     )
 
 
-def _shown(losses: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.5g}" for name, value in losses.items())
+def _shown(numbers: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.5g}" for name, value in numbers.items())
 
 
-def _stream_seed(*key: int) -> int:
-    """Return a seed that is well mixed and independent for each key."""
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
-
-
-def linear_warmup(step: int, *, beta: float, warmup_steps: int) -> float:
-    """Return β at `step`: linear from 0 at step 0 to `beta` at `warmup_steps`, then constant."""
-    return beta * min(1.0, step / warmup_steps) if warmup_steps else beta
+def linear_warmup(step: int, *, warmup_steps: int) -> float:
+    """Return the warmth at `step`: linear from 0 at step 0 to 1 at `warmup_steps`, then 1."""
+    return min(1.0, step / warmup_steps) if warmup_steps else 1.0
 
 
 def place_features(*arrays: np.ndarray, device: torch.device) -> Tensor:

@@ -1,84 +1,63 @@
-"""Training of a source model on pairs that differ in one factor of variation.
+"""Training of a source model on pairs that differ in one factor of variation or a few.
 
-Dapueto et al., IJCNN 2025 (arXiv 2506.20649): Adam, β warmed up linearly, gradient norm
-clipped. The loss of a step is the mean of both members' reconstruction terms plus β times the
-mean of both members' KL terms, on posteriors averaged where the pair shares a dimension.
+Dapueto et al., IJCNN 2025 (arXiv 2506.20649): Adam, what regularises warmed up linearly, gradient
+norm clipped. The loss of a step is the objective of both members together, on posteriors that
+weak supervision made one where the pair shares a dimension.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.gaussian import Posterior
-from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
-from fovscope.models.scaling import fit_scaling
-from fovscope.models.vae import VAE, loss_terms
-from fovscope.objectives.supervision import SUPERVISION, average_shared
-from fovscope.study.config import Model, SourceTraining
+from fovscope.models.vae import VAE
+from fovscope.objectives.base import Batch, Objective
+from fovscope.study.models import SourceTraining
 from fovscope.training.checkpoint import Checkpoints
-from fovscope.training.loop import (
-    EpochSampler,
-    LossTerms,
-    TrainedModel,
-    TrainingState,
-    linear_warmup,
-    place_features,
-    train,
-)
+from fovscope.training.loop import MakeBatch, TrainedModel, place_features, train
+from fovscope.training.sampling import EpochSampler
+from fovscope.training.state import TrainingState
 
-ModelOptions = Model | ImageVAEOptions
-
-
-def model_options(features: Mapping[str, Any], options: Mapping[str, Any]) -> ModelOptions:
-    """Return what the source model of a feature store is made of.
-
-    Parameters
-    ----------
-    features : mapping
-        The manifest of the store; `image_shape` there says that its rows are images.
-    options : mapping
-        Of a feature VAE, or of an image VAE without the shape.
-    """
-    if "image_shape" in features:
-        return ImageVAEOptions(image_shape=features["image_shape"], **options)
-    return Model.model_validate(dict(options))
+Supervision = Callable[[Posterior, Tensor], Posterior]
+"""From posteriors (2, B, d) and changed factors (B, K) to the posteriors after sharing."""
 
 
 def train_source(
     pairs_first: np.ndarray,
     pairs_second: np.ndarray,
-    changed_factor: np.ndarray,
+    changed: np.ndarray,
     *,
-    model_options: ModelOptions,
+    make_model: Callable[[Tensor], VAE],
     options: SourceTraining,
-    beta: float,
+    objective: Objective,
+    supervision: Supervision,
     seed: int,
     device: torch.device,
     checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
-    """Train a feature VAE or an image VAE on pairs.
+    """Train a new model on pairs.
 
     Parameters
     ----------
     pairs_first, pairs_second : arrays of shape (P, D)
         Raw features of both members, on which their scaling is fitted; or pixels, uint8.
-    changed_factor : integer array of shape (P,)
-        Index of the factor in which the members differ.
-    model_options : Model or ImageVAEOptions
-        Kind of model, architecture, scaling and likelihood.
+    changed : boolean array of shape (P, K)
+        True for each of K factors in which the members differ.
+    make_model : callable
+        From raw features (2 P, D) of all members, on the device, to a new model (`VAE.fitted`).
     options : SourceTraining
-        Supervision, steps, batch, learning rate, warm-up, clipping, precision.
-    beta : float
-        Weight of the KL term after the warm-up.
+        Steps, batch, learning rate, warm-up, clipping, precision.
+    objective : Objective
+        What to train for.
+    supervision : callable
+        What becomes of the posteriors of a pair (`fovscope.objectives.supervision`).
     seed : int
-        Of initial weights, order and noise.
+        Of order, noise and further networks.
     device : torch.device
         Where to train.
     checkpoints : Checkpoints, optional
@@ -94,85 +73,55 @@ def train_source(
     ValueError
         If the arrays or options do not fit together.
     DivergedError
-        If the loss became infinite or not a number.
+        If a loss became infinite or not a number.
     """
-    _check_pairs(pairs_first, pairs_second, changed_factor, model_options, options)
+    _check_pairs(pairs_first, pairs_second, changed)
     features = place_features(pairs_first, pairs_second, device=device)
-    model = _new_model(features, model_options, seed=seed).to(device)
-    changed = torch.tensor(changed_factor, dtype=torch.int64, device=device)
+    model = make_model(features).to(device)
+    sampler = EpochSampler(len(changed), options.batch_pairs, seed=seed, device=device)
+    adam = partial(torch.optim.Adam, lr=options.learning_rate, fused=True)
     return train(
-        TrainingState(
-            model,
-            torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True),
-            EpochSampler(len(pairs_first), options.batch_pairs, seed=seed, device=device),
-        ),
-        pair_loss_terms(model, features, changed, supervision=options.supervision),
+        TrainingState.start(model, objective, adam, sampler),
+        objective,
+        pair_batches(features, torch.tensor(changed, device=device), supervision),
         steps=options.steps,
-        beta_at=partial(linear_warmup, beta=beta, warmup_steps=options.warmup_steps),
         precision=options.precision,
         log_every=max(100, options.steps // 200),
+        warmup_steps=options.warmup_steps,
         clip_norm=options.clip_norm,
         checkpoints=checkpoints,
     )
 
 
-def _new_model(features: Tensor, options: ModelOptions, *, seed: int) -> VAE:
-    if isinstance(options, ImageVAEOptions):
-        return ImageVAE(options, seed=seed)
-    scaling = fit_scaling(features, kind=options.scaling)
-    return FeatureVAE(features.shape[1], options, scaling, seed=seed)
-
-
-def pair_loss_terms(
-    model: VAE, features: Tensor, changed_factor: Tensor, *, supervision: str
-) -> LossTerms:
-    """Return the loss of a batch of pairs as a function of their indices.
+def pair_batches(features: Tensor, changed: Tensor, supervision: Supervision) -> MakeBatch:
+    """Return what makes a batch of pairs.
 
     Parameters
     ----------
-    model : VAE
-        The model in training.
     features : Tensor of shape (2 P, D)
         Raw features of all first members, then of all second members.
-    changed_factor : integer Tensor of shape (P,)
-        Index of the factor in which the members differ.
-    supervision : {"labels", "ada", "none"}
-        What decides which dimensions are shared.
-
-    Returns
-    -------
-    callable
-        From row indices (B,) and the generator of the noise to (reconstruction, KL).
+    changed : boolean Tensor of shape (P, K)
+        Factors in which the members differ.
+    supervision : callable
+        What becomes of the posteriors of a pair.
     """
-    pairs, feature_dim = len(changed_factor), features.shape[1]
-    shared_dimensions = SUPERVISION[supervision]
+    pairs, feature_dim = len(changed), features.shape[1]
 
-    def terms(rows: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+    def make_batch(state: TrainingState, rows: Tensor, noise: torch.Generator) -> Batch:
         def share(posterior: Posterior) -> Posterior:
-            return average_shared(posterior, shared_dimensions(posterior, changed_factor[rows]))
+            return supervision(posterior, changed[rows])
 
         # Both members in one pass: one double batch is faster, and batch statistics are of all.
         both = features[torch.cat([rows, rows + pairs])].view(2, len(rows), feature_dim)
-        return loss_terms(model, both, noise, share)
+        return Batch.of(state.model, both, noise, networks=state.networks, share=share)
 
-    return terms
+    return make_batch
 
 
-def _check_pairs(
-    first: np.ndarray,
-    second: np.ndarray,
-    changed_factor: np.ndarray,
-    model_options: ModelOptions,
-    options: SourceTraining,
-) -> None:
-    if first.shape != second.shape or changed_factor.shape != first.shape[:1]:
+def _check_pairs(first: np.ndarray, second: np.ndarray, changed: np.ndarray) -> None:
+    fits = changed.ndim == 2 and len(changed) == len(first) and changed.dtype == bool
+    if first.shape != second.shape or not fits:
         raise ValueError(
             f"pairs do not fit together: first {first.shape}, second {second.shape}, changed "
-            f"factor {changed_factor.shape}; expected (P, D), (P, D) and (P,)"
-        )
-    d = model_options.latent_dim
-    if options.supervision == "labels" and not np.isin(changed_factor, range(d)).all():
-        raise ValueError(
-            f"supervision 'labels' binds factor i to dimension i, but changed factors go from "
-            f"{changed_factor.min()} to {changed_factor.max()} and latent_dim is {d}"
+            f"{changed.shape} of {changed.dtype}; expected (P, D), (P, D) and (P, K) of bool"
         )
