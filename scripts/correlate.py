@@ -4,11 +4,10 @@ import logging
 
 import pandas as pd
 
-import fovscope
 from fovscope.evaluation.disentanglement import score_stand_ins
 from fovscope.interpret.explain import explain_codes
 from fovscope.interpret.features import STAND_INS
-from fovscope.records import latent_means, score_table, write_table
+from fovscope.records import Identity, read_table, representation_values, score_table, write_table
 from fovscope.runtime.job import logged
 from fovscope.runtime.provenance import read_json
 from fovscope.study.config import Metrics, Probes
@@ -17,8 +16,8 @@ FEWEST = 200  # objects below which binned features say nothing about codes
 
 with logged(snakemake):
     wildcards, options = snakemake.wildcards, snakemake.params.options
-    manifest = pd.read_parquet(snakemake.input.manifest)
-    objects = pd.read_parquet(snakemake.input.objects)
+    manifest = read_table(snakemake.input.manifest)
+    objects = read_table(snakemake.input.objects)
     provenance = read_json(snakemake.input.model)["provenance"]
     sound = objects[objects["flag"] == ""]
     stand_ins = snakemake.params.stand_ins  # the metrics, where no factors are known
@@ -27,9 +26,15 @@ with logged(snakemake):
         stand_ins = None
     tables = []
     for stage in ("transferred", "finetuned"):
-        codes = latent_means(pd.read_parquet(snakemake.input[stage]), manifest)
-        identity = {"stage": stage, "tuned_on": wildcards.dataset if stage == "finetuned" else ""}
-        identity |= dict(wildcards) | provenance
+        codes = representation_values(read_table(snakemake.input[stage]), manifest)
+        model = {
+            "dataset": wildcards.dataset,
+            "tuned_on": wildcards.dataset if stage == "finetuned" else "",
+            "backbone": wildcards.backbone,
+            "recipe": wildcards.beta,
+            "seed": int(wildcards.seed),
+            "stage": stage,
+        }
         table = explain_codes(
             manifest,
             objects,
@@ -39,7 +44,7 @@ with logged(snakemake):
             seed=int(wildcards.seed),
             threads=snakemake.threads,
         )
-        tables.append(table.assign(**identity))
+        tables.append(score_table(table, Identity(**model), **provenance))
         if stand_ins:
             scores = score_stand_ins(
                 manifest,
@@ -49,7 +54,6 @@ with logged(snakemake):
                 options=Metrics.model_validate(dict(stand_ins)),
                 threads=snakemake.threads,
             )
-            where = {"kind": "disentanglement", "representation": "stand-in factors"}
-            tables.append(score_table(scores, **where, **identity))
-    table = pd.concat(tables, ignore_index=True)
-    write_table(snakemake.output[0], table.assign(fovscope=fovscope.__version__))
+            identity = Identity(kind="disentanglement", representation="stand-in factors", **model)
+            tables.append(score_table(scores, identity, **provenance))
+    write_table(snakemake.output[0], pd.concat(tables, ignore_index=True))

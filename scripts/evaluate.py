@@ -4,7 +4,7 @@ import pandas as pd
 
 from fovscope.evaluation.accuracy import probe_latents
 from fovscope.evaluation.disentanglement import score_source, score_target
-from fovscope.records import latent_means, score_table, write_table
+from fovscope.records import Identity, read_table, representation_values, score_table, write_table
 from fovscope.runtime.job import logged
 from fovscope.runtime.provenance import read_json
 from fovscope.study.config import Metrics, Probes
@@ -13,14 +13,20 @@ with logged(snakemake):
     wildcards, threads = snakemake.wildcards, snakemake.threads
     probes = Probes.model_validate(dict(snakemake.params.probes))
     metrics = Metrics.model_validate(dict(snakemake.params.metrics))
-    manifest = pd.read_parquet(snakemake.input.manifest)
-    design = pd.read_parquet(snakemake.input.design).query("role != 'train_pair'")
-    common = dict(wildcards) | read_json(snakemake.input.model)["provenance"]
+    manifest = read_table(snakemake.input.manifest)
+    design = read_table(snakemake.input.design).query("role != 'train_pair'")
+    provenance = read_json(snakemake.input.model)["provenance"]
+    model = {
+        "dataset": wildcards.dataset,
+        "backbone": wildcards.backbone,
+        "recipe": wildcards.beta,
+        "seed": int(wildcards.seed),
+    }
     tables = []
     for stage in ("transferred", "finetuned"):
-        codes = latent_means(pd.read_parquet(snakemake.input[stage]), manifest)
+        codes = representation_values(read_table(snakemake.input[stage]), manifest)
         tuned_on = wildcards.dataset if stage == "finetuned" else ""
-        identity = common | {"stage": stage, "tuned_on": tuned_on}
+        model |= {"stage": stage, "tuned_on": tuned_on}
         scored = probe_latents(
             manifest,
             codes,
@@ -31,15 +37,18 @@ with logged(snakemake):
             threads=threads,
         )
         for representation, by_probe in scored.items():
-            where = identity | {"kind": "accuracy", "representation": representation}
-            tables += [score_table(v, **where, probe=name) for name, v in by_probe.items()]
+            for probe, values in by_probe.items():
+                identity = Identity(
+                    kind="accuracy", representation=representation, probe=probe, **model
+                )
+                tables.append(score_table(values, identity, **provenance))
         if snakemake.params.scope["knows_factors"]:
             scores = score_target(manifest, codes, options=metrics, threads=threads)
-            where = identity | {"kind": "disentanglement", "representation": "latents"}
-            tables.append(score_table(scores, **where))
-    codes = latent_means(pd.read_parquet(snakemake.input.source), design)
+            identity = Identity(kind="disentanglement", representation="latents", **model)
+            tables.append(score_table(scores, identity, **provenance))
+    codes = representation_values(read_table(snakemake.input.source), design)
     scores = score_source(design, codes, options=metrics, threads=threads)
-    where = identity | {"kind": "disentanglement", "representation": "latents"}
-    where |= {"dataset": snakemake.params.scope["source"]}  # of the model that the loop ended with
-    tables.append(score_table(scores, **where))
+    model["dataset"] = snakemake.params.scope["source"]  # of the model that the loop ended with
+    identity = Identity(kind="disentanglement", representation="latents", **model)
+    tables.append(score_table(scores, identity, **provenance))
     write_table(snakemake.output[0], pd.concat(tables, ignore_index=True))

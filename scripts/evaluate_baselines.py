@@ -4,7 +4,7 @@ import pandas as pd
 
 from fovscope.evaluation.accuracy import probe_baselines
 from fovscope.features.store import read_store
-from fovscope.records import score_table, write_table
+from fovscope.records import Identity, read_table, score_table, write_table
 from fovscope.runtime.job import logged
 from fovscope.runtime.provenance import read_json
 from fovscope.study.config import Probes
@@ -12,7 +12,7 @@ from fovscope.study.config import Probes
 with logged(snakemake):
     features = read_json(snakemake.input.features)
     scored = probe_baselines(
-        pd.read_parquet(snakemake.input.manifest),
+        read_table(snakemake.input.manifest),
         read_store(snakemake.input.features),
         latent_dim=snakemake.params.latent_dim,
         options=Probes.model_validate(dict(snakemake.params.probes)),
@@ -21,12 +21,14 @@ with logged(snakemake):
     tables = [
         score_table(
             scores,
-            kind="accuracy",
-            tuned_on="",
-            **snakemake.wildcards,
-            stage="baseline",
-            representation=representation,
-            probe=probe,
+            Identity(
+                kind="accuracy",
+                dataset=snakemake.wildcards.dataset,
+                backbone=snakemake.wildcards.backbone,
+                stage="baseline",
+                representation=representation,
+                probe=probe,
+            ),
             weights_digest=features["weights_digest"],
             data_digest=features["data_digest"],
         )

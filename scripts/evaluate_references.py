@@ -3,13 +3,13 @@
 import pandas as pd
 
 from fovscope.evaluation.disentanglement import score_references
-from fovscope.records import score_table, write_table
+from fovscope.records import Identity, read_table, score_table, write_table
 from fovscope.runtime.job import logged
 from fovscope.study.config import Metrics
 
 with logged(snakemake):
     scored = score_references(
-        pd.read_parquet(snakemake.input.table),
+        read_table(snakemake.input.table),
         is_source=snakemake.params.is_source,
         latent_dim=snakemake.params.latent_dim,
         options=Metrics.model_validate(dict(snakemake.params.metrics)),
@@ -18,12 +18,12 @@ with logged(snakemake):
     tables = [
         score_table(
             scores,
-            kind="disentanglement",
-            dataset=snakemake.wildcards.dataset,
-            tuned_on="",
-            backbone="",
-            stage="reference",
-            representation=code,
+            Identity(
+                kind="disentanglement",
+                dataset=snakemake.wildcards.dataset,
+                stage="reference",
+                representation=code,
+            ),
         )
         for code, scores in scored.items()
     ]

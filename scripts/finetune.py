@@ -1,11 +1,9 @@
 """Fine-tune one source model on a target; encode target and source before and after."""
 
-import pandas as pd
-
 from fovscope.features.store import open_store
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
-from fovscope.records import latents_table, write_table
+from fovscope.records import read_table, representation_table, write_table
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import job_key, logged
 from fovscope.study.config import Finetuning
@@ -23,8 +21,8 @@ with (
 ):
     use_cores(snakemake.threads)
     device = resolve_device()
-    manifest = pd.read_parquet(snakemake.input.manifest)
-    design = pd.read_parquet(snakemake.input.design)
+    manifest = read_table(snakemake.input.manifest)
+    design = read_table(snakemake.input.design)
     evaluation = (design["role"] != "train_pair").to_numpy()
     features = open_store(snakemake.input.features)[:]  # in the stored type
     source_features = open_store(snakemake.input.source_features)[:][evaluation]
@@ -46,5 +44,5 @@ with (
     save_trained(snakemake.output.model, snakemake.output.info, tuned, snakemake.input.features)
     for name, (images, encoder, rows) in latents.items():
         write_table(
-            snakemake.output[name], latents_table(images["image_id"], *encode(encoder, rows))
+            snakemake.output[name], representation_table(images["image_id"], *encode(encoder, rows))
         )

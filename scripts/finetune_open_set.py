@@ -1,11 +1,9 @@
 """Fine-tune one source model on a target without one of its classes; encode all its images."""
 
-import pandas as pd
-
 from fovscope.features.store import open_store
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
-from fovscope.records import latents_table, write_table
+from fovscope.records import read_table, representation_table, write_table
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import job_key, logged
 from fovscope.study.config import Finetuning
@@ -23,7 +21,7 @@ with (
 ):
     use_cores(snakemake.threads)
     device = resolve_device()
-    manifest = pd.read_parquet(snakemake.input.manifest)
+    manifest = read_table(snakemake.input.manifest)
     seen = (manifest["split"] == "train") & (manifest["label"] != snakemake.params.held_out)
     features = open_store(snakemake.input.features)[:]  # in the stored type
     tuned = finetune(
@@ -35,6 +33,6 @@ with (
         device=device,
         checkpoints=checkpoints,
     )
-    latents = latents_table(manifest["image_id"], *encode(tuned.model, features))
+    latents = representation_table(manifest["image_id"], *encode(tuned.model, features))
     save_trained(snakemake.output.model, snakemake.output.info, tuned, snakemake.input.features)
     write_table(snakemake.output.latents, latents)

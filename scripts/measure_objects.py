@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from fovscope.datasets.listing import read_info
 from fovscope.images.read import read_image
 from fovscope.interpret.contact_sheet import Tile, choose_rows, contact_sheet
 from fovscope.interpret.objects import decode_mask, measure_objects
-from fovscope.records import write_table
+from fovscope.records import read_table, write_table
 from fovscope.runtime.job import logged
 from fovscope.runtime.provenance import replacing
 
 with logged(snakemake):
-    manifest = pd.read_parquet(snakemake.input.table)
+    manifest = read_table(snakemake.input.table)
     info = read_info(snakemake.input.info)
     root, preprocessing = Path(info["root"]), info["preprocessing"]
     objects, masks = measure_objects(manifest, root, preprocessing, workers=snakemake.threads)

@@ -1,14 +1,13 @@
 """Draw the correlations of latent dimensions with handcrafted features on one target."""
 
-import pandas as pd
-
 from fovscope.figures.correlation import correlation_size, draw_correlations
 from fovscope.figures.style import figure, save
+from fovscope.records import read_table
 from fovscope.runtime.job import logged
 
 with logged(snakemake):
     wildcards = snakemake.wildcards
-    long = pd.read_parquet(snakemake.input[0])
+    long = read_table(snakemake.input[0])
     long = long[
         (long["target"] == wildcards.dataset)
         & (long["input"] == wildcards.backbone)

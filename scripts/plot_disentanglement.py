@@ -1,9 +1,8 @@
 """Draw disentanglement before and after fine-tuning, between floor and ceiling."""
 
-import pandas as pd
-
 from fovscope.figures.disentanglement import before_after_size, draw_before_after
 from fovscope.figures.style import figure, save
+from fovscope.records import read_table
 from fovscope.runtime.job import logged
 
 with logged(snakemake):
@@ -15,7 +14,7 @@ with logged(snakemake):
         "infom": "InfoM",
         "omes": "OMES",
     }
-    long = pd.read_parquet(snakemake.input[0])
+    long = read_table(snakemake.input[0])
     long = long[long["score"].isin(shown)]  # on a target without factors models are only compared
     with figure(*before_after_size(long, shown)) as canvas:
         draw_before_after(canvas, long, shown)

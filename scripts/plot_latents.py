@@ -1,7 +1,5 @@
 """Draw where the classes of a target lie in the latents of one model."""
 
-import pandas as pd
-
 from fovscope.dimensions import dimension_names
 from fovscope.figures.latents import (
     draw_distributions,
@@ -10,12 +8,12 @@ from fovscope.figures.latents import (
     most_separating,
 )
 from fovscope.figures.style import COLUMN, PAGE, figure, save
-from fovscope.records import latent_means
+from fovscope.records import read_table, representation_values
 from fovscope.runtime.job import logged
 
 with logged(snakemake):
-    manifest = pd.read_parquet(snakemake.input.manifest)
-    codes = latent_means(pd.read_parquet(snakemake.input.latents), manifest)
+    manifest = read_table(snakemake.input.manifest)
+    codes = representation_values(read_table(snakemake.input.latents), manifest)
     labels = manifest["label"].to_numpy(str)
     names = dimension_names(codes.shape[1], named=snakemake.params.named)
     best = most_separating(codes, labels, min(4, codes.shape[1]))

@@ -1,16 +1,15 @@
 """Draw some images of each class of a data set, or of each texture of the source."""
 
-import pandas as pd
-
 from fovscope.datasets.images import open_images
 from fovscope.datasets.listing import read_info
 from fovscope.figures.samples import draw_samples, sample_rows, sample_size
 from fovscope.figures.style import figure, save
+from fovscope.records import read_table
 from fovscope.runtime.job import logged
 from fovscope.study.config import Source
 
 with logged(snakemake):
-    table = pd.read_parquet(snakemake.input.table)
+    table = read_table(snakemake.input.table)
     options = snakemake.params.source
     images = open_images(
         table,

@@ -1,17 +1,15 @@
 """Draw how the scores of one source model move with the number of rows."""
 
-import pandas as pd
-
 from fovscope.evaluation.by_size import SHOWN, source_scores_by_size
 from fovscope.figures.sizes import draw_by_size
 from fovscope.figures.style import PAGE, figure, save
-from fovscope.records import latent_means
+from fovscope.records import read_table, representation_values
 from fovscope.runtime.job import logged
 from fovscope.study.config import Metrics
 
 with logged(snakemake):
-    design = pd.read_parquet(snakemake.input.design).query("role != 'train_pair'")
-    codes = latent_means(pd.read_parquet(snakemake.input.latents), design)
+    design = read_table(snakemake.input.design).query("role != 'train_pair'")
+    codes = representation_values(read_table(snakemake.input.latents), design)
     scores = source_scores_by_size(
         design, codes, options=Metrics.model_validate(dict(snakemake.params.metrics))
     )

@@ -1,17 +1,16 @@
 """Draw the strips of one traversal: the nearest real or the decoded image at each value."""
 
-import pandas as pd
-
 from fovscope.datasets.images import open_images
 from fovscope.datasets.listing import read_info
 from fovscope.dimensions import dimension_names
 from fovscope.figures.style import figure, save
 from fovscope.figures.traversal import draw_traversal, strip_images, traversal_size
+from fovscope.records import read_table
 from fovscope.runtime.job import logged
 from fovscope.study.config import Source
 
 with logged(snakemake):
-    strips, table = (pd.read_parquet(snakemake.input[name]) for name in ("strips", "table"))
+    strips, table = (read_table(snakemake.input[name]) for name in ("strips", "table"))
     options = snakemake.params.source
     images = open_images(
         table,

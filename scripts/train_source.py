@@ -1,10 +1,8 @@
 """Train one source model and encode the source's evaluation rows with it."""
 
-import pandas as pd
-
 from fovscope.features.store import open_store
 from fovscope.models.vae import encode
-from fovscope.records import latents_table, write_table
+from fovscope.records import read_table, representation_table, write_table
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import job_key, logged
 from fovscope.runtime.provenance import read_json
@@ -22,7 +20,7 @@ with (
     ) as checkpoints,
 ):
     use_cores(snakemake.threads)
-    design = pd.read_parquet(snakemake.input.design)
+    design = read_table(snakemake.input.design)
     pairs = (design["role"] == "train_pair").to_numpy()
     features = open_store(snakemake.input.features)[:]  # in the stored type
     trained = train_source(
@@ -36,7 +34,7 @@ with (
         device=resolve_device(),
         checkpoints=checkpoints,
     )
-    latents = latents_table(
+    latents = representation_table(
         design.loc[~pairs, "image_id"], *encode(trained.model, features[~pairs])
     )
     save_trained(snakemake.output.model, snakemake.output.info, trained, snakemake.input.features)

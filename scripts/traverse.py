@@ -17,17 +17,16 @@ from fovscope.interpret.traversal import (
 from fovscope.models.decoding import decode_codes, decode_images
 from fovscope.models.image_vae import ImageVAE
 from fovscope.models.storage import load_model
-from fovscope.records import latent_means, score_table, write_table
+from fovscope.records import Identity, read_table, representation_values, score_table, write_table
 from fovscope.runtime.devices import use_cores
 from fovscope.runtime.job import logged
 from fovscope.runtime.provenance import read_json
 
 with logged(snakemake):
     use_cores(snakemake.threads)
-    identity = dict(snakemake.wildcards) | read_json(snakemake.input.info)["provenance"]
-    latents, images = (pd.read_parquet(snakemake.input[k]) for k in ("latents", "table"))
+    latents, images = (read_table(snakemake.input[k]) for k in ("latents", "table"))
     images = images[images["image_id"].isin(latents["image_id"])]
-    codes = latent_means(latents, images)
+    codes = representation_values(latents, images)
     model = load_model(snakemake.input.model)
     decoded = decode_codes(model, codes)
 
@@ -52,5 +51,16 @@ with logged(snakemake):
         if images[name].nunique() > 1
     }
     scores = {f"moves[z{k},{name}]": by[k] for name, by in moves.items() for k in range(len(by))}
-    where = {"kind": "traversal", "stage": snakemake.params.stage, "representation": "latents"}
-    write_table(snakemake.output.scores, score_table(scores, **identity, **where))
+    wildcards = snakemake.wildcards
+    identity = Identity(
+        kind="traversal",
+        dataset=wildcards.dataset,
+        tuned_on=wildcards.dataset if snakemake.params.stage == "finetuned" else "",
+        backbone=wildcards.backbone,
+        recipe=wildcards.beta,
+        seed=int(wildcards.seed),
+        stage=snakemake.params.stage,
+        representation="latents",
+    )
+    provenance = read_json(snakemake.input.info)["provenance"]
+    write_table(snakemake.output.scores, score_table(scores, identity, **provenance))

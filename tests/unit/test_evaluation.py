@@ -18,7 +18,7 @@ from fovscope.evaluation.disentanglement import (
     split_source,
 )
 from fovscope.metrics import dci_scores, mig_score, omes_score
-from fovscope.records import latents_table
+from fovscope.records import representation_table
 from fovscope.study.config import Metrics, Probes, Source
 
 QUICK = Metrics(panel="fast", dci_rounds=3)
@@ -158,7 +158,7 @@ def test_seeds_are_compared_on_the_images_that_they_share():
     def latents(mean):
         mean = np.hstack([mean, 0.01 * rng.standard_normal((300, 1)).astype(np.float32)])
         logvar = np.hstack([np.full((300, 3), -2, np.float32), unused])
-        return latents_table(ids, mean, logvar)
+        return representation_table(ids, mean, logvar)
 
     models = {
         "0": latents(z),

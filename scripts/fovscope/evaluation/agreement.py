@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fovscope.arrays import mask_text
 from fovscope.metrics.honesty import deal, jackknife_interval
 from fovscope.metrics.udr import UDR, informative_dimensions, udr_scores
-from fovscope.records import latent_means, latent_variances
+from fovscope.records import log_variances, representation_values
 
 _VARIANTS = ("lasso", "spearman")
 
@@ -39,9 +39,9 @@ def compare_models(
         ceiling that of a model and its own copy; ``active_mask`` that of the model's
         informative dimensions, as text.
     """
-    codes = [latent_means(table, images) for table in latents.values()]
+    codes = [representation_values(table, images) for table in latents.values()]
     active = [
-        informative_dimensions(mean, latent_variances(table, images))
+        informative_dimensions(mean, log_variances(table, images))
         for mean, table in zip(codes, latents.values(), strict=True)
     ]
     rng = np.random.default_rng(0)

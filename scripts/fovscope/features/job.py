@@ -23,7 +23,6 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
-import pandas as pd
 import torch
 from submitit.helpers import TorchDistributedEnvironment
 
@@ -34,6 +33,7 @@ from fovscope.features.extract import cache_features
 from fovscope.features.store import Part, join_parts
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import logged
+from fovscope.runtime.parquet import read_table
 from fovscope.runtime.provenance import digest_json, read_json, versions
 from fovscope.study.config import Backbone, Features, Source
 
@@ -132,7 +132,7 @@ def _fill(job: ExtractionJob, part: Part) -> None:
     use_cores(job.threads)
     cache_features(
         Path(job.manifest),
-        partial(open_images, pd.read_parquet(job.table), info, source),
+        partial(open_images, read_table(job.table), info, source),
         backbone=Backbone.model_validate(task["backbone"]),
         options=Features.model_validate(task["features"]),
         data_digest=info["images_digest"],

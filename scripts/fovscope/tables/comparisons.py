@@ -39,7 +39,7 @@ def comparison_table(scores: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     )
     rows = []
     for group, of_group in shown.groupby(_GROUP, sort=False):
-        by_model = of_group.set_index(["beta", "seed"])
+        by_model = of_group.set_index(["recipe", "seed"])
         kinds = dict(list(by_model.groupby(["stage", "representation"], sort=False)["value"]))
         tuned = kinds[_FINETUNED]
         for (stage, representation), other in kinds.items():

@@ -69,7 +69,7 @@ def _pointing_the_same_way(rows: pd.DataFrame) -> pd.Series:
     """
     turned = rows["value"].copy()
     signed = rows["feature"].map(lambda name: FEATURES[name].period is None)
-    model = ["beta", "seed"]
+    model = ["recipe", "seed"]
     for _, group in rows[signed].groupby(["target", "input", "stage", "dimension"], sort=False):
         pearson = group[group["score"] == "pearson"]
         pattern = pearson.pivot(index=model, columns="feature", values="value").fillna(0)

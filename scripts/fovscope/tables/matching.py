@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from fovscope.datasets.design import FACTORS
 from fovscope.interpret.features import COUNTERPARTS, FEATURES
 
-MODEL = ["dataset", "backbone", "beta", "seed", "stage"]
+MODEL = ["dataset", "backbone", "recipe", "seed", "stage"]
 """What makes one model on one target at one stage."""
 
 _STAGES = ("transferred", "finetuned")

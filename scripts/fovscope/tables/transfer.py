@@ -115,7 +115,7 @@ def long_table(correlations: pd.DataFrame, *, variant: str) -> pd.DataFrame:
     keys = [*_KEYS, "weights_digest", "data_digest"]
     lines = []
     for key, rows in pearson.groupby(keys, sort=False, dropna=False):
-        strength = rows.pivot(index=["beta", "seed"], columns="feature", values="value").abs()
+        strength = rows.pivot(index=["recipe", "seed"], columns="feature", values="value").abs()
         line = dict(zip(keys, key, strict=True))
         versions = ", ".join(sorted(set(rows["fovscope"])))
         line |= _line(strength, COUNTERPARTS[line["dimension"]])
