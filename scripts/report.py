@@ -16,6 +16,7 @@ from fovscope.figures.report import (
     run_times,
     study_facts,
 )
+from fovscope.records import read_table
 from fovscope.runtime.job import logged
 from fovscope.runtime.provenance import read_json, replacing, versions
 from fovscope.tables.disentanglement import disentanglement_blocks
@@ -40,7 +41,7 @@ with logged(snakemake):
         if not whole:
             return []
         path = next(path for path in given.tables if Path(path).stem == "disentanglement")
-        blocks = disentanglement_blocks(pd.read_parquet(Path(path).with_suffix(".parquet")))
+        blocks = disentanglement_blocks(read_table(Path(path).with_suffix(".parquet")))
         captions = [f"{title}. {whole[0].caption}" for title in blocks]
         return [Table(*part) for part in zip(blocks.values(), captions, strict=True)]
 
@@ -55,7 +56,7 @@ with logged(snakemake):
 
     data = Table(
         data_sets(
-            {Path(path).parent.name: pd.read_parquet(path) for path in given.manifests},
+            {Path(path).parent.name: read_table(path) for path in given.manifests},
             config["targets"],
         ),
         "The targets: images by split, and their terms.",

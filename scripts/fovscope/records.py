@@ -1,12 +1,17 @@
-"""The tidy tables that jobs hand to each other: latents and scores.
+"""The tidy tables that jobs hand to each other: representations and scores.
 
-Latents: one row an image, ``image_id, z0.. , logvar0..``. Scores: one row a number, identity
-columns first, then ``score`` and ``value``, then provenance.
+A representation has one row per image, ``image_id, z0.., logvar0..``. A table of scores has one
+row per number: what it is a score of (`Identity`), then ``score`` and ``value``, then provenance.
+
+Both are written and read by `fovscope.runtime.parquet`, which compares their content with a
+digest.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,99 +21,159 @@ from numpy.typing import NDArray
 
 import fovscope
 from fovscope import FovscopeError
-from fovscope.runtime.provenance import replacing
+from fovscope.runtime.parquet import TableError, read_table, write_table
 
-IDENTITY = ("kind", "dataset", "tuned_on", "backbone", "beta", "seed", "stage", "representation")
-"""What a score is a score of; `tuned_on` is empty for a model as trained on the source."""
+__all__ = [
+    "IDENTITY",
+    "Identity",
+    "TableError",
+    "log_variances",
+    "read_scores",
+    "read_table",
+    "representation_table",
+    "representation_values",
+    "score_table",
+    "write_table",
+]
+
+# Representations ------------------------------------------------------------------------------
 
 
-def write_table(path: str | Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, whole or not at all."""
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
-
-
-def latents_table(
-    image_ids: Iterable[str], mean: NDArray[np.float32], logvar: NDArray[np.float32]
+def representation_table(
+    image_ids: Iterable[str],
+    values: NDArray[np.floating],
+    logvar: NDArray[np.floating] | None = None,
 ) -> pd.DataFrame:
-    """Return the latents of images as a table.
+    """Return a representation of images as a table.
 
     Parameters
     ----------
     image_ids : iterable of str
         N names, in the order of the rows.
-    mean, logvar : ndarray of shape (N, d)
-        Posterior mean and log variance.
+    values : ndarray of shape (N, D)
+        The numbers per image; of a VAE the posterior means.
+    logvar : ndarray of shape (N, D), optional
+        Of a VAE the log variances of the posteriors.
 
     Returns
     -------
     pandas.DataFrame
-        ``image_id, z0..z{d-1}, logvar0..logvar{d-1}``.
+        ``image_id, z0..z{D-1}`` and, where there are any, ``logvar0..logvar{D-1}``.
     """
-    columns = {"image_id": list(image_ids)}
-    columns |= {f"z{k}": mean[:, k] for k in range(mean.shape[1])}
-    columns |= {f"logvar{k}": logvar[:, k] for k in range(logvar.shape[1])}
+    columns: dict[str, Any] = {"image_id": list(image_ids)}
+    columns |= {f"z{k}": values[:, k] for k in range(values.shape[1])}
+    if logvar is not None:
+        columns |= {f"logvar{k}": logvar[:, k] for k in range(logvar.shape[1])}
     return pd.DataFrame(columns)
 
 
-def latent_means(latents: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.float32]:
-    """Return the posterior means (N, d) of `images`, in their order.
+def representation_values(table: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.float32]:
+    """Return the values (N, D) of `images` in their order.
 
     Raises
     ------
     FovscopeError
-        If an image has no latents.
+        If the representation lacks an image.
     """
-    return _latent_columns(latents, images, "z")
+    return _columns_of(table, images, "z")
 
 
-def latent_variances(latents: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.float32]:
-    """Return the log variances (N, d) of the posteriors of `images`, in their order.
+def log_variances(table: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.float32]:
+    """Return the log variances (N, D) of the posteriors of `images` in their order.
 
     Raises
     ------
     FovscopeError
-        If an image has no latents.
+        If the representation lacks an image, or has no variances.
     """
-    return _latent_columns(latents, images, "logvar")
+    return _columns_of(table, images, "logvar")
 
 
-def _latent_columns(
-    latents: pd.DataFrame, images: pd.DataFrame, prefix: str
-) -> NDArray[np.float32]:
-    names = [column for column in latents if column.startswith(prefix)]
-    found = latents.set_index("image_id")[names].reindex(images["image_id"])
-    absent = found.index[found[names[0]].isna()]
+def _columns_of(table: pd.DataFrame, images: pd.DataFrame, prefix: str) -> NDArray[np.float32]:
+    names = [name for name in table if re.fullmatch(rf"{prefix}\d+", name)]
+    if not names:
+        raise FovscopeError(f"the representation has no columns {prefix}0, {prefix}1 and so on")
+    found = table.set_index("image_id")[names].reindex(images["image_id"])
+    absent = images["image_id"][~images["image_id"].isin(table["image_id"])]
     if len(absent):
-        raise FovscopeError(f"{len(absent)} images have no latents, first {absent[0]}")
+        raise FovscopeError(
+            f"{len(absent)} images are not in the representation, first {absent.iloc[0]}"
+        )
     return found.to_numpy(np.float32)
+
+
+# Scores ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a score is a score of: the first columns of its row.
+
+    Attributes
+    ----------
+    kind : str
+        ``accuracy``, ``disentanglement``, ``correlation`` and so on.
+    dataset : str
+        Images that it was measured on.
+    tuned_on : str
+        Data set of the fine-tuning; empty for a model as trained on the source.
+    backbone, recipe : str
+        Which model; empty where there is none.
+    seed : int, optional
+        Of the model; missing where there is none.
+    stage : str
+        ``source``, ``transferred``, ``finetuned``, ``baseline`` or ``reference``.
+    representation : str
+        Name of the representation.
+    probe : str
+        Name of the probe; empty where there is none.
+    """
+
+    kind: str = ""
+    dataset: str = ""
+    tuned_on: str = ""
+    backbone: str = ""
+    recipe: str = ""
+    seed: int | None = None
+    stage: str = ""
+    representation: str = ""
+    probe: str = ""
+
+
+IDENTITY = tuple(field.name for field in fields(Identity))
+"""The identity columns of a score in their order."""
 
 
 def score_table(
     values: Mapping[str, float] | pd.DataFrame,
-    **columns: Any,  # noqa: ANN401
+    identity: Identity,
+    **provenance: Any,  # noqa: ANN401
 ) -> pd.DataFrame:
-    """Return one row a score; `columns` are identity and provenance, the same in each row.
+    """Return one row per score: identity, score, value, whatever else is known, provenance.
 
     Parameters
     ----------
     values : mapping of str to float, or pandas.DataFrame
-        Scores by name; or a table with the columns ``score`` and ``value`` and more.
-    **columns
-        Identity and provenance.
+        Scores by name; or a table with the columns ``score`` and ``value`` and others. Its own
+        identity columns win over `identity`: a table may hold the scores of several probes.
+    identity : Identity
+        What all rows have in common.
+    **provenance
+        Further columns, the same in each row.
     """
     if isinstance(values, pd.DataFrame):
         table = values.copy()
     else:
         table = pd.DataFrame({"score": list(values), "value": [float(v) for v in values.values()]})
-    for position, (name, value) in enumerate(columns.items()):
-        table.insert(
-            position if name in IDENTITY or name == "probe" else table.shape[1], name, value
-        )
-    return table.assign(fovscope=fovscope.__version__)
+    own = [name for name in IDENTITY if name in table]
+    table = table.assign(**{n: getattr(identity, n) for n in IDENTITY if n not in own})
+    table["seed"] = table["seed"].astype("Int64")
+    table = table.assign(**provenance, fovscope=fovscope.__version__)
+    first = [*IDENTITY, "score", "value"]
+    return table[[*first, *(name for name in table if name not in first)]]
 
 
 def read_scores(paths: Iterable[str | Path], kind: str) -> pd.DataFrame:
     """Read and join the score tables of many jobs; only the rows of `kind`."""
-    tables = [pd.read_parquet(path, filters=[("kind", "==", kind)]) for path in paths]
+    tables = [table[table["kind"] == kind] for table in map(read_table, paths)]
     return pd.concat([table for table in tables if len(table)], ignore_index=True)

@@ -22,7 +22,7 @@ from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
 from fovscope.objectives.factor_vae import FactorVAE
 from fovscope.objectives.supervision import labels
-from fovscope.records import latents_table, write_table
+from fovscope.records import representation_table, write_table
 from fovscope.runtime.job import logged
 from fovscope.runtime.locks import writing
 from fovscope.study.config import Backbone, Features, Finetuning, Model, SourceTraining
@@ -165,7 +165,7 @@ def train(
             trained = finetune(load_model(source), first, options=options, **common)
         save_trained(*outputs[:2], trained, manifest)
         ids = [str(row) for row in range(len(first))]
-        write_table(outputs[2], latents_table(ids, *encode(trained.model, first)))
+        write_table(outputs[2], representation_table(ids, *encode(trained.model, first)))
 
 
 def hold(path, pieces=None):

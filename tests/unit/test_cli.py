@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fovscope.datasets.listing import write_info
+from fovscope.runtime.parquet import write_table
 from fovscope.runtime.provenance import digest_file, write_json
 from fovscope.runtime.verify import verify_study
 
@@ -27,7 +28,8 @@ def study(tmp_path):
     row = {"path": "image.png", "sha256": digest_file(tmp_path / "image.png")}
     for file in (*LISTS, TABLE, STORE, SCORES):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame([row | {"mask_path": None, "mask_sha256": None}]).to_parquet(tmp_path / TABLE)
+    table = pd.DataFrame([row | {"mask_path": None, "mask_sha256": None}])
+    write_table(tmp_path / TABLE, table)
     write_info(tmp_path / INFO, {"root": str(tmp_path), "images_digest": "today"})
     array = tmp_path / "features/cells/lite0/zarr.json"
     array.write_text("array")
@@ -64,6 +66,9 @@ def note(study, rule, files):
             lambda study: os.truncate(study / "digests/tabulate.sha256", 40),
             [("digests/tabulate.sha256", "damaged"), (SCORES, "vouches for it")],
         ),
+        # What a kill left of a list is none: of a first one, and of one that replaces another.
+        (lambda study: (study / "digests/.train.sha256.abcd1234.sha256").touch(), []),
+        (lambda study: (study / "digests/.tabulate.sha256.abcd1234.sha256").write_text("x"), []),
     ],
 )
 def test_verify_names_each_damage_once_and_ends(study, damage, named):

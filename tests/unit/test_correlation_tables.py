@@ -15,7 +15,7 @@ def model(strength, seed="0", q=0.001, score="pearson", stage="finetuned", **cha
     """Rows of a model from r (dimensions × features as a mapping feature → values)."""
     table = pd.DataFrame(strength, dtype=float)
     rows = table.stack().rename_axis(["dimension", "feature"]).rename("value").reset_index()
-    identity = {"dataset": "t", "backbone": "b", "beta": "1", "seed": seed, "stage": stage}
+    identity = {"dataset": "t", "backbone": "b", "recipe": "1", "seed": seed, "stage": stage}
     provenance = {"weights_digest": "w", "data_digest": "d", "fovscope": "1"}
     return rows.assign(score=score, q=q, images=50, **identity | provenance | changes)
 

@@ -14,7 +14,7 @@ def model(seed, *, auroc, share, shape, z7=9.0):
         for name, value in (("z0 Texture", 1.0), ("z2 Shape", shape), ("z7", z7)):
             rows.append(("", probe, "a", name, "distance", value))
     columns = ["detector", "probe", "mistaken_for", "dimension", "score", "value"]
-    identity = {"dataset": "t", "backbone": "x", "beta": "1", "seed": seed, "held_out": "new one"}
+    identity = {"dataset": "t", "backbone": "x", "recipe": "1", "seed": seed, "held_out": "new one"}
     provenance = {"weights_digest": "w", "data_digest": "d", "fovscope": "1"}
     return pd.DataFrame(rows, columns=columns).assign(**identity, **provenance)
 

@@ -1,9 +1,11 @@
 import hashlib
 import os
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 
+from fovscope import FovscopeError
 from fovscope.runtime.job import job_key
 from fovscope.runtime.provenance import digest_file, digest_json, read_json, replacing, write_json
 
@@ -68,3 +70,18 @@ def test_results_can_be_read_by_colleagues(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "f.json").stat().st_mode & 0o777 == 0o640
+
+
+def test_no_flipped_byte_of_a_json_object_gives_another_one(tmp_path):
+    path, value = tmp_path / "f.json", {"b": [1, 2.5, None], 3: "ä", "sha256": "mine"}
+    write_json(path, value)
+    data, as_read = path.read_bytes(), {"b": [1, 2.5, None], "3": "ä", "sha256": "mine"}
+    assert read_json(path, sealed=True) == as_read
+    for place in range(len(data)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with suppress(FovscopeError):
+            assert read_json(path, sealed=True) == as_read
+    path.write_text('{"a": 1}')
+    assert read_json(path) == {"a": 1}
+    with pytest.raises(FovscopeError, match="run the workflow again"):
+        read_json(path, sealed=True)

@@ -6,6 +6,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fovscope import FovscopeError
 from fovscope.features.store import (
     WHOLE,
     Layout,
@@ -13,6 +14,8 @@ from fovscope.features.store import (
     StoreError,
     fill_store,
     join_parts,
+    open_store,
+    read_manifest,
     read_store,
     seal_store,
     verify_store,
@@ -127,24 +130,23 @@ def test_shards_of_another_identity_or_damaged_ones_are_not_kept(tmp_path, featu
 
 
 @pytest.mark.parametrize(
-    ("damage", "seen_at_read"),
+    "damage",
     [
-        (lambda shard: shard.unlink(), True),
-        (lambda shard: shard.write_bytes(shard.read_bytes()[:-4]), True),
-        (lambda shard: shard.write_bytes(b"\xff" + shard.read_bytes()[1:]), False),
+        lambda shard: shard.unlink(),
+        lambda shard: shard.write_bytes(shard.read_bytes()[:-4]),
+        lambda shard: shard.write_bytes(b"\xff" + shard.read_bytes()[1:]),
     ],
     ids=["deleted", "truncated", "flipped"],
 )
-def test_damage_is_found_and_named(tmp_path, features, damage, seen_at_read):
+def test_damage_is_found_and_named(tmp_path, features, damage):
     manifest = tmp_path / "manifest.json"
     write_store(manifest, LAYOUT, {}, computed(features))
     assert verify_store(manifest) == []
     damage(tmp_path / "features.zarr/c/1/0")
     (problem,) = verify_store(manifest)
     assert "features.zarr/c/1/0" in problem
-    if seen_at_read:
-        with pytest.raises(StoreError, match=r"c/1/0.*run the workflow again"):
-            read_store(manifest)
+    with pytest.raises(StoreError, match=r"c/1/0.*run the workflow again"):
+        read_store(manifest)
 
 
 def test_features_that_are_not_finite_are_named_and_never_written(tmp_path, features):
@@ -238,3 +240,56 @@ def test_other_content_takes_the_manifest_of_the_old_away_first(tmp_path, featur
     write_store(manifest, LAYOUT, {"weights": "old"}, computed(features))
     fill_store(manifest, LAYOUT, {"weights": "new"}, computed(features), part=Part(1, 2))
     assert not manifest.exists()
+
+
+@pytest.fixture
+def small(tmp_path, features):
+    """Return the manifest of a small whole store."""
+    layout = Layout(20, 5, "float32", 8)
+    write_store(tmp_path / "small/manifest.json", layout, {"model": "m"}, computed(features))
+    return tmp_path / "small/manifest.json"
+
+
+def flipped(path, place):
+    data = path.read_bytes()
+    path.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
+    return data
+
+
+@pytest.mark.parametrize("file", ["zarr.json", "c/0/0", "c/2/0"])
+def test_no_flipped_byte_of_a_payload_is_read(small, features, file):
+    path = small.with_name("features.zarr") / file
+    for place in range(0, path.stat().st_size, 7):
+        data = flipped(path, place)
+        with pytest.raises(StoreError, match=f"{file} has other content.*run the workflow again"):
+            read_store(small)
+        path.write_bytes(data)
+    np.testing.assert_array_equal(read_store(small), features[:20])
+
+
+@pytest.mark.parametrize("rows", [slice(3, 5), [3, 4], np.arange(20) < 2], ids=type)
+def test_only_the_shards_of_the_rows_are_compared(small, features, rows):
+    flipped(small.with_name("features.zarr") / "c/2/0", 3)
+    np.testing.assert_array_equal(open_store(small).oindex[rows], features[:20][rows])
+    for of_all in (slice(None), [0, 19], np.ones(20, bool)):
+        with pytest.raises(StoreError, match="c/2/0 has other content"):
+            open_store(small).oindex[of_all]
+
+
+def test_a_shard_that_goes_while_the_store_is_open_is_no_row_of_zeros(small):
+    store = open_store(small)
+    (small.with_name("features.zarr") / "c/1/0").unlink()
+    with pytest.raises(StoreError, match="c/1/0 is missing"):
+        store[:]
+
+
+def test_no_flipped_byte_of_a_manifest_is_believed(small):
+    for place in range(small.stat().st_size):
+        data = flipped(small, place)
+        with pytest.raises(FovscopeError, match=r"damaged.*run the workflow again"):
+            open_store(small)
+        small.write_bytes(data)
+    assert read_manifest(small)["model"] == "m"
+    small.write_text(json.dumps(read_manifest(small)))  # by another hand, without a digest
+    with pytest.raises(FovscopeError, match="damaged after it was written"):
+        read_manifest(small)

@@ -1,11 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from fovscope import FovscopeError
 from fovscope.records import (
-    latent_means,
-    latents_table,
+    Identity,
     read_scores,
     score_table,
     write_table,
@@ -24,34 +24,22 @@ from fovscope.tables.render import mean_sd, widen, write_views
 FORMATS = ("parquet", "csv", "md", "tex")
 
 
-def test_latents_come_back_in_the_order_of_the_images(tmp_path):
-    rng = np.random.default_rng(0)
-    mean, logvar = rng.standard_normal((2, 3, 12)).astype(np.float32)
-    write_table(tmp_path / "l.parquet", latents_table(["a", "b", "c"], mean, logvar))
-    stored = pd.read_parquet(tmp_path / "l.parquet")
-    assert list(stored.columns) == ["image_id", *(f"z{k}" for k in range(12))] + [
-        f"logvar{k}" for k in range(12)
-    ]
-    images = pd.DataFrame({"image_id": ["c", "a"]})
-    np.testing.assert_array_equal(latent_means(stored, images), mean[[2, 0]])
-
-
-def test_images_without_latents_are_named():
-    table = latents_table(["a"], np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32))
-    with pytest.raises(FovscopeError, match="1 images have no latents, first b"):
-        latent_means(table, pd.DataFrame({"image_id": ["a", "b"]}))
-
-
 def accuracy_scores(seed, value, stage="finetuned", **changes):
-    identity = {"dataset": "t", "tuned_on": "t", "backbone": "b", "beta": "1", "seed": seed}
-    identity["representation"] = "latents"
+    identity = Identity(
+        kind="accuracy",
+        dataset="t",
+        tuned_on="t",
+        backbone="b",
+        recipe="1",
+        seed=int(seed) if seed else None,
+        stage=stage,
+        representation="latents",
+        probe="gbt",
+    )
     is_table = isinstance(value, pd.DataFrame)
     return score_table(
         value if is_table else {"balanced_accuracy": value, "confusion": 3},
-        **(identity | changes),
-        kind="accuracy",
-        stage=stage,
-        probe="gbt",
+        replace(identity, **changes),
         weights_digest="w",
         data_digest="d",
     )
@@ -145,7 +133,7 @@ def comparison_scores():
     gains = {"0": 0.10, "1": 0.20, "2": 0.30}
     rows = [accuracy_scores(seed, 0.5 + gain) for seed, gain in gains.items()]
     rows += [accuracy_scores(seed, 0.5, "transferred") for seed in reversed(gains)]
-    baseline = accuracy_scores("", 0.8, "baseline", beta="").assign(representation="PCA-10 of Φ")
+    baseline = accuracy_scores("", 0.8, "baseline", recipe="").assign(representation="PCA-10 of Φ")
     return pd.concat([*rows, baseline], ignore_index=True)
 
 
@@ -180,12 +168,13 @@ def test_stages_stand_in_the_order_of_the_method():
 def disentanglement_scores(stage, representation, value):
     return score_table(
         {"mig": value, "mi_over_h[z0,Shape]": 0.1, "active_dims": 9},
-        kind="disentanglement",
-        dataset="source",
-        tuned_on="",
-        backbone="b",
-        stage=stage,
-        representation=representation,
+        Identity(
+            kind="disentanglement",
+            dataset="source",
+            backbone="b",
+            stage=stage,
+            representation=representation,
+        ),
     )
 
 
@@ -213,12 +202,13 @@ def test_a_models_own_bounds_come_before_those_of_the_codes():
     own = pd.concat([own.assign(active_mask=mask) for mask in 2 * ("1111", "1101")])
     agreement = score_table(
         pd.DataFrame({"score": ["udr_lasso"], "value": [0.6], "floor": [0.0], "ceiling": [0.9]}),
-        kind="disentanglement",
-        dataset="source",
-        tuned_on="",
-        backbone="b",
-        stage="source",
-        representation="seeds",
+        Identity(
+            kind="disentanglement",
+            dataset="source",
+            backbone="b",
+            stage="source",
+            representation="seeds",
+        ),
     )
     codes = [disentanglement_scores("reference", c, v) for c, v in (("noise", 0.1), ("perfect", 1))]
     table = disentanglement_table(pd.concat([own, agreement, *codes]), variant="default")

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 import yaml
 from numpy.typing import NDArray
@@ -37,7 +36,7 @@ from fovscope.features.extract import batch_loader, cut_batches, extract
 from fovscope.images.read import FolderImages
 from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
-from fovscope.records import latent_means
+from fovscope.records import read_table, representation_values
 from fovscope.runtime.devices import resolve_precision
 from fovscope.runtime.provenance import read_json, replacing
 from fovscope.study.config import Backbone, ConfigError, Features, Probes, load_study
@@ -234,8 +233,8 @@ def training_population(
     files: Mapping[str, Path], options: Options, *, probe: str, threads: int
 ) -> Population:
     """Return the training images of a model's target, from its stored latents."""
-    manifest = _read_table(files["manifest"])
-    codes = latent_means(_read_table(files["latents"]), manifest)
+    manifest = read_table(files["manifest"])
+    codes = representation_values(read_table(files["latents"]), manifest)
     return fit_population(
         manifest,
         codes,
@@ -319,15 +318,6 @@ def _require_writable(file: Path) -> None:
     place = file if file.exists() else next(p for p in file.absolute().parents if p.exists())
     if not os.access(place, os.W_OK) or (place != file and not place.is_dir()):
         raise FovscopeError(f"{file} cannot be written: look at {place}, or choose another place")
-
-
-def _read_table(file: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise FovscopeError(
-            f"{file} is damaged ({error}); delete it and run the workflow again"
-        ) from error
 
 
 def _raise_if_any(kind: str, cases: Sequence[object]) -> None:

@@ -23,7 +23,6 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
-import pandas as pd
 import torch
 from submitit.helpers import TorchDistributedEnvironment
 
@@ -35,6 +34,7 @@ from fovscope.images.source import open_images
 from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import logged, plugins_of
+from fovscope.runtime.parquet import read_table
 from fovscope.runtime.provenance import digest_json, read_json, versions
 from fovscope.study.config import Backbone, Features
 
@@ -133,7 +133,7 @@ def _fill(job: ExtractionJob, part: Part) -> None:
     use_cores(job.threads)
     cache_features(
         Path(job.manifest),
-        partial(open_images, pd.read_parquet(job.table), info, catalogue=catalogue),
+        partial(open_images, read_table(job.table), info, catalogue=catalogue),
         backbone=Backbone.model_validate(task["backbone"]),
         options=Features.model_validate(task["features"]),
         data_digest=info["images_digest"],

@@ -16,6 +16,7 @@ with any JSON reader; row i belongs to row i of the data set's manifest.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,10 +28,14 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import LocalStore, WrapperStore
 
 from fovscope import FovscopeError
 from fovscope.runtime.locks import writing
 from fovscope.runtime.provenance import (
+    digest_bytes,
     digest_file,
     digest_json,
     flush,
@@ -46,6 +51,8 @@ _PAYLOAD = "features.zarr"
 _ARRAY = f"{_PAYLOAD}/zarr.json"
 _PARTS = "parts"
 _TASK = "task.json"
+_OTHER_CONTENT = "has other content than when it was written"
+_MAKE_AGAIN = "delete manifest.json there and run the workflow again"
 _AGAIN = "delete part*of*.json there and run the workflow again"
 
 
@@ -260,24 +267,63 @@ def open_store(manifest_path: str | Path) -> zarr.Array:
     Returns
     -------
     zarr.Array of shape (N, D)
-        In the type that is stored; rows are read when they are indexed.
+        In the type that is stored. Rows are read when they are indexed, and a shard is
+        compared with its digest when rows of it are first read: indexing raises `StoreError`
+        if the shard is not what was written.
 
     Raises
     ------
     StoreError
-        If a shard is missing or has another size than the manifest says.
+        If the description of the array is damaged, or a shard is missing or has another size
+        than the manifest says.
+    FovscopeError
+        If the manifest is damaged.
     """
-    manifest = read_json(manifest_path)
+    manifest = read_manifest(manifest_path)
     folder = Path(manifest_path).parent
     for problem in _problems(folder, manifest, full=False):
-        raise StoreError(
-            f"{folder}: {problem}; delete manifest.json there and run the workflow again"
-        )
-    return zarr.open_array(folder / manifest["payload"], mode="r")
+        raise StoreError(f"{folder}: {problem}; {_MAKE_AGAIN}")
+    files = LocalStore(folder / manifest["payload"], read_only=True)
+    known = {record["file"]: record["sha256"] for record in _files(manifest)}
+    return zarr.open_array(_ComparedFiles(files, folder, known), mode="r")
+
+
+class _ComparedFiles(WrapperStore):
+    """The files of a payload, each compared with its digest before anything of it is used."""
+
+    def __init__(self, files: LocalStore, folder: Path, known: Mapping[str, str]) -> None:
+        super().__init__(files)
+        self._folder = folder
+        self._known = known
+        self._compared: set[str] = set()
+
+    def _with_store(self, store: LocalStore) -> _ComparedFiles:
+        return type(self)(store, self._folder, self._known)
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return a file or a range of it, as Zarr asks for it."""
+        file = f"{_PAYLOAD}/{key}"
+        unknown = file in self._known and file not in self._compared
+        if unknown and byte_range is not None:
+            self._compare(file, await asyncio.to_thread(digest_file, self._folder / file))
+        content = await super().get(key, prototype, byte_range)
+        if unknown and byte_range is None and content is not None:
+            # Read once: what was compared is what is used.
+            self._compare(file, await asyncio.to_thread(digest_bytes, content.as_numpy_array()))
+        if content is None and file in self._known:  # Zarr would make zeros of it
+            raise StoreError(f"{self._folder}: {file} is missing; {_MAKE_AGAIN}")
+        return content
+
+    def _compare(self, file: str, digest: str) -> None:
+        if digest != self._known[file]:
+            raise StoreError(f"{self._folder}: {file} {_OTHER_CONTENT}; {_MAKE_AGAIN}")
+        self._compared.add(file)
 
 
 def read_store(manifest_path: str | Path, start: int = 0, stop: int | None = None) -> NDArray:
-    """Read rows of a store as float32, after a cheap check that its files are there.
+    """Read rows of a store as float32, each shard compared with its digest.
 
     Parameters
     ----------
@@ -292,15 +338,26 @@ def read_store(manifest_path: str | Path, start: int = 0, stop: int | None = Non
 
     Raises
     ------
-    StoreError
-        If a shard is missing or has another size than the manifest says.
+    FovscopeError
+        If the manifest or a shard is not what was written.
     """
     return np.asarray(open_store(manifest_path)[start:stop], np.float32)
 
 
+def read_manifest(manifest_path: str | Path) -> dict[str, Any]:
+    """Return what the manifest of a store says of its content.
+
+    Raises
+    ------
+    FovscopeError
+        If it is damaged.
+    """
+    return read_json(manifest_path, sealed=True)
+
+
 def verify_store(manifest_path: str | Path) -> list[str]:
     """Rehash every shard and return what does not match the manifest (empty: all is well)."""
-    return list(_problems(Path(manifest_path).parent, read_json(manifest_path), full=True))
+    return list(_problems(Path(manifest_path).parent, read_manifest(manifest_path), full=True))
 
 
 def _remove_leftovers(folder: Path, shards: range) -> None:
@@ -376,15 +433,20 @@ def _read_if_whole(path: Path) -> Any:  # noqa: ANN401
         return None
 
 
+def _files(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return name, size and digest of each file of a payload."""
+    return [manifest["array"], *manifest["shards"]]
+
+
 def _problems(folder: Path, manifest: Mapping[str, Any], *, full: bool) -> Iterator[str]:
-    for known in (manifest["array"], *manifest["shards"]):
+    for known in _files(manifest):
         path = folder / known["file"]
         if not path.exists():
             yield f"{known['file']} is missing"
         elif path.stat().st_size != known["bytes"]:
             yield f"{known['file']} has {path.stat().st_size} bytes, not {known['bytes']}"
         elif full and digest_file(path) != known["sha256"]:
-            yield f"{known['file']} has other content than when it was written"
+            yield f"{known['file']} {_OTHER_CONTENT}"
 
 
 def _require_finite(rows: NDArray, start: int) -> None:

@@ -12,13 +12,16 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import fovscope
+
+_DIGEST = "content_sha256"
+"""Key of a JSON object that holds the digest of all its other keys."""
 
 _PACKAGES = ("numpy", "pandas", "scikit-learn", "timm", "torch", "xgboost", "zarr")
 
@@ -69,19 +72,38 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:  # noqa: ANN401
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON, whole or not at all; an object with its own digest."""
+    if isinstance(value, Mapping):
+        content = json.loads(json.dumps(dict(value)))  # keys as text, as they will be read
+        value = content | {_DIGEST: digest_json(content)}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def read_json(path: str | os.PathLike) -> Any:  # noqa: ANN401
-    """Read a JSON file; FovscopeError if it is damaged."""
+def read_json(path: str | os.PathLike, *, sealed: bool = False) -> Any:  # noqa: ANN401
+    """Read a JSON file and compare it with the digest in it.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    sealed : bool
+        Whether there must be a digest: whether only `write_json` can have written the file.
+
+    Raises
+    ------
+    FovscopeError
+        If it is damaged.
+    """
+    remedy = "delete it and run the workflow again"
     try:
-        return json.loads(Path(path).read_text("utf-8"))
+        value = json.loads(Path(path).read_text("utf-8"))
     except ValueError as error:
-        raise fovscope.FovscopeError(
-            f"{path} is damaged ({error}); delete it and run the workflow again"
-        ) from error
+        raise fovscope.FovscopeError(f"{path} is damaged ({error}); {remedy}") from error
+    noted = value.pop(_DIGEST, None) if isinstance(value, dict) else None
+    if (noted is None and sealed) or (noted is not None and noted != digest_json(value)):
+        raise fovscope.FovscopeError(f"{path} was damaged after it was written; {remedy}")
+    return value
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:

@@ -14,11 +14,10 @@ from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pandas as pd
-
 from fovscope import FovscopeError
 from fovscope.datasets.listing import read_info
 from fovscope.features.store import verify_store
+from fovscope.runtime.parquet import read_table
 from fovscope.runtime.provenance import digest_file, read_json
 
 _WORKERS = 4
@@ -53,7 +52,8 @@ def verify_study(root: Path) -> list[str]:
     FovscopeError
         If there is no study.
     """
-    lists = sorted(root.glob("digests/**/*.sha256"))
+    # Without what a kill left of a list that was being written.
+    lists = sorted(p for p in root.glob("digests/**/*.sha256") if not p.name.startswith("."))
     if not lists:
         raise FovscopeError(
             f"{root} holds no finished job of a study: there are no digests of outputs in it; "
@@ -118,7 +118,7 @@ def _other_images(store: Path, sound: Set[Path]) -> Iterator[str]:
 
 
 def _changed_images(table: Path, root: Path) -> list[str]:
-    images = pd.read_parquet(table)
+    images = read_table(table)
     expected = {}
     for name, digest in (("path", "sha256"), ("mask_path", "mask_sha256")):
         there = images.dropna(subset=[name, digest])

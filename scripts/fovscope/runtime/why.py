@@ -16,10 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from fovscope import FovscopeError
 from fovscope.datasets.content import known_digests, summary
+from fovscope.runtime.parquet import read_table
 from fovscope.study.config import section_fields
 
 _JOB = re.compile(r"^Job \d+: (.*)\nReason: (.*)$", re.MULTILINE)
@@ -163,7 +162,7 @@ def _image_changes(digest: str, results: Path) -> Counter[str]:
         now = known_digests(cache)
         table = results / "data" / cache.stem / "manifest.parquet"
         if summary(now)["sha256"] == digest and table.exists():
-            images = pd.read_parquet(table)
+            images = read_table(table)
             before = dict(zip(images["path"], images["sha256"], strict=True))
             before |= dict(zip(images["mask_path"], images["mask_sha256"], strict=True))
             before = {name: value for name, value in before.items() if isinstance(name, str)}
