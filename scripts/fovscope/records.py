@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,17 @@ class Identity:
     stage: str = ""
     representation: str = ""
     probe: str = ""
+
+    @classmethod
+    def of(cls, wildcards: Mapping[str, str]) -> Identity:
+        """Return the identity that the wildcards of a job give."""
+        known = {name: wildcards.get(name) for name in ("dataset", "backbone", "recipe", "seed")}
+        found = {name: value for name, value in known.items() if value is not None}
+        return cls(**found | ({"seed": int(found["seed"])} if "seed" in found else {}))
+
+    def replace(self, **changes: Any) -> Identity:  # noqa: ANN401
+        """Return the same with other values."""
+        return replace(self, **changes)
 
 
 IDENTITY = tuple(field.name for field in fields(Identity))

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ import torch
 from fovscope.features.extract import cache_features
 from fovscope.features.store import WHOLE, Layout, Part, fill_store, seal_store
 from fovscope.images.read import FolderImages
+from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
 from fovscope.objectives.factor_vae import FactorVAE
@@ -157,7 +159,11 @@ def train(
             options = SourceTraining(steps=steps, warmup_steps=2, learning_rate=learning_rate)
             trained = train_source(
                 *(first, second, changed),
-                **{"model_options": MODEL, "options": options, "supervision": labels},
+                make_model=partial(
+                    FeatureVAE.fitted, facts={}, options=MODEL.model_dump(), seed=0
+                ),
+                options=options,
+                supervision=labels,
                 **common,
             )
         else:
