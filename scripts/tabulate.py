@@ -1,4 +1,4 @@
-"""Make one table of the study and its views from the scores of all jobs."""
+"""Aggregate the scores of all jobs to one table and its views."""
 
 from fovscope.records import read_scores
 from fovscope.runtime.job import logged
@@ -6,7 +6,7 @@ from fovscope.tables.render import caption_of, write_views
 
 with logged(snakemake) as job:
     what = snakemake.params.job
-    entry = job.catalogue.entry("table", what["table"])
-    scores = read_scores(snakemake.input, entry.declared["kinds"])
-    views = entry.load()(scores, what["facts"])
-    write_views(views, caption_of(entry, what["facts"]), dict(snakemake.output.items()))
+    entry, facts = job.catalogue.entry("table", what["table"]), what["facts"]
+    views = entry.load()(read_scores(snakemake.input, *entry.declared["kinds"]), facts)
+    files = dict(snakemake.output.items())
+    write_views(views.long, views.view, caption_of(entry, facts), files, blocks=views.blocks)

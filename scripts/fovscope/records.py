@@ -184,7 +184,7 @@ def score_table(
     return table[[*first, *(name for name in table if name not in first)]]
 
 
-def read_scores(paths: Iterable[str | Path], kind: str) -> pd.DataFrame:
-    """Read and join the score tables of many jobs; only the rows of `kind`."""
-    tables = [table[table["kind"] == kind] for table in map(read_table, paths)]
+def read_scores(paths: Iterable[str | Path], *kinds: str) -> pd.DataFrame:
+    """Read and join the score tables of many jobs; only the rows of some kinds."""
+    tables = [table[table["kind"].isin(kinds)] for table in map(read_table, paths)]
     return pd.concat([table for table in tables if len(table)], ignore_index=True)

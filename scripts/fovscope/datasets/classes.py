@@ -16,12 +16,6 @@ from fovscope.datasets.listing import DataError, holds_images
 from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import digest_bytes
 
-CELLS = ("blast", "spindle", "granulocyte", "squamous")
-"""Classes of the generated cells; see `fovscope.generators.synthetic_cells`."""
-
-ODD = "odd"
-"""The class of generated cells that is planted to be found."""
-
 EACH = "each"
 """In the place of a list of classes: every class in turn."""
 
@@ -31,7 +25,7 @@ _LONGEST = 60
 
 
 def class_names(target: Mapping[str, Any]) -> list[str]:
-    """Return the classes of a target: of a generator, of a column, or of a folder's folders.
+    """Return the classes of a target: those of a column, or of a folder's folders.
 
     Parameters
     ----------
@@ -43,8 +37,6 @@ def class_names(target: Mapping[str, Any]) -> list[str]:
     list of str
         Sorted; the labels that its manifest has, or will have.
     """
-    if target["generator"]:
-        return sorted([*CELLS, ODD] if target["odd_class"] else CELLS)
     if target["table"]:
         with Path(target["table"]).open(newline="", encoding="utf-8-sig") as stream:
             return sorted({row["label"] for row in csv.DictReader(stream) if row.get("label")})
@@ -58,7 +50,7 @@ def class_names(target: Mapping[str, Any]) -> list[str]:
 
 
 def held_out_classes(
-    name: str, target: Mapping[str, Any], chosen: str | Sequence[str]
+    name: str, known: Sequence[str], chosen: str | Sequence[str]
 ) -> dict[str, str]:
     """Return the classes of a target to hold out, by the name that each has in file names.
 
@@ -66,8 +58,8 @@ def held_out_classes(
     ----------
     name : str
         Of the target, for messages.
-    target : mapping
-        Its configuration, as plain values.
+    known : sequence of str
+        Its classes.
     chosen : "each" or sequence of str
         Classes.
 
@@ -81,7 +73,6 @@ def held_out_classes(
     DataError
         If the target has no such class, or fewer than two classes would be left.
     """
-    known = class_names(target)
     wanted = known if chosen == EACH else sorted(chosen)
     for label in wanted:
         if label not in known:

@@ -29,7 +29,6 @@ from fovscope.datasets.listing import (
     require_folder,
 )
 from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json, replacing
-from fovscope.study.config import PROCEDURAL
 
 _JUST_NOW = 2_000_000_000
 """ns; a file this young could change again without another time stamp, so it is not trusted."""
@@ -80,42 +79,6 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
         inside = relative(masks, folder)
         names.update(os.path.normpath(f"{inside}/{name}") for name in image_files(masks))
     return summary(file_digests(folder, names, cache))
-
-
-def missing_paths(study: Mapping[str, Any]) -> list[str]:
-    """Return what files and folders a study names that do not exist, a sentence for each.
-
-    Parameters
-    ----------
-    study : mapping
-        The whole configuration, as plain values.
-    """
-    missing = []
-    for where, kind, path, require in _named_paths(study):
-        try:
-            if path:
-                require(Path(path), kind)
-        except DataError as error:
-            missing.append(f"{where}: {error}")
-    return missing
-
-
-def _named_paths(study: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None, _Require]]:
-    """Yield where a path is named, what should be there, the path if any, and its check."""
-    for name, target in study["targets"].items():
-        for path in _target_paths(target):
-            yield f"targets.{name}", *path
-    source = study["source"]
-    textures = None if source["textures"] == PROCEDURAL else source["textures"]
-    yield "source", "archive of sprites", source["sprites"], require_file
-    yield "source", "folder of textures", textures, require_folder
-    for name, backbone in study["backbones"].items():
-        weights = backbone["weights"] or ""
-        in_file = None if weights.startswith("pip:") else weights
-        yield f"backbones.{name}", "weights file", in_file, require_file
-    for name, encoding in study["encode"].items():
-        yield f"encode.{name}", "folder of images", encoding["images"], require_folder
-        yield f"encode.{name}", "folder of masks", encoding["masks"], require_folder
 
 
 def _target_paths(target: Mapping[str, Any]) -> Iterator[tuple[str, str | None, _Require]]:

@@ -64,6 +64,12 @@ def require_file(file: Path, what: str) -> None:
         raise DataError(_missing(file, what, Path.is_file))
 
 
+def require_path(path: Path, what: str) -> None:
+    """Raise `DataError` if there is nothing at a path; propose a neighbour with a near name."""
+    if not path.exists():
+        raise DataError(_missing(path, what, Path.exists))
+
+
 def _missing(path: Path, what: str, alike: Callable[[Path], bool]) -> str:
     message = f"{what} {path} does not exist"
     if path.parent.is_dir():
@@ -133,12 +139,12 @@ def _is_clutter(name: str) -> bool:
 
 
 def write_info(path: str | os.PathLike, info: Mapping[str, Any]) -> None:
-    """Write the facts of a target.
+    """Write the facts of a data set.
 
     Where its images lie is noted relative to the file if it was given relative to the working
     folder: a project goes on to work where it is moved or copied to.
     """
-    root = Path(info["root"])
+    root = Path(info.get("root", "/"))
     if not root.is_absolute():
         info = dict(info) | {"root": Path(os.path.relpath(root, Path(path).parent)).as_posix()}
     write_json(path, info)

@@ -8,21 +8,61 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fovscope.figures.style import PAGE, PALETTE
+from fovscope.figures.given import Given, kinds_of
+from fovscope.figures.style import PAGE, PALETTE, Drawing
+from fovscope.registry import figure
+
+SHOWN = {
+    "mig": "MIG",
+    "dci_disentanglement": "DCI D",
+    "dci_completeness": "DCI C",
+    "dci_informativeness": "DCI I",
+    "infom": "InfoM",
+    "omes": "OMES",
+}
+"""Scores that are drawn, where the study has them."""
 
 _BEFORE_AFTER = {"source": "before", "transferred": "before", "finetuned": "after"}
+_LINE = ["measured_on", "factors", "tuned_on", "input", "recipe", "representation", "kind"]
+
+
+@figure(
+    "disentanglement",
+    scope="study",
+    of="datasets",
+    needs=("table:disentanglement",),
+    section="Disentanglement",
+    order=20,
+    caption="Disentanglement before and after fine-tuning, mean and SD over models; the grey bar "
+    "goes from the floor (the same codes with shuffled rows) to the ceiling (a perfect code on the "
+    "same rows). A star marks lines where binned handcrafted features stand in for factors that "
+    "nobody knows.",
+)
+def disentanglement(given: Given) -> Drawing:
+    """Disentanglement before and after fine-tuning, between floor and ceiling.
+
+    Parameters
+    ----------
+    given : Given
+        The long table ``disentanglement``.
+    """
+    long = given.tables["disentanglement"]
+    present = set(long["score"])
+    shown = {score: title for score, title in SHOWN.items() if score in present} or SHOWN
+    size = before_after_size(long, shown)
+    return Drawing(*size, lambda canvas: draw_before_after(canvas, long, shown))
 
 
 def draw_before_after(canvas: Figure, long: pd.DataFrame, shown: Mapping[str, str]) -> None:
-    """Draw one panel a score and one line a (measured on, tuned on, input).
+    """Draw a panel per score and a line for each (measured on, tuned on, input, recipe).
 
     Parameters
     ----------
     canvas : Figure
         Empty.
     long : pandas.DataFrame
-        Long table of `fovscope.tables.disentanglement`: ``measured_on, tuned_on, input, stage,
-        score, mean, sd, floor, ceiling``.
+        Long table of `fovscope.tables.disentanglement`: ``measured_on, factors, tuned_on, input,
+        recipe, representation, stage, score, mean, sd, floor, ceiling``.
     shown : mapping of str to str
         Scores to draw and their titles.
     """
@@ -50,19 +90,21 @@ def before_after_size(long: pd.DataFrame, shown: Mapping[str, str]) -> tuple[flo
 
 def _lines(long: pd.DataFrame) -> pd.DataFrame:
     tuned = long[long["stage"] == "finetuned"]
-    return tuned[["measured_on", "factors", "tuned_on", "input"]].drop_duplicates()
+    return tuned.assign(kind=kinds_of(tuned))[_LINE].drop_duplicates()
 
 
 def _name(line: tuple) -> str:
     """Return what a line is about; measured features stand in for factors that are not known."""
     stand_in = " *" if line.factors == "stand-in" else ""
-    return f"{line.measured_on}{stand_in}, {line.input}\n→ {line.tuned_on}"
+    kind = f", {line.kind}" if line.kind else ""
+    return f"{line.measured_on}{stand_in}, {line.input}{kind}\n→ {line.tuned_on}"
 
 
 def _rows_of(long: pd.DataFrame, line: tuple, score: str) -> pd.DataFrame:
     """Return before and after of one line; before there was no target to tune on."""
     same = (long["score"] == score) & (long["measured_on"] == line.measured_on)
-    same &= (long["input"] == line.input) & (long["factors"] == line.factors)
+    for column in ("input", "factors", "recipe", "representation"):
+        same &= long[column] == getattr(line, column)
     same &= long["stage"].isin(_BEFORE_AFTER)
     same &= (long["stage"] != "finetuned") | (long["tuned_on"] == line.tuned_on)
     return long[same]

@@ -1,34 +1,138 @@
-"""Where the classes of a target lie in the latent space: scatter, pairs, distributions."""
+"""Where the classes of a target lie in the latent space: scatter, pairs, distributions.
+
+Without classes, all images are one group, and the dimensions that vary most are shown.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.feature_selection import f_classif
 
-from fovscope.figures.style import class_styles
+from fovscope.figures.given import Given
+from fovscope.figures.style import COLUMN, PAGE, Drawing, class_styles
+from fovscope.registry import figure
+
+UNKNOWN = "no class"
+"""The group of images whose class is not known."""
+
+_PAIRED = 4
+"""Dimensions of which all pairs are drawn."""
+
+
+@figure(
+    "scatter",
+    scope="model",
+    of="targets",
+    needs=("representation",),
+    section="Which dimensions tell the classes apart",
+    order=20,
+    caption="The two dimensions whose class means differ most.",
+)
+def scatter(given: Given) -> Drawing:
+    """Two dimensions of a representation against each other, by class.
+
+    Parameters
+    ----------
+    given : Given
+        Image table, representation, names of the dimensions.
+    """
+    codes, labels, names = given.values, class_labels(given.image_table), given.dimensions
+    pair = most_separating(codes, labels, 2)
+    return Drawing(
+        COLUMN + 1.2,
+        COLUMN,
+        lambda canvas: draw_scatter(canvas, codes, labels, names, (pair[0], pair[-1])),
+    )
+
+
+@figure(
+    "classes",
+    scope="model",
+    of="targets",
+    needs=("representation",),
+    section="Which dimensions tell the classes apart",
+    order=30,
+    caption="Values of each dimension by class: median, quartiles, 5th to 95th percentile.",
+)
+def classes(given: Given) -> Drawing:
+    """Values of each dimension by class.
+
+    Parameters
+    ----------
+    given : Given
+        Image table, representation, names of the dimensions.
+    """
+    codes, labels, names = given.values, class_labels(given.image_table), given.dimensions
+    height = 0.18 * len(set(labels)) + 0.8
+    return Drawing(PAGE, height, lambda canvas: draw_distributions(canvas, codes, labels, names))
+
+
+@figure(
+    "pairs",
+    scope="model",
+    of="targets",
+    needs=("representation",),
+    section="Which dimensions tell the classes apart",
+    order=40,
+    caption="Pairs of the four dimensions whose class means differ most; distributions by class "
+    "on the diagonal.",
+)
+def pairs(given: Given) -> Drawing:
+    """Pairs of the dimensions that separate the classes best.
+
+    Parameters
+    ----------
+    given : Given
+        Image table, representation, names of the dimensions.
+    """
+    codes, labels, names = given.values, class_labels(given.image_table), given.dimensions
+    chosen = most_separating(codes, labels, _PAIRED)
+    return Drawing(PAGE, PAGE - 1, lambda canvas: draw_pairs(canvas, codes, labels, names, chosen))
+
+
+def class_labels(table: pd.DataFrame) -> NDArray[np.str_]:
+    """Return the class of each image of an image table, `UNKNOWN` where there is none."""
+    if "label" not in table:
+        return np.full(len(table), UNKNOWN)
+    return table["label"].fillna(UNKNOWN).to_numpy(str)
 
 
 def most_separating(codes: NDArray, labels: NDArray, count: int) -> list[int]:
-    """Return the dimensions (of codes (N, d)) whose class means differ most, best first.
+    """Return the dimensions whose class means differ most, best first.
 
-    Measured by the F statistic of a one-way analysis of variance; dimensions that do not
-    vary come last.
+    Parameters
+    ----------
+    codes : ndarray, shape (N, d)
+        Codes.
+    labels : ndarray of str, shape (N,)
+        Classes.
+    count : int
+        How many dimensions to return, at most.
+
+    Returns
+    -------
+    list of int
+        By the F statistic of a one-way analysis of variance; by variance where there is one class
+        only. Dimensions that do not vary come last.
     """
     varying = np.flatnonzero(np.ptp(codes, axis=0) > 0)
     statistic = np.full(codes.shape[1], -np.inf)
-    statistic[varying] = f_classif(codes[:, varying].astype(np.float64), labels)[0]
+    shown = codes[:, varying].astype(np.float64)
+    one_class = len(set(labels)) < 2
+    statistic[varying] = shown.var(axis=0) if one_class else f_classif(shown, labels)[0]
     return [int(k) for k in np.argsort(-statistic, kind="stable")[:count]]
 
 
 def draw_scatter(
     canvas: Figure, codes: NDArray, labels: NDArray, names: Sequence[str], pair: tuple[int, int]
 ) -> None:
-    """Draw two dimensions of codes (N, d) against each other, a colour a class."""
+    """Draw two dimensions of codes (N, d) against each other, a colour per class."""
     axes = canvas.subplots()
     _scatter(axes, codes, labels, pair, size=8)
     axes.set(xlabel=names[pair[0]], ylabel=names[pair[1]])
@@ -54,7 +158,7 @@ def draw_pairs(
         axes_of_row[0].set_ylabel(names[chosen[row]])
     for axes, k in zip(grid[-1], chosen, strict=True):
         axes.set_xlabel(names[k])
-    handles, shown = grid[1][0].get_legend_handles_labels()
+    handles, shown = grid[-1][0].get_legend_handles_labels()
     canvas.legend(handles, shown, loc="outside right center", fontsize=6, markerscale=3)
 
 
@@ -62,11 +166,11 @@ def draw_distributions(
     canvas: Figure, codes: NDArray, labels: NDArray, names: Sequence[str]
 ) -> None:
     """Draw the values of each dimension by class: median, quartiles, 5th to 95th percentile."""
-    classes = sorted(set(labels))
+    present = sorted(set(labels))
     panels = canvas.subplots(1, codes.shape[1], sharey=True, squeeze=False)[0]
-    places = np.arange(len(classes), 0, -1)
+    places = np.arange(len(present), 0, -1)
     for k, axes in enumerate(panels):
-        by_class = [codes[labels == name, k] for name in classes]
+        by_class = [codes[labels == name, k] for name in present]
         axes.boxplot(
             by_class,
             positions=places,
@@ -85,7 +189,7 @@ def draw_distributions(
         # With a step of 4, else the axis takes 2 where 5 leaves fewer than two numbers.
         axes.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10], integer=True)
         axes.axvline(np.median(codes[:, k]), color="0.8", lw=0.6, zorder=0)
-    panels[0].set_yticks(places, classes)
+    panels[0].set_yticks(places, present)
 
 
 def _scatter(

@@ -1,15 +1,17 @@
 """The report: one HTML page that holds everything and opens from disk.
 
-Sections are tables and pictures with captions; the page's look is in `report.html.j2`. Pictures
-are put into the file itself, photographs as JPEG, so that the page can be mailed.
+Sections are tables and pictures with captions, each where its entry says that it belongs, so that
+those of a plug-in appear without code. The page's look is in `report.html.j2`. Pictures are put
+into the file itself, photographs as JPEG, so that the page can be mailed.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from fovscope.figures.style import DPI
+from fovscope.registry import Catalogue
+from fovscope.tables.render import read_markdown
 
 QUESTION = (
     "Which factor of variation does each latent dimension carry, how well do simple classifiers do "
@@ -28,6 +32,22 @@ CITATIONS = (
     "Method: Dapueto, Pastore, Noceti, Odone, Disentangled representations of microscopy images, "
     "IJCNN 2025, arXiv 2506.20649. Software: fovscope, see CITATION.cff. Data: as said above."
 )
+
+SECTIONS = (
+    "Data",
+    "Accuracy",
+    "Disentanglement",
+    "What each dimension means",
+    "Which dimensions tell the classes apart",
+    "Open set",
+)
+"""In the order of reading; sections of plug-ins follow."""
+
+OF_TABLES = (
+    "Means and SDs over models, as in the study's own report. The Parquet file beside it holds "
+    "each score with its floor, its ceiling and where it comes from."
+)
+"""What Snakemake's own report says of a table."""
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -40,6 +60,27 @@ and blurs the text."""
 
 _LONG = 40
 """Characters of a cell, such as a citation, beyond which it may be wrapped."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table or figure stands in the report, and under which caption."""
+
+    kind: str
+    name: str
+    section: str
+    order: int
+    caption: str
+
+
+MASKS = Place(
+    "figure",
+    "masks",
+    "Data",
+    20,
+    "Outlines of the objects that were measured; suspicious ones are marked.",
+)
+"""The contact sheet of masks, which is drawn where objects are measured."""
 
 
 @dataclass(frozen=True)
@@ -103,41 +144,137 @@ def render_report(
     return page.render(title=title, question=question, facts=facts, sections=shown)
 
 
+def report_sections(
+    views: Iterable[Mapping[str, Any]],
+    tables: Path,
+    pictures: Iterable[str],
+    first: Sequence[Section] = (),
+) -> list[Section]:
+    """Return the sections that tables and figures ask for.
+
+    Parameters
+    ----------
+    views : iterable of mapping
+        Tables and figures of the study: ``kind, name, section, order, caption`` of each.
+    tables : Path
+        Folder with the Markdown view of each table of the study.
+    pictures : iterable of str
+        PNG files, each called by its figure, ``<figure>_<place>.png``.
+    first : sequence of Section
+        What stands in a section before its tables and figures: text and parts.
+
+    Returns
+    -------
+    list of Section
+        `SECTIONS`, then further ones by name; in each tables and figures by their order. What the
+        study lacks is left out.
+    """
+    places = [*(Place(**view) for view in views), MASKS]
+    of_figure = _by_figure(pictures, [place.name for place in places if place.kind == "figure"])
+    titles = [section.title for section in first] + sorted(place.section for place in places)
+    sections = {title: Section(title) for title in (*SECTIONS, *titles)}
+    sections |= {section.title: section for section in first}
+    for place in sorted(places, key=lambda place: place.order):
+        if place.kind == "table":
+            parts = _tables(tables / f"{place.name}.md")
+        else:
+            parts = _pictures(place, of_figure[place.name])
+        section = sections[place.section]
+        sections[place.section] = replace(section, parts=[*section.parts, *parts])
+    return list(sections.values())
+
+
+def _tables(file: Path) -> list[Table]:
+    """Return the tables of a Markdown view, each with the caption above them."""
+    if not file.exists():
+        return []
+    caption, tables = read_markdown(file.read_text(encoding="utf-8"))
+    return [
+        Table(view, f"{title}. {caption}" if title else caption) for title, view in tables.items()
+    ]
+
+
+def _pictures(place: Place, paths: Iterable[str]) -> list[Picture]:
+    """Return the pictures of a figure, each with the figure's caption and what it shows."""
+    parts = []
+    for path in paths:
+        what = Path(path).stem.removeprefix(place.name).replace("_", " ").strip()
+        parts.append(Picture(path, f"{what}: {place.caption}" if what else place.caption))
+    return parts
+
+
+def _by_figure(paths: Iterable[str], names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the pictures of each figure; of names that begin alike the longest counts."""
+    found: dict[str, list[str]] = {name: [] for name in names}
+    for path in paths:
+        stem = Path(path).stem
+        mine = [name for name in names if stem == name or stem.startswith(f"{name}_")]
+        found[max(mine, key=len)].append(path)
+    return found
+
+
+def captions_for_snakemake(catalogue: Catalogue) -> dict[str, str]:
+    """Return what Snakemake's own report says of pictures and tables, by file name."""
+    captions = {MASKS.name: MASKS.caption} | {
+        name: entry.declared["caption"] for name, entry in catalogue["figure"].items()
+    }
+    return {f"{name}.rst": text for name, text in captions.items()} | {"table.rst": OF_TABLES}
+
+
 def study_facts(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the study at a glance, from its resolved configuration."""
     backbones = [f"{name} ({entry['model']})" for name, entry in config["backbones"].items()]
-    models = len(backbones) * len(config["betas"]) * len(config["seeds"])
-    training = config["source_training"]
+    counts = {"inputs": len(backbones)}
+    counts |= {"recipes": len(config["recipes"]), "seeds": len(config["seeds"])}
     return {
         "Targets": ", ".join(config["targets"]),
-        "Source": f"{config['source']['name']}, {config['source']['train_pairs']:,} pairs",
+        "Sources": ", ".join(config["sources"]),
         "Inputs": ", ".join(backbones),
-        "Models": f"{models}: β = {', '.join(f'{beta:g}' for beta in config['betas'])}; "
-        f"{len(config['seeds'])} seeds",
-        "Supervision": f"{training['supervision']}, {training['steps']:,} steps",
+        "Recipes": "; ".join(_recipe(name, entry) for name, entry in config["recipes"].items()),
+        "Models": f"{math.prod(counts.values())}: "
+        + " × ".join(f"{n} {what if n > 1 else what[:-1]}" for what, n in counts.items()),
+        "Training": f"{config['source_training']['steps']:,} steps",
         "Variant": config["variant"],
     }
 
 
+def _recipe(name: str, entry: Mapping[str, Any]) -> str:
+    options = [f"{option} {_short(value)}" for option, value in entry["options"].items()]
+    parts = [entry["source"], entry["objective"], *options, f"supervision {entry['supervision']}"]
+    return f"{name} ({', '.join(parts)})"
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def data_sets(
-    manifests: Mapping[str, pd.DataFrame], targets: Mapping[str, Mapping[str, Any]]
+    tables: Mapping[str, pd.DataFrame], targets: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Return one line a target: classes, images by split, masks, terms, citation."""
-    lines = []
-    for name, manifest in manifests.items():
-        splits = manifest["split"].value_counts()
-        lines.append(
-            {
-                "target": name,
-                "classes": manifest["label"].nunique(),
-                **{split: int(splits.get(split, 0)) for split in ("train", "val", "test")},
-                "smallest class": int(manifest["label"].value_counts().min()),
-                "masks": "given" if manifest["mask_path"].notna().any() else "segmented",
-                "licence": targets[name]["licence"] or "–",
-                "citation": targets[name]["citation"] or "–",
-            }
-        )
-    return pd.DataFrame(lines)
+    """Return a line per target: classes, images by split, masks, terms, citation.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        Image tables by target.
+    targets : mapping of str to mapping
+        ``licence`` and ``citation`` of each.
+    """
+    return pd.DataFrame([_data_set(name, table, targets[name]) for name, table in tables.items()])
+
+
+def _data_set(name: str, table: pd.DataFrame, terms: Mapping[str, Any]) -> dict[str, object]:
+    splits, labels = table["split"].value_counts(), table.get("label", pd.Series(dtype=str))
+    masks = table.get("mask_path", pd.Series(dtype=str))
+    return {
+        "target": name,
+        "classes": labels.nunique() or "–",
+        **{split: int(splits.get(split, 0)) for split in ("train", "val", "test")},
+        "smallest class": int(labels.value_counts().min()) if labels.nunique() else "–",
+        "masks": "given" if masks.notna().any() else "segmented",
+        "licence": terms["licence"] or "–",
+        "citation": terms["citation"] or "–",
+    }
 
 
 def data_uri(path: str) -> str:
@@ -170,7 +307,7 @@ def run_times(benchmarks: Path) -> pd.DataFrame:
     Parameters
     ----------
     benchmarks : Path
-        Folder with one folder a rule and one of Snakemake's benchmark files a job.
+        Folder with a folder per rule, in it one of Snakemake's benchmark files per job.
     """
     jobs = pd.concat(
         [

@@ -7,7 +7,36 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fovscope.figures.style import PALETTE
+from fovscope.evaluation.by_size import SHOWN, scores_by_size
+from fovscope.figures.given import Given
+from fovscope.figures.style import PAGE, PALETTE, Drawing
+from fovscope.registry import figure
+
+
+@figure(
+    "sizes",
+    scope="model",
+    of="sources",
+    needs=("representation",),
+    facts=("metrics",),
+    section="Disentanglement",
+    order=30,
+    caption="How scores of the source model move with the number of rows that they are computed "
+    "from, between the floor (the same codes with shuffled rows) and the ceiling (a perfect code "
+    "on these rows): compare models at the same number only.",
+)
+def sizes(given: Given) -> Drawing:
+    """How the scores of a source model move with the number of rows.
+
+    Parameters
+    ----------
+    given : Given
+        Image table and representation; options of the metrics.
+    """
+    scores = scores_by_size(
+        given.image_table, given.info, given.values, **given.options["metrics"]
+    )
+    return Drawing(PAGE, 2.2, lambda canvas: draw_by_size(canvas, scores, SHOWN))
 
 
 def draw_by_size(canvas: Figure, scores: pd.DataFrame, shown: Mapping[str, str]) -> None:

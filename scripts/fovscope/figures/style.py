@@ -7,8 +7,9 @@ of a paper: `COLUMN` and `PAGE` inches wide, text of 8 points.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import cycle, islice, product
 
 import matplotlib as mpl
@@ -23,7 +24,7 @@ COLUMN, PAGE = 3.4, 7.0
 """Width of a column and of a page in inches."""
 
 DPI = 200
-"""Pixels an inch of figures as PNG files."""
+"""Pixels per inch of figures as PNG files."""
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 MARKERS = ("o", "^", "s", "v", "D", "P")
@@ -40,6 +41,23 @@ _PARAMETERS = {
     "svg.fonttype": "none",  # text stays text: it can be searched and edited
     "svg.hashsalt": "fovscope",  # names in the file are the same in every run
 }
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture that is to be drawn.
+
+    Attributes
+    ----------
+    width, height : float
+        Inches.
+    draw : callable
+        Draws on an empty figure of that size, in the common style.
+    """
+
+    width: float
+    height: float
+    draw: Callable[[Figure], None]
 
 
 @contextmanager

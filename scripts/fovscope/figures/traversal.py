@@ -11,8 +11,38 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from fovscope.figures.style import PAGE, show_image
 from fovscope.images.source import ImageSource
+from fovscope.figures.given import THUMBNAIL, Given
+from fovscope.figures.style import PAGE, Drawing, show_image
+from fovscope.registry import figure
+
+
+@figure(
+    "traversal",
+    scope="model",
+    of="datasets",
+    needs=("images", "strips"),
+    section="What each dimension means",
+    order=50,
+    caption="One dimension at a time is swept from its 5th to its 95th percentile, the others "
+    "stay; shown is the real image that is nearest to it after the decoder. A dimension without "
+    "effect is one that the model hardly uses.",
+)
+def traversal(given: Given) -> Drawing:
+    """Strips of images along each dimension of a model.
+
+    Parameters
+    ----------
+    given : Given
+        Strips, image table and images, names of the dimensions.
+    """
+    values = given.strips.pivot(index="dimension", columns="step", values="value").to_numpy()
+    images = strip_images(given.strips, given.image_table, given.open_images(THUMBNAIL))
+
+    def draw(canvas: Figure) -> None:
+        draw_traversal(canvas, images, given.dimensions, values)
+
+    return Drawing(*traversal_size(*values.shape), draw)
 
 
 def draw_traversal(

@@ -149,12 +149,13 @@ class Expansion:
         missing = []
         for where, path in self._named_paths():
             try:
-                require_path(Path(path), where)
+                if path:
+                    require_path(Path(path), where)
             except DataError as error:
                 missing.append(str(error))
         return missing
 
-    def _named_paths(self) -> Iterator[tuple[str, str]]:
+    def _named_paths(self) -> Iterator[tuple[str, str | None]]:
         for name, target in self.study.targets.items():
             for key in ("folder", "table", "masks"):
                 yield f"targets.{name}: {key}", getattr(target, key)
@@ -466,7 +467,7 @@ class Expansion:
             "widest": metrics.widest,
         }
 
-    def scoring(self, dataset: str, recipe: str) -> dict[str, Any]:
+    def scoring(self, recipe: str, dataset: str = SOURCE) -> dict[str, Any]:
         """Return what the scores of a model on a data set depend on, beside representations."""
         derived = {
             name: self._resolved_representation(name)
@@ -828,21 +829,20 @@ class Expansion:
         entry = self.catalogue.entry("figure", name)
         declared = entry.declared
         readers = self._readers(place["dataset"]) if "images" in declared["needs"] else []
-        wanted = declared.get("facts", ())
-        facts = {key: self.facts()[key] for key in wanted if key != "metrics"}
-        if "metrics" in wanted:
-            metrics = self.study.metrics
-            facts["metrics"] = {
+        recipe, metrics = place.get("recipe"), self.study.metrics
+        facts = {
+            "factors": [factor for name in self.sources for factor in self.facts()["factors"][name]],
+            "metrics": {
                 "active_sd": metrics.active_sd,
                 "levels": metrics.factor_levels,
                 "options": self.plain["metrics"]["options"],
-            }
-        recipe = place.get("recipe")
-        bound = [factor["name"] for factor in self.bound(recipe)] if recipe else []
+            },
+        }
         return {
             "code": self.code("plot", entry, *readers),
             "figure": name,
-            "given": {"bound": bound, "facts": facts},
+            "bound": [factor["name"] for factor in self.bound(recipe)] if recipe else [],
+            "options": {key: facts[key] for key in declared.get("facts", ())},
         }
 
     def pictures(self) -> list[str]:
@@ -858,15 +858,13 @@ class Expansion:
 
     def reporting(self) -> dict[str, Any]:
         """Return what the report depends on, beside tables and pictures."""
-        views = {**self.tables, **self.figures}
-        shown = ("section", "order", "caption")
         return {
             "code": self.code("report"),
-            "views": {
-                name: {key: entry.declared[key] for key in shown} | {"kind": entry.kind}
-                for name, entry in views.items()
-            },
-            "facts": self.facts(),
+            "views": [
+                {"kind": entry.kind, "name": entry.name}
+                | {key: entry.declared[key] for key in ("section", "order", "caption")}
+                for entry in [*self.tables.values(), *self.figures.values()]
+            ],
         }
 
     # New images --------------------------------------------------------------------------------
