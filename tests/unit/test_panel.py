@@ -17,7 +17,7 @@ from fovscope.metrics.panel import (
     disentanglement_panel,
     load_metrics,
 )
-from fovscope.study.panel import declaration, preset, score_ranges, score_titles
+from fovscope.metrics.presets import declaration, preset, score_ranges, score_titles
 from fovscope.metrics.references import noise_code, perfect_code, reference_codes, rotated_code
 from fovscope.metrics.work import Design
 from fovscope.registry import Catalogue, RegistryError
@@ -181,9 +181,9 @@ def test_the_metrics_need_no_other_part_of_the_workflow():
 
 
 def test_presets_are_read_without_importing_a_metric():
-    code = "from fovscope.study.panel import *; from fovscope.registry import Catalogue; "
+    code = "from fovscope.metrics.presets import *; from fovscope.registry import Catalogue; "
     loaded = modules_after(code + "preset(Catalogue(), 'fast')")
-    assert "fovscope.study.panel" in loaded
+    assert "fovscope.metrics.presets" in loaded
     assert not {"numpy", "sklearn", "xgboost", "fovscope.metrics.mig"} & loaded
 
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
 from fovscope.metrics.panel import Panel, disentanglement_panel
-from fovscope.study.panel import score_ranges
+from fovscope.metrics.presets import score_ranges
 from fovscope.metrics.references import perfect_code
 from fovscope.metrics.work import Design
 from fovscope.registry import Catalogue

@@ -7,7 +7,7 @@ inactive; every metric is computed without them.
 Metrics are looked up by name in a catalogue (`fovscope.registry`), so those of a user's file stand
 beside the built-in ones. Their keyword-only parameters are their options:
 ``options={"mig": {"bins": 30}}``. What each declares, and the presets ``"full"`` and ``"fast"``, is
-described in `fovscope.study.panel`.
+described in `fovscope.metrics.presets`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from fovscope.arrays import finite_codes, train_and_test
 from fovscope.metrics.groups import TooFewRowsError
-from fovscope.study.panel import Declaration, declaration, preset
+from fovscope.metrics.presets import Declaration, declaration, preset
 from fovscope.metrics.work import Breakdown, Design, Values, Work
 from fovscope.registry import Catalogue, RegistryError
 

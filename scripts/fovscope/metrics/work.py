@@ -5,7 +5,7 @@ A metric is a function of `Work` that the decorator `fovscope.registry.metric` d
     @metric("spread", titles={"spread": "Spread"}, ranges={"spread": (0.0, float("inf"))})
     def spread(work: Work, *, quantile: float = 0.9) -> Values: ...
 
-`fovscope.study.panel` says what can be declared.
+`fovscope.metrics.presets` says what can be declared.
 """
 
 from __future__ import annotations

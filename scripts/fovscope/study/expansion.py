@@ -27,7 +27,7 @@ from fovscope.runtime.code_digest import CodeDigests
 from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
 from fovscope.study.entries import file_options
 from fovscope.study.layout import SOURCE, Paths, model_files
-from fovscope.study.panel import declaration, preset
+from fovscope.metrics.presets import declaration, preset
 
 _NOT_IN_MANIFEST = {"licence", "citation", "published"}
 _OF_GENERATED = {"generator", "images", "seed", "options"}
