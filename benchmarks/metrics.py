@@ -22,8 +22,11 @@ from sklearn.ensemble import GradientBoostingClassifier
 from fovscope.generators.texture_dsprites import FACTORS
 from fovscope.metrics.dci import completeness, dci_scores, disentanglement
 from fovscope.metrics.mig import mutual_information
-from fovscope.metrics.panel import METRICS, Design, disentanglement_panel
+from fovscope.metrics.panel import disentanglement_panel
+from fovscope.metrics.presets import ordered_names
 from fovscope.metrics.udr import udr_scores
+from fovscope.metrics.work import Design
+from fovscope.registry import Catalogue
 
 SIZES = [factor.size for factor in FACTORS]
 
@@ -107,7 +110,7 @@ def main():
             threads=args.threads,
         )
 
-    for name in METRICS:
+    for name in ordered_names(Catalogue()):
         _, seconds = timed(lambda name=name: panel([name]))
         note = "  (without the trees that it shares with DCI)" if name == "edi" else ""
         print(f"{name:12s} {seconds:8.3f} s{note}")

@@ -1,7 +1,7 @@
 """What every metric gives for codes of known quality: the tables of docs/metrics.md.
 
 Codes and factors are those of the study's evaluation design (Texture-dSprites, 10,000/5,000
-independent rows, 1,000 pairs a factor). Takes some five minutes on one core.
+independent rows, 1,000 pairs per factor). Takes some five minutes on one core.
 
     PYTHONPATH=scripts python benchmarks/reference_codes.py
 """
@@ -56,7 +56,7 @@ def whole_scores(code, factors, changed, metrics):
 
 
 def markdown(columns):
-    """Return a table with a line a score and a column a code or size; – for what is left out."""
+    """Return a table: a line per score, a column per code or size, – for what is left out."""
     names = list(dict.fromkeys(name for scores in columns.values() for name in scores))
     lines = [f"| score | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
     for name in sorted(set(names) - {"active_dims"}, key=names.index):

@@ -82,6 +82,23 @@ def test_a_test_class_that_training_never_saw_is_a_mistake_and_no_error():
     assert found["value"].between(-1, 1).all()
 
 
+def test_the_loss_is_that_of_many_shuffles_and_an_unknown_class_is_never_right():
+    """Three classes of 50 test images; `b`, which training lacks, lies where `c` does.
+
+    Shuffled, an image is taken for `a` in one case of three: recall falls from 1, 0, 1 to 1/3, 0,
+    2/3.
+    """
+    train = np.repeat([-3.0, 3.0], 50)[:, None]
+    test = np.repeat([-3.0, 3.0, 3.0], 50)[:, None]
+    found = dimension_importance(
+        *(train, np.repeat(["a", "c"], 50), test, np.repeat(["a", "b", "c"], 50)),
+        options=TREES,
+        seed=3,
+        repeats=400,
+    ).set_index("score")["value"]
+    assert found["permutation"] == pytest.approx(1 / 3, abs=0.005)
+
+
 @pytest.fixture
 def target():
     rng = np.random.default_rng(3)

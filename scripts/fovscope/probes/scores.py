@@ -37,7 +37,7 @@ def classification_scores(true: ArrayLike, predicted: ArrayLike) -> dict[str, fl
 
 
 def confusion_shares(true: ArrayLike, predicted: ArrayLike) -> pd.DataFrame:
-    """Return the confusion matrix, a row a cell, in shares of the true class.
+    """Return the confusion matrix, one row per cell, in shares of the true class.
 
     Parameters
     ----------
