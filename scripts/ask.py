@@ -1,4 +1,4 @@
-"""Answer a question about the study: do its files still match, what lies ahead?"""
+"""Answer a question about the study: whether its files still match, or what lies ahead."""
 
 import logging
 from pathlib import Path
@@ -24,9 +24,9 @@ def ahead(workflow: dict, snakefile: str, results: Path) -> str:
 
 
 with logged(snakemake):
-    params = snakemake.params
-    results = Path(params.results)
-    if "workflow" in params.keys():
-        logging.info("\n%s", ahead(dict(params.workflow), params.snakefile, results))
+    params = dict(snakemake.params.items())
+    results = Path(params["results"])
+    if "workflow" in params:
+        logging.info("\n%s", ahead(dict(params["workflow"]), params["snakefile"], results))
     elif problems := verify_study(results):
         raise FovscopeError("\n".join([f"{len(problems)} do not match:", *problems]))

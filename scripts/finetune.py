@@ -22,7 +22,8 @@ with (
         minutes=snakemake.resources.checkpoint_minutes,
     ) as checkpoints,
 ):
-    given, out, what = snakemake.input, snakemake.output, snakemake.params.job
+    given, what = snakemake.input, snakemake.params.job
+    out = dict(snakemake.output.items())
     options = Finetuning.model_validate(what["finetuning"])
     use_cores(options.compute_threads)
     device = resolve_device()
@@ -43,12 +44,12 @@ with (
         checkpoints=checkpoints,
     )
     codes = {"finetuned": (images, tuned.model, features)}
-    if "transferred" in out.keys():
+    if "transferred" in out:
         source = read_table(given.source_table)
         evaluation = (source["role"] != "train_pair").to_numpy()
         codes["transferred"] = (images, model, features)
         source_features = open_store(given.source_features)[:][evaluation]
         codes["source"] = (source[evaluation], tuned.model, source_features)
-    save_trained(out.model, out.info, tuned, given.features)
+    save_trained(out["model"], out["info"], tuned, given.features)
     for name, (of, encoder, rows) in codes.items():
         write_table(out[name], representation_table(of["image_id"], *encode(encoder, rows)))

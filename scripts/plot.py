@@ -13,15 +13,15 @@ from fovscope.records import read_table, representation_values
 from fovscope.runtime.job import logged
 
 with logged(snakemake) as job:
-    what, files = snakemake.params.job, snakemake.input
+    what, files = snakemake.params.job, dict(snakemake.input.items())
     entry = job.catalogue.entry("figure", what["figure"])
     given = {"place": dict(snakemake.wildcards.items()), "options": what["options"]}
     given["tables"] = {Path(path).stem: read_table(path) for path in files.get("tables", [])}
     dimensions = 0
-    if "table" in files.keys():
-        images, facts = read_table(files.table), read_info(files.facts)
-        if "representation" in files.keys():  # pairs that only training saw have none
-            values = read_table(files.representation)
+    if "table" in files:
+        images, facts = read_table(files["table"]), read_info(files["facts"])
+        if "representation" in files:  # pairs that only training saw have none
+            values = read_table(files["representation"])
             images = images[images["image_id"].isin(values["image_id"])].reset_index(drop=True)
             given["values"] = representation_values(values, images)
             dimensions = given["values"].shape[1]
@@ -31,7 +31,7 @@ with logged(snakemake) as job:
         given |= {"image_table": images, "info": facts}
         given["open_images"] = lambda size: opened(size=size)
     for name in ("strips", "moves"):
-        if name in files.keys():
+        if name in files:
             given[name] = read_table(files[name])
     if "strips" in given:
         dimensions = given["strips"]["dimension"].nunique()

@@ -8,14 +8,14 @@ from fovscope.representations.base import Given
 from fovscope.runtime.job import logged
 
 with logged(snakemake) as job:
-    given, what = snakemake.input, snakemake.params.job
-    images = read_table(given.table)
+    given, what = dict(snakemake.input.items()), snakemake.params.job
+    images = read_table(given["table"])
     fit = images["split"] == "train"
     if held_out := snakemake.params.get("held_out"):
         fit &= images["label"] != held_out
     objects, values = None, None
-    if "objects" in given.keys():
-        objects = read_table(given.objects).set_index("image_id").loc[images["image_id"]]
+    if "objects" in given:
+        objects = read_table(given["objects"]).set_index("image_id").loc[images["image_id"]]
     if "file" in what:
         from fovscope.representations.file import read_file
 
@@ -23,7 +23,7 @@ with logged(snakemake) as job:
     represented = Given(
         images,
         fit=fit.to_numpy(),
-        features=read_store(given.features) if "features" in given.keys() else None,
+        features=read_store(given["features"]) if "features" in given else None,
         objects=objects,
         values=values,
     )

@@ -49,6 +49,8 @@ with (
         device=resolve_device(),
         checkpoints=checkpoints,
     )
-    codes = representation_table(images.loc[~pairs, "image_id"], *encode(trained.model, features[~pairs]))
+    codes = representation_table(
+        images.loc[~pairs, "image_id"], *encode(trained.model, features[~pairs])
+    )
     save_trained(snakemake.output.model, snakemake.output.info, trained, snakemake.input.features)
     write_table(snakemake.output.source, codes)

@@ -49,9 +49,9 @@ for name in jobs.tables:
     rule:
         name:
             name
-        localrule: True
         input:
             PATHS.table(name).values(),
+        localrule: True
 
 
 rule figures:

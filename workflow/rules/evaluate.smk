@@ -30,6 +30,7 @@ rule evaluate_source:
     script:
         "../../scripts/evaluate.py"
 
+
 rule evaluate:
     input:
         unpack(by(jobs.data, "dataset")),
@@ -59,6 +60,7 @@ rule evaluate:
     script:
         "../../scripts/evaluate.py"
 
+
 rule evaluate_baseline:
     input:
         unpack(by(jobs.data, "dataset")),
@@ -85,6 +87,7 @@ rule evaluate_baseline:
     script:
         "../../scripts/evaluate.py"
 
+
 rule evaluate_references:
     input:
         unpack(by(jobs.data, "dataset")),
@@ -109,6 +112,7 @@ rule evaluate_references:
     script:
         "../../scripts/evaluate.py"
 
+
 rule compare_models:
     input:
         unpack(data_of_model),
@@ -131,6 +135,7 @@ rule compare_models:
         "Compare the models of all seeds on {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}"
     script:
         "../../scripts/evaluate.py"
+
 
 rule explain:
     input:
@@ -160,6 +165,7 @@ rule explain:
     script:
         "../../scripts/evaluate.py"
 
+
 rule explain_baseline:
     input:
         unpack(by(jobs.data, "dataset")),
@@ -187,6 +193,7 @@ rule explain_baseline:
     script:
         "../../scripts/evaluate.py"
 
+
 rule score_open_set:
     input:
         unpack(by(jobs.data, "dataset")),
@@ -213,6 +220,7 @@ rule score_open_set:
         "Score {wildcards.held_out} held out of {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
     script:
         "../../scripts/evaluate.py"
+
 
 rule score_open_set_baseline:
     input:

@@ -12,10 +12,7 @@ for name, entry in jobs.tables.items():
         input:
             jobs.table_inputs(name),
         output:
-            **(
-                PATHS.table(name)
-                | {"csv": shown(PATHS.table(name)["csv"], "Tables", "table")}
-            ),
+            **(PATHS.table(name) | {"csv": shown(PATHS.table(name)["csv"], "Tables", "table")}),
         log:
             PATHS.log(f"tabulate_{name}"),
         benchmark:

@@ -28,19 +28,20 @@ from fovscope import FovscopeError
 from fovscope.apply.contact_sheet import contact_sheet
 from fovscope.apply.population import Population, fit_population
 from fovscope.backbones.networks import WeightsError, load_extractor
-from fovscope.datasets.design import FACTORS
 from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
 from fovscope.dimensions import dimension_names
-from fovscope.evaluation.accuracy import options_by_probe
 from fovscope.features.extract import batch_loader, cut_batches, extract
 from fovscope.images.read import FolderImages
 from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
 from fovscope.records import read_table, representation_values
+from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_precision
 from fovscope.runtime.provenance import read_json, replacing
-from fovscope.study.config import Backbone, ConfigError, Features, Probes, load_study
+from fovscope.study.config import bound_factors, load_study
+from fovscope.study.features import Backbone, Features
 from fovscope.study.layout import Paths, model_files
+from fovscope.study.section import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -58,22 +59,27 @@ class Options:
 
     Attributes
     ----------
-    backbone, features, probes
+    backbone, features
         Sections of the config; the backbone is that of the model.
+    probes : mapping of str to mapping
+        Options by probe.
     active_sd : float
         A dimension with a smaller SD counts as inactive.
-    named : bool
-        Whether the dimensions are named after factors.
+    bound : tuple of str
+        Names of the factors that dimensions are bound to.
     seed : int
         Of the model, and of its probe.
+    catalogue : Catalogue
+        Where models and probes are registered.
     """
 
     backbone: Backbone
     features: Features
-    probes: Probes
+    probes: Mapping[str, Mapping[str, Any]]
     active_sd: float
-    named: bool
+    bound: tuple[str, ...]
     seed: int
+    catalogue: Catalogue
 
 
 def find_model(model: Path) -> tuple[dict[str, Path], Options]:
@@ -82,7 +88,7 @@ def find_model(model: Path) -> tuple[dict[str, Path], Options]:
     Parameters
     ----------
     model : Path
-        ``<results>/models/<backbone>/beta<β>/seed<n>/<target>.safetensors``.
+        ``<results>/models/<backbone>/<recipe>/seed<n>/<target>.safetensors``.
 
     Raises
     ------
@@ -93,29 +99,35 @@ def find_model(model: Path) -> tuple[dict[str, Path], Options]:
     if len(parts) < 6 or parts[-5] != "models" or model.suffix != ".safetensors":
         raise FovscopeError(
             f"{model} is not a fine-tuned model of a study; give "
-            "<results>/models/<backbone>/beta<β>/seed<n>/<target>.safetensors"
+            "<results>/models/<backbone>/<recipe>/seed<n>/<target>.safetensors"
         )
     root = model.absolute().parents[4]
-    backbone, _, seed = parts[-4:-1]
+    backbone, recipe, seed = parts[-4:-1]
     config = root / "config.yaml"
     _require([model, config])
     try:
         study = load_study(yaml.safe_load(config.read_text("utf-8")))
     except ConfigError as error:
         raise FovscopeError(f"{config} is of another version of fovscope: {error}") from error
-    if model.stem == study.source.name or model.stem == "source":
+    if model.stem == "source":
         tuned = ", ".join(f"{name}.safetensors" for name in sorted(study.targets))
         raise FovscopeError(f"{model} has no target; give a fine-tuned model beside it: {tuned}")
-    if backbone not in study.backbones:
-        raise FovscopeError(f"{config} has no backbone '{backbone}'; put it back into the study")
-    names = model_files(Paths(str(root), study.source.name), "/".join([*parts[-4:-1], model.stem]))
+    for kind, name, known in (
+        ("backbone", backbone, study.backbones),
+        ("recipe", recipe, study.recipes),
+    ):
+        if name not in known:
+            raise FovscopeError(f"{config} has no {kind} '{name}'; put it back into the study")
+    names = model_files(Paths(str(root)), "/".join([*parts[-4:-1], model.stem]))
+    catalogue = Catalogue(study.plugins)
     return {key: Path(name) for key, name in names.items()}, Options(
         study.backbones[backbone],
         study.features,
         study.probes,
         study.metrics.active_sd,
-        study.source_training.supervision == "labels",
+        tuple(factor.name for factor in bound_factors(study, catalogue, recipe)),
         int(seed.removeprefix("seed")),
+        catalogue,
     )
 
 
@@ -205,7 +217,7 @@ def encode_images(
     FovscopeError
         If the model is of another version, or the backbone is not that of its features.
     """
-    model = _load(files).to(device)
+    model = _load(files, options.catalogue).to(device)
     stored = read_json(files["features"])
     extractor, identity = load_extractor(options.backbone, options.features)
     _require_same(identity, stored, read_json(files["info"]), files)
@@ -238,10 +250,11 @@ def training_population(
     return fit_population(
         manifest,
         codes,
-        dimensions=dimension_names(codes.shape[1], bound=FACTORS if options.named else ()),
+        dimensions=dimension_names(codes.shape[1], options.bound),
         active_sd=options.active_sd,
         probe=probe,
-        options=options_by_probe(options.probes)[probe],
+        options=options.probes[probe],
+        catalogue=options.catalogue,
         seed=options.seed,
         threads=threads,
     )
@@ -267,7 +280,7 @@ def encode_folder(
         As `find_model` returns.
     folder, masks : Path
         As in `open_folder`.
-    probe : {"gbt", "mlp"}
+    probe : str
         What predicts the class.
     table, sheet : Path
         Where to write the CSV (as `Population.describe`, one row an image) and the HTML.
@@ -333,10 +346,10 @@ def _problem(images: FolderImages, row: int) -> str | None:
     return None
 
 
-def _load(files: Mapping[str, Path]) -> VAE:
+def _load(files: Mapping[str, Path], catalogue: Catalogue) -> VAE:
     written_by = read_json(files["info"])["versions"]["fovscope"]
     try:
-        return load_model(files["model"])
+        return load_model(files["model"], catalogue=catalogue)
     except (ValueError, RuntimeError) as error:  # options, shapes, the file
         if written_by == fovscope.__version__:
             raise

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.arrays import mask_text
-from fovscope.probes import classification_scores, confusion_shares, predict_with_probes
+from fovscope.probes.classifiers import predict_with_probes
+from fovscope.probes.scores import classification_scores, confusion_shares
 from fovscope.registry import Catalogue
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.evaluation.disentanglement import arrange, known_factors
-from fovscope.metrics import score_by_size
+from fovscope.metrics.honesty import score_by_size
 
 SHOWN = {"mig": "MIG", "modularity": "Modularity", "irs": "IRS", "omes": "OMES"}
 """Scores without classifiers, which can be had at many sizes."""

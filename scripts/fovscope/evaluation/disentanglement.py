@@ -59,7 +59,9 @@ def arrange(images: pd.DataFrame, values: NDArray) -> Design:
     design = Design(train=values[single & ~test], test=values[single & test])
     if not pair.any():
         return design
-    return Design(design.train, design.test, values[pair & (member == 0)], values[pair & (member == 1)])
+    return Design(
+        design.train, design.test, values[pair & (member == 0)], values[pair & (member == 1)]
+    )
 
 
 def known_factors(images: pd.DataFrame, facts: Mapping[str, Any], levels: int) -> Factors | None:

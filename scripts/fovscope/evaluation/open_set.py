@@ -28,5 +28,7 @@ def open_set(given: Given) -> dict[str, pd.DataFrame]:
         threads=given.threads,
     )
     identity = view.identity.replace(kind="open_set")
-    scores = score_table(scores.assign(held_out=given.options["held_out"]), identity, **given.provenance)
+    scores = score_table(
+        scores.assign(held_out=given.options["held_out"]), identity, **given.provenance
+    )
     return {"scores": scores, "images": images}

@@ -49,7 +49,8 @@ def references(given: Given) -> dict[str, pd.DataFrame]:
     )
     identity = given.identity.replace(kind="disentanglement", stage="reference")
     tables = [
-        score_table(values, identity.replace(representation=code)) for code, values in scored.items()
+        score_table(values, identity.replace(representation=code))
+        for code, values in scored.items()
     ]
     return {"scores": pd.concat(tables, ignore_index=True)}
 

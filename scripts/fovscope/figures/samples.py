@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fovscope.images.source import ImageSource
 from fovscope.factors import Factor
 from fovscope.figures.given import THUMBNAIL, Given
 from fovscope.figures.style import PAGE, Drawing, show_image
+from fovscope.images.source import ImageSource
 from fovscope.registry import figure
 
 PER_ROW = 8

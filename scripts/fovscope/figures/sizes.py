@@ -33,9 +33,7 @@ def sizes(given: Given) -> Drawing:
     given : Given
         Image table and representation; options of the metrics.
     """
-    scores = scores_by_size(
-        given.image_table, given.info, given.values, **given.options["metrics"]
-    )
+    scores = scores_by_size(given.image_table, given.info, given.values, **given.options["metrics"])
     return Drawing(PAGE, 2.2, lambda canvas: draw_by_size(canvas, scores, SHOWN))
 
 

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from fovscope.images.source import ImageSource
 from fovscope.figures.given import THUMBNAIL, Given
 from fovscope.figures.style import PAGE, Drawing, show_image
+from fovscope.images.source import ImageSource
 from fovscope.registry import figure
 
 

@@ -23,4 +23,3 @@ def decode_codes(model: VAE, codes: np.ndarray) -> NDArray[np.float32]:
     for block, place in zip(*pairs, strict=True):
         place.copy_(model.decode(block.to(device)))
     return decoded.view(*codes.shape[:-1], -1).numpy()
-

@@ -104,4 +104,3 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
         content.update(name.encode())
         content.update(tensors[name].cpu().contiguous().numpy())
     return content.hexdigest()
-

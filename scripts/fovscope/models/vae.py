@@ -72,7 +72,7 @@ class VAE(nn.Module, ABC):
         """Return a model of a stored architecture, its weights still to be loaded."""
 
     def pictures(self, decoded: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-        """Return the images (..., H, W, C) that decoded rows (..., D) are; None if they are none."""
+        """Return the images (..., H, W, C) in decoded rows (..., D); None where rows are none."""
         del decoded
         return None
 

@@ -23,10 +23,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
-import numpy as np
 
 from fovscope.factors import Factor
 

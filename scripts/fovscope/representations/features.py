@@ -1,4 +1,4 @@
-"""Representations of a backbone's features: all of them, and what ten numbers keep without training.
+"""Features of a backbone: all of them, and what a few numbers keep of them without training.
 
 A learned representation of d numbers has to beat as many principal components, and these a random
 projection (Johnson and Lindenstrauss 1984: distances survive it roughly).

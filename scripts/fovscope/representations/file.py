@@ -66,4 +66,3 @@ def _refuse(path: Path, what: str, cases: Any) -> None:  # noqa: ANN401
     if cases:
         more = f" and {len(cases) - 5} more" if len(cases) > 5 else ""
         raise FovscopeError(f"{path} has {what}: {', '.join(cases[:5])}{more}")
-

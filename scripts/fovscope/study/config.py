@@ -235,9 +235,7 @@ def load_study(raw: Mapping[str, Any]) -> Study:
 def recipe_section(study: Study, recipe: str, name: str) -> Section:
     """Return a section (`model`, `source_training`, …) as a recipe has it."""
     section = getattr(study, name)
-    return type(section).model_validate(
-        section.model_dump() | getattr(study.recipes[recipe], name)
-    )
+    return type(section).model_validate(section.model_dump() | getattr(study.recipes[recipe], name))
 
 
 # Names and options of registered entries ---------------------------------------------------
@@ -291,9 +289,7 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
         return one.model_copy(update={"representation": which, "options": more})
 
     unknown = [name for name in study.probes if name not in catalogue["probe"]]
-    mistakes += [
-        f"probes: {unknown_name('probe', name, catalogue['probe'])}" for name in unknown
-    ]
+    mistakes += [f"probes: {unknown_name('probe', name, catalogue['probe'])}" for name in unknown]
     for name in study.metrics.options:
         if name not in catalogue["metric"]:
             known = [*Metrics.model_fields, *catalogue["metric"]]
@@ -312,8 +308,7 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
         "metrics": study.metrics.model_copy(
             update={
                 "options": {
-                    name: options("metric", name, given, f"metrics.{name}")
-                    and dict(given)
+                    name: options("metric", name, given, f"metrics.{name}") and dict(given)
                     for name, given in study.metrics.options.items()
                     if name in catalogue["metric"]
                 }

@@ -13,7 +13,9 @@ from fovscope.study.section import OpenSection, PathText, option
 class Source(OpenSection):
     """A source: a generator, and the design of images drawn from it."""
 
-    generator: str = option("", "What makes the images; without it the generator of the source's name.")
+    generator: str = option(
+        "", "What makes the images; without it the generator of the source's name."
+    )
     train_pairs: int = option(6000, "Pairs to train on.", ge=1)
     changed_factors: int = option(1, "Factors that differ within a pair.", ge=1)
     distinct_pairs: bool = option(

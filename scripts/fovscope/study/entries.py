@@ -1,4 +1,4 @@
-"""The options of registered entries: checked by their declared types, completed by their defaults."""
+"""The options of registered entries: checked by their types, completed by their defaults."""
 
 from __future__ import annotations
 

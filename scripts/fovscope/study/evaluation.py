@@ -49,7 +49,8 @@ class Representation(OpenSection):
     """Numbers per image under a name: a registered representation, or a file of yours."""
 
     representation: str = option(
-        "", "Which registered one it is; without it that of its name, or `file` if there is a `file`."
+        "",
+        "Which registered one it is; without it that of its name, or `file` if there is a `file`.",
     )
 
     @model_validator(mode="before")
@@ -96,7 +97,7 @@ def checked_classes(held_out: object) -> object:
 
 PROBES = Field(
     {},
-    description="Options of each probe under its name; a probe of a plug-in is used if it stands here.",
+    description="Options of each probe under its name. All registered probes are used.",
 )
 """The section `probes`: probe → options."""
 

@@ -22,12 +22,12 @@ from fovscope.datasets.content import path_content, target_content
 from fovscope.datasets.listing import DataError, require_path
 from fovscope.factors import Factor
 from fovscope.generators.declared import declared_classes, declared_factors
+from fovscope.metrics.presets import declaration, preset
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
 from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
 from fovscope.study.entries import file_options
 from fovscope.study.layout import SOURCE, Paths, model_files
-from fovscope.metrics.presets import declaration, preset
 
 _NOT_IN_MANIFEST = {"licence", "citation", "published"}
 _OF_GENERATED = {"generator", "images", "seed", "options"}
@@ -119,7 +119,9 @@ class Expansion:
         found = []
         for name in self.study.representations:
             declared = self._representation(name).declared
-            if declared["needs"] == "latents" or (explained and not declared.get("explained", True)):
+            if declared["needs"] == "latents" or (
+                explained and not declared.get("explained", True)
+            ):
                 continue
             if declared["needs"] == "features":
                 found += [(backbone, name) for backbone in self.backbones]
@@ -135,7 +137,7 @@ class Expansion:
         ]
 
     def of_held_out_baselines(self, template: str) -> list[str]:
-        """Return the files of a template for representations without a model and held-out classes."""
+        """Return the files of a template for held-out classes and baselines that fit something."""
         return [
             template.format(dataset=dataset, backbone=backbone, name=name, held_out=held_out)
             for dataset, classes in self.held_out.items()
@@ -476,7 +478,11 @@ class Expansion:
         }
         used = [self._representation(name) for name in derived]
         options = {"panel": self.panel(), "bound": self.bound(recipe), "derived": derived}
-        identity = {"stage": "source", "representation": "latents", "dataset": self.source_of(recipe)}
+        identity = {
+            "stage": "source",
+            "representation": "latents",
+            "dataset": self.source_of(recipe),
+        }
         views = [{"values": "latents", "identity": identity}]
         if dataset != SOURCE:
             options["probes"] = self.plain["probes"]
@@ -539,7 +545,7 @@ class Expansion:
         return {"values": "values", "identity": identity}
 
     def explaining(self, dataset: str, name: str | None = None) -> dict[str, Any]:
-        """Return what the meaning of dimensions on a target depends on: a model's, or a baseline's."""
+        """Return what the meaning of a model's or baseline's dimensions on a target depends on."""
         known = dataset in self.with_factors
         panel, metrics = None, []
         if not known:
@@ -551,7 +557,11 @@ class Expansion:
                 self.catalogue.entry("evaluation", "stand_ins"),
                 *self.entries("metric", list(chosen)),
             ]
-        views = self._views_of_target(dataset) if name is None else [self._view_of_baseline(dataset, name)]
+        views = (
+            self._views_of_target(dataset)
+            if name is None
+            else [self._view_of_baseline(dataset, name)]
+        )
         return {
             "code": self.code(
                 "evaluate",
@@ -676,7 +686,9 @@ class Expansion:
         of_target["importance"] = of_target["correlation"]
         return list(dict.fromkeys(of_target[kind]()))
 
-    def _of_all_baselines(self, template: str, datasets: Sequence[str], **options: bool) -> list[str]:
+    def _of_all_baselines(
+        self, template: str, datasets: Sequence[str], **options: bool
+    ) -> list[str]:
         return [file for name in datasets for file in self.of_baselines(template, name, **options)]
 
     @cached_property
@@ -712,9 +724,9 @@ class Expansion:
             "variant": study.variant,
             "recipes": {name: self._family(name) for name in self.recipes},
             "labels": {
-                name: self._representation(name).declared["label"].format(
-                    **{"name": name, **one.options}
-                )
+                name: self._representation(name)
+                .declared["label"]
+                .format(**{"name": name, **one.options})
                 for name, one in study.representations.items()
             },
             "probes": {
@@ -831,7 +843,9 @@ class Expansion:
         readers = self._readers(place["dataset"]) if "images" in declared["needs"] else []
         recipe, metrics = place.get("recipe"), self.study.metrics
         facts = {
-            "factors": [factor for name in self.sources for factor in self.facts()["factors"][name]],
+            "factors": [
+                factor for name in self.sources for factor in self.facts()["factors"][name]
+            ],
             "metrics": {
                 "active_sd": metrics.active_sd,
                 "levels": metrics.factor_levels,
@@ -876,7 +890,7 @@ class Expansion:
     def encoding(self, images: str) -> dict[str, Any]:
         """Return what the codes of new images depend on, beside the model."""
         section = self.plain["encode"][images]
-        backbone, recipe, _, dataset = section["model"].split("/")
+        backbone, recipe, *_ = section["model"].split("/")
         features = {k: v for k, v in self.features_options(backbone).items() if k != "shard_rows"}
         probe = section["probe"]
         files = {

@@ -58,21 +58,28 @@ class Paths:
         self.open_set_model_info = f"{models}/open_set/{{dataset}}/{{held_out}}.json"
 
         self.representation = f"{representations}/{of_model}/{{stage}}.parquet"
-        self.source_after = f"{root}/representations/{SOURCE}/{of_model}/finetuned_{{dataset}}.parquet"
+        self.source_after = (
+            f"{root}/representations/{SOURCE}/{of_model}/finetuned_{{dataset}}.parquet"
+        )
         self.open_set_latents = f"{representations}/{of_model}/open_set/{{held_out}}.parquet"
         self.baseline = f"{representations}/{{backbone}}/{{name}}.parquet"
-        self.open_set_baseline = f"{representations}/{{backbone}}/open_set/{{held_out}}/{{name}}.parquet"
+        self.open_set_baseline = (
+            f"{representations}/{{backbone}}/open_set/{{held_out}}/{{name}}.parquet"
+        )
 
         self.scores = f"{scores}/{of_model}/scores.parquet"
         self.meaning = f"{scores}/{of_model}/meaning.parquet"
         self.moves = f"{scores}/{of_model}/traversal.parquet"
         self.agreement = f"{scores}/{{backbone}}/{{recipe}}/seeds.parquet"
         self.references = f"{scores}/references.parquet"
-        self.baseline_scores = f"{scores}/{{backbone}}/{{name}}/scores.parquet"
-        self.baseline_meaning = f"{scores}/{{backbone}}/{{name}}/meaning.parquet"
+        of_baseline = f"{scores}/{{backbone}}/{{name}}"
+        self.baseline_scores = f"{of_baseline}/scores.parquet"
+        self.baseline_meaning = f"{of_baseline}/meaning.parquet"
         self.open_set_scores = f"{scores}/{of_model}/open_set/{{held_out}}.parquet"
         self.open_set_images = f"{scores}/{of_model}/open_set/{{held_out}}.images.parquet"
-        self.open_set_baseline_scores = f"{scores}/{{backbone}}/{{name}}/open_set/{{held_out}}.parquet"
+        self.open_set_baseline_scores = (
+            f"{scores}/{{backbone}}/{{name}}/open_set/{{held_out}}.parquet"
+        )
         self.open_set_baseline_images = (
             f"{scores}/{{backbone}}/{{name}}/open_set/{{held_out}}.images.parquet"
         )

@@ -97,7 +97,7 @@ class Finetuning(Section):
 
 
 class Recipe(OpenSection):
-    """How models are made: source, objective, what is known of pairs, and what differs from the sections."""
+    """How models are made: source, objective, what is known of pairs, and further differences."""
 
     source: str = option("", "Name of the source; without it the first one.")
     objective: str = option("beta_vae", "What is minimised; its options (`beta`, …) stand beside.")

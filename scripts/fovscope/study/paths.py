@@ -16,4 +16,4 @@ def normal_path(text: str) -> str:
     if not os.path.isabs(path):  # noqa: PTH117
         return path
     here = os.path.relpath(path)
-    return path if here.split(os.sep)[0] == os.pardir else here
+    return path if Path(here).parts[0] == os.pardir else here

@@ -52,7 +52,9 @@ class OpenSection(Section):
     They are gathered in `options`; which there are, only the entry knows (`entries.resolved`).
     """
 
-    options: dict[str, Any] = option({}, "Options of the entry; they may be written beside the other keys.")
+    options: dict[str, Any] = option(
+        {}, "Options of the entry; they may be written beside the other keys."
+    )
 
     @model_validator(mode="before")
     @classmethod
