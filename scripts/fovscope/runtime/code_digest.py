@@ -401,8 +401,8 @@ class CodeDigests:
         digests = module.digests
         words = {name: self._link((module, name)).words for name in group}
         inner = dict.fromkeys(group, "")
-        is_cycle = len(group) > 1 or _Same(group[0]) in words[group[0]]
-        for _ in range(len(group) + is_cycle):
+        is_cycle = (module, group[0]) in self._link((module, group[0])).uses
+        for _ in range(len(group) + (len(group) > 1 or is_cycle)):
             inner = {
                 name: _sha256(
                     (inner[word.name] if word.name in inner else digests[word.name])
