@@ -81,13 +81,13 @@ class Text:
         Its syntax tree, without empty fields: new versions of Python add some.
     imports : frozenset of Import
         What its functions import when they run.
-    any : bool
+    reaches_all : bool
         Whether it can reach any name of the module, as by ``globals()``.
     """
 
     words: tuple[str | Use, ...]
     imports: frozenset[Import]
-    any: bool
+    reaches_all: bool
 
 
 class Outline:
@@ -146,23 +146,29 @@ class Outline:
             writer = _Writer(self, name)
             writer.write_all(self.statements[name] if name != LOOSE else self._loose)
             words = tuple(_joined(writer.words))
-            self._texts[name] = Text(words, frozenset(writer.imports), writer.any)
+            self._texts[name] = Text(words, frozenset(writer.imports), writer.reaches_all)
         return self._texts[name]
 
-    def registering(self) -> Iterator[tuple[str, str]]:
-        """Yield definition and root name of each decorator that may keep what it is put on.
+    def decorated(self) -> Iterator[tuple[str, str | None]]:
+        """Yield each decorated definition, and the root of the name of its decorator.
 
-        Such a definition can be called without anyone naming it. The decorators of the registry
-        keep nothing.
+        None in place of the root stands for a decorator that registers by its name, wherever it
+        comes from. Decorators of fovscope's own registry, which keep nothing, are left out.
         """
         for name, statements in self.statements.items():
             for statement in statements:
                 for decorator in getattr(statement, "decorator_list", ()):
-                    root = decorator
-                    while not isinstance(root, ast.Name) and _around(root) is not None:
-                        root = _around(root)
-                    if isinstance(root, ast.Name) and _kind(decorator) is None:
-                        yield name, root.id
+                    if _kind(decorator) is not None:
+                        continue
+                    part: object = decorator
+                    registers = False
+                    while isinstance(part, ast.Call | ast.Attribute | ast.Subscript):
+                        registers |= "register" in getattr(part, "attr", "")
+                        part = part.func if isinstance(part, ast.Call) else part.value
+                    if registers:
+                        yield name, None
+                    elif isinstance(part, ast.Name):
+                        yield name, part.id
 
     def unnamed_imports(self) -> Iterator[Import]:
         """Yield the imports that nothing in the module mentions: they are there to be run."""
@@ -305,11 +311,6 @@ def _parts(statement: ast.Try) -> Iterator[ast.stmt]:
         yield from handler.body
 
 
-def _around(node: ast.expr) -> ast.expr | None:
-    """Return what is called, indexed or asked for an attribute."""
-    return getattr(node, "func", getattr(node, "value", None))
-
-
 def _augments_a_name(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name)
 
@@ -412,7 +413,7 @@ class _Writer:
     def __init__(self, outline: Outline, own: str) -> None:
         self.words: list[str | Use] = []
         self.imports: set[Import] = set()
-        self.any = False
+        self.reaches_all = False
         self._outline = outline
         self._own = own
         self._scopes: list[_Scope] = []
@@ -478,15 +479,15 @@ class _Writer:
                 self.words.append(".".join([f"@{name}", *attributes]))
                 return
         self._outline.mentioned.add(name)
-        self.any |= name in _ANY_NAME and not self._outline.binds_surely(name)
+        self.reaches_all |= name in _ANY_NAME and not self._outline.binds_surely(name)
         if self._outline.binds(name):
             self.words.append(Use(name, attributes))
-            self.any |= (name, attributes[:1]) == ("sys", ("modules",))
+            self.reaches_all |= (name, attributes[:1]) == ("sys", ("modules",))
         else:
             self.words.append(".".join([f"@{name}", *attributes]))
 
     def _attribute(self, node: ast.Attribute) -> None:
-        self.any |= node.attr in _ANY_ATTRIBUTE
+        self.reaches_all |= node.attr in _ANY_ATTRIBUTE
         attributes: list[str] = []
         base: ast.expr = node
         while isinstance(base, ast.Attribute):
@@ -554,7 +555,7 @@ class _Writer:
     # Scopes
 
     def _function(self, node: _Function) -> None:
-        self.any |= node.name in _ANY_NAME
+        self.reaches_all |= node.name in _ANY_NAME
         self.words += [type(node).__name__, self._defined(node.name)]
         self._decorators(node)
         typed = any(map(_reads_annotations, node.decorator_list))
