@@ -1,7 +1,7 @@
 """Config to typed study, wildcard constraints, the lists that rules expand over.
 
 A job runs again when a value of its `params` changed. So each rule with a script has `code`
-there, the digests of the modules that it imports, and of the config exactly what it uses.
+there, digests of the code that it uses, and of the config exactly what it uses.
 Snakemake keeps the values without their names: two values of a rule that could be mistaken
 for each other go into one mapping.
 """
@@ -143,10 +143,15 @@ def target_files(wildcards):
     return content_of_target(wildcards.dataset)
 
 
+def code_without(script, *left_out):
+    """The code of a script, without files that this job has no use for."""
+    return {file: digest for file, digest in code_of(script).items() if file not in left_out}
+
+
 def features_code(wildcards):
     """The code of one kind of images: a source is rendered, a target is read from files."""
-    other = "images.read" if wildcards.dataset == SOURCE else "generators.texture_dsprites"
-    return code_of("cache_features", without=[f"fovscope.{other}"])
+    other = "images/read" if wildcards.dataset == SOURCE else "generators/texture_dsprites"
+    return code_without("cache_features", f"fovscope/{other}.py")
 
 
 def rendering_options(wildcards):
@@ -167,7 +172,7 @@ def images_of(wildcards):
     if name in PROVIDED:
         content = target_files(wildcards)
         options["files"] = {k: v for k, v in content.items() if k != "table_sha256"}
-    return {"code": code_of(made_by, without=["fovscope.datasets.splits"]), "options": options}
+    return {"code": code_without(made_by, "fovscope/datasets/splits.py"), "options": options}
 
 
 def rendering_files(wildcards):
@@ -216,16 +221,14 @@ def learns_from_pixels(wildcards):
 def model_code(rule):
     """The code of one kind of model, by wildcards: of features, or of images."""
     of_pixels, of_features = (
-        code_of(rule, without=[f"fovscope.models.{other}"])
-        for other in ("feature_vae", "image_vae")
+        code_without(rule, f"fovscope/models/{other}.py") for other in ("feature_vae", "image_vae")
     )
     return lambda wildcards: of_pixels if learns_from_pixels(wildcards) else of_features
 
 
 def explanation_code(wildcards):
-    """The code that explains codes: metrics only where features stand in for factors."""
-    panel = ["fovscope.evaluation.disentanglement"]
-    return code_of("correlate", without=panel if wildcards.dataset in WITH_FACTORS else [])
+    """The code that explains codes."""
+    return code_of("correlate")
 
 
 def model_options(wildcards):
