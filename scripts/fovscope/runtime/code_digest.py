@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -132,7 +133,7 @@ class CodeDigests:
             roots.append((module, entry.definition))
             if module.folder is not None:
                 names[module.path] = _as_path(entry.origin)
-        files: dict[_Module, list[str]] = {}
+        files: dict[_Module, list[str]] = {roots[0][0]: []}  # even if it does nothing
         for module, name in self._reached(roots):
             if self._link((module, name)).words:
                 files.setdefault(module, []).append(self._digest(module, name))
@@ -158,12 +159,11 @@ class CodeDigests:
             return module.path.relative_to(self._scripts).as_posix()
         if module.path in names:
             return names[module.path]
-        folders = [
-            PurePosixPath(name).parent
+        ways = (
+            os.path.normpath(PurePosixPath(name).parent / os.path.relpath(module.path, path.parent))
             for path, name in names.items()
-            if path.parent == module.folder
-        ]
-        return _as_path(str(min(folders) / module.path.relative_to(module.folder).as_posix()))
+        )
+        return _as_path(min(ways, key=lambda way: (len(way), way)))
 
     # Files -------------------------------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class CodeDigests:
                 linked.words.append(word)
         for bound in text.imports:
             linked.uses.update(self._run_by(module, bound))
-        if text.any:
+        if text.reaches_all:
             linked.uses.add((module, _WHOLE))
         return linked
 
@@ -303,10 +303,13 @@ class CodeDigests:
             if found := self._find(package, module.folder):
                 linked.uses.add((found, LOOSE))
         for bound in sorted(outline.unnamed_imports(), key=str):
-            if self._find(bound.module, module.folder) is None and not _is_left_out(bound.module):
+            is_library = bound.module.partition(".")[0] not in {_PROJECT, *sys.stdlib_module_names}
+            if is_library and self._find(bound.module, module.folder) is None:
                 linked.words.append(str(bound))
-        for name, root in outline.registering():
-            if any(not isinstance(target, str) for target in self._lookup(module, root)):
+        for name, root in outline.decorated():
+            # A decorator of the project may keep what it is put on: then nobody need name it.
+            ours = root and any(not isinstance(each, str) for each in self._lookup(module, root))
+            if ours or root is None:
                 linked.words.append(_Same(name))
                 linked.uses.add((module, name))
         return linked
@@ -401,8 +404,8 @@ class CodeDigests:
         digests = module.digests
         words = {name: self._link((module, name)).words for name in group}
         inner = dict.fromkeys(group, "")
-        is_cycle = len(group) > 1 or _Same(group[0]) in words[group[0]]
-        for _ in range(len(group) + is_cycle):
+        is_cycle = (module, group[0]) in self._link((module, group[0])).uses
+        for _ in range(len(group) + (len(group) > 1 or is_cycle)):
             inner = {
                 name: _sha256(
                     (inner[word.name] if word.name in inner else digests[word.name])

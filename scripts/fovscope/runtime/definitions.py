@@ -19,6 +19,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeAlias
 
 from fovscope.registry import KINDS
@@ -80,13 +81,13 @@ class Text:
         Its syntax tree, without empty fields: new versions of Python add some.
     imports : frozenset of Import
         What its functions import when they run.
-    any : bool
+    reaches_all : bool
         Whether it can reach any name of the module, as by ``globals()``.
     """
 
     words: tuple[str | Use, ...]
     imports: frozenset[Import]
-    any: bool
+    reaches_all: bool
 
 
 class Outline:
@@ -144,23 +145,30 @@ class Outline:
         if name not in self._texts:
             writer = _Writer(self, name)
             writer.write_all(self.statements[name] if name != LOOSE else self._loose)
-            self._texts[name] = Text(tuple(writer.words), frozenset(writer.imports), writer.any)
+            words = tuple(_joined(writer.words))
+            self._texts[name] = Text(words, frozenset(writer.imports), writer.reaches_all)
         return self._texts[name]
 
-    def registering(self) -> Iterator[tuple[str, str]]:
-        """Yield definition and root name of each decorator that may keep what it is put on.
+    def decorated(self) -> Iterator[tuple[str, str | None]]:
+        """Yield each decorated definition, and the root of the name of its decorator.
 
-        Such a definition can be called without anyone naming it. The decorators of the registry
-        keep nothing.
+        None in place of the root stands for a decorator that registers by its name, wherever it
+        comes from. Decorators of fovscope's own registry, which keep nothing, are left out.
         """
         for name, statements in self.statements.items():
             for statement in statements:
                 for decorator in getattr(statement, "decorator_list", ()):
-                    root = decorator
-                    while not isinstance(root, ast.Name) and _around(root) is not None:
-                        root = _around(root)
-                    if isinstance(root, ast.Name) and _kind(decorator) is None:
-                        yield name, root.id
+                    if _kind(decorator) is not None:
+                        continue
+                    part: object = decorator
+                    registers = False
+                    while isinstance(part, ast.Call | ast.Attribute | ast.Subscript):
+                        registers |= "register" in getattr(part, "attr", "")
+                        part = part.func if isinstance(part, ast.Call) else part.value
+                    if registers:
+                        yield name, None
+                    elif isinstance(part, ast.Name):
+                        yield name, part.id
 
     def unnamed_imports(self) -> Iterator[Import]:
         """Yield the imports that nothing in the module mentions: they are there to be run."""
@@ -172,7 +180,13 @@ class Outline:
 
     def mention(self, node: ast.AST) -> None:
         """Note names that stand in the module without counting, such as those of types."""
-        self.mentioned.update(n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+        queue = [node]
+        while queue:
+            part = queue.pop()
+            if isinstance(part, ast.Name):
+                self.mentioned.add(part.id)
+            else:
+                queue += _children(part)
 
     def _add(self, statement: ast.stmt) -> None:
         match statement:
@@ -229,6 +243,21 @@ class Outline:
         return sorted(scope.names - {n for n, b in scope.imports.items() if n not in scope.stored})
 
 
+def _joined(words: Iterable[str | Use]) -> Iterator[str | Use]:
+    """Yield words, those between two uses as one."""
+    run: list[str] = []
+    for word in words:
+        if isinstance(word, str):
+            run.append(word)
+            continue
+        if run:
+            yield "\0".join(run)
+            run.clear()
+        yield word
+    if run:
+        yield "\0".join(run)
+
+
 def is_private(name: str) -> bool:
     """Return whether a name is that of a helper of its module."""
     return name.startswith("_") and not (name.startswith("__") and name.endswith("__"))
@@ -282,11 +311,6 @@ def _parts(statement: ast.Try) -> Iterator[ast.stmt]:
         yield from handler.body
 
 
-def _around(node: ast.expr) -> ast.expr | None:
-    """Return what is called, indexed or asked for an attribute."""
-    return getattr(node, "func", getattr(node, "value", None))
-
-
 def _augments_a_name(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name)
 
@@ -324,6 +348,9 @@ class _Scope:
         queue = list(block)
         while queue:
             node = queue.pop()
+            if type(node) not in _BINDING:  # most nodes
+                queue += _children(node)
+                continue
             match node:
                 case ast.Name():
                     if not isinstance(node.ctx, ast.Load):
@@ -343,13 +370,41 @@ class _Scope:
                     scope.outside.update(node.names)
                 case ast.Nonlocal():
                     elsewhere.update(node.names)
-                case _:
-                    name = getattr(node, "name", None) or getattr(node, "rest", None)
-                    if isinstance(name, str):  # an exception or a pattern
-                        scope.stored.add(name)
-                    queue += ast.iter_child_nodes(node)
+                case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() | ast.MatchMapping():
+                    name = node.rest if isinstance(node, ast.MatchMapping) else node.name
+                    scope.stored.update(filter(None, [name]))
+                    queue += _children(node)
         scope.names = (scope.stored | scope.imports.keys()) - scope.outside - elsewhere
         return scope
+
+
+_BINDING = frozenset(
+    {
+        *(ast.Name, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+        *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+        *(ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal),
+        *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
+    }
+)
+"""Syntax that binds names, declares them or has a scope of its own."""
+
+
+@cache
+def _syntax(node: type[ast.AST]) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a kind of node, and its fields that count."""
+    return node.__name__, tuple(field for field in node._fields if field not in _NOT_CODE)
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """Return the parts of a node; as `ast.iter_child_nodes`, at half the cost."""
+    found: list[ast.AST] = []
+    for name in _syntax(type(node))[1]:
+        part = getattr(node, name, None)
+        if isinstance(part, ast.AST):
+            found.append(part)
+        elif isinstance(part, list):
+            found += [each for each in part if isinstance(each, ast.AST)]
+    return found
 
 
 class _Writer:
@@ -358,7 +413,7 @@ class _Writer:
     def __init__(self, outline: Outline, own: str) -> None:
         self.words: list[str | Use] = []
         self.imports: set[Import] = set()
-        self.any = False
+        self.reaches_all = False
         self._outline = outline
         self._own = own
         self._scopes: list[_Scope] = []
@@ -374,28 +429,34 @@ class _Writer:
             write(self, value)
         elif isinstance(value, ast.AST):
             self._tree(value)
-        elif isinstance(value, list):
-            for part in value:
-                self._write(part)
-            self.words.append("]")
         else:
             self.words.append(repr(value))
 
-    def _tree(self, node: ast.AST, leave: tuple[str, ...] = ()) -> None:
+    def _list(self, parts: list) -> None:
+        for part in parts:
+            self._write(part)
+        self.words.append("]")
+
+    def _tree(self, node: ast.AST, leave: str = "") -> None:
+        name, fields = _syntax(type(node))
         words = self.words
-        words.append(type(node).__name__)
-        for name in node._fields:
-            part = getattr(node, name, None)
-            if part is not None and part != [] and name not in _NOT_CODE and name not in leave:
-                words.append(name)
-                self._write(part)
+        words.append(name)
+        for field_ in fields:
+            part = getattr(node, field_, None)
+            if part is not None and part != [] and field_ != leave:
+                words.append(field_)
+                write = _WRITERS.get(type(part))
+                if write is not None:
+                    write(self, part)
+                else:
+                    self._write(part)
         words.append(")")
 
     # Names
 
     def _name(self, node: ast.Name, attributes: tuple[str, ...] = ()) -> None:
-        is_global = any(node.id in scope.outside for scope in self._scopes)
-        if isinstance(node.ctx, ast.Load) or is_global:
+        is_load = isinstance(node.ctx, ast.Load)
+        if is_load or any(node.id in scope.outside for scope in self._scopes):
             self._load(node.id, attributes)
         else:
             self.words.append(self._defined(node.id))
@@ -418,15 +479,15 @@ class _Writer:
                 self.words.append(".".join([f"@{name}", *attributes]))
                 return
         self._outline.mentioned.add(name)
-        self.any |= name in _ANY_NAME and not self._outline.binds_surely(name)
+        self.reaches_all |= name in _ANY_NAME and not self._outline.binds_surely(name)
         if self._outline.binds(name):
             self.words.append(Use(name, attributes))
-            self.any |= (name, attributes[:1]) == ("sys", ("modules",))
+            self.reaches_all |= (name, attributes[:1]) == ("sys", ("modules",))
         else:
             self.words.append(".".join([f"@{name}", *attributes]))
 
     def _attribute(self, node: ast.Attribute) -> None:
-        self.any |= node.attr in _ANY_ATTRIBUTE
+        self.reaches_all |= node.attr in _ANY_ATTRIBUTE
         attributes: list[str] = []
         base: ast.expr = node
         while isinstance(base, ast.Attribute):
@@ -494,7 +555,7 @@ class _Writer:
     # Scopes
 
     def _function(self, node: _Function) -> None:
-        self.any |= node.name in _ANY_NAME
+        self.reaches_all |= node.name in _ANY_NAME
         self.words += [type(node).__name__, self._defined(node.name)]
         self._decorators(node)
         typed = any(map(_reads_annotations, node.decorator_list))
@@ -567,12 +628,13 @@ class _Writer:
         targets = [generator.target for generator in node.generators]
         self._scopes.append(_Scope.of(targets, self._outline.package))
         for number, generator in enumerate(node.generators):
-            self._tree(generator, leave=("iter",) if number == 0 else ())
-        self._tree(node, leave=("generators",))
+            self._tree(generator, leave="" if number else "iter")
+        self._tree(node, leave="generators")
         self._scopes.pop()
 
 
 _WRITERS: Mapping[type, Callable[[_Writer, object], None]] = {
+    list: _Writer._list,
     ast.Name: _Writer._name,
     ast.Attribute: _Writer._attribute,
     ast.Constant: _Writer._constant,
