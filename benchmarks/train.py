@@ -1,8 +1,8 @@
 """Speed of the training loop beside a bare loop of the same steps.
 
 The bare loop runs forward, loss, backward, clipping and optimiser of a β-VAE on one batch that is
-already in memory: no sampling, no gathering, no bookkeeping. Both go in short turns in one process, and
-the median of the ratios of neighbouring turns says what our loop adds, whatever else the
+already in memory: no sampling, no gathering, no bookkeeping. Both go in short turns in one process,
+and the median of the ratios of neighbouring turns says what our loop adds, whatever else the
 machine does. Setting up (placing the features, fitting the scaling) is not timed.
 
     python benchmarks/train.py --threads 1 --precision bfloat16

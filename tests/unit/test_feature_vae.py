@@ -8,7 +8,8 @@ from torch.distributions import Normal, kl_divergence
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.gaussian import Posterior, kl_between, kl_to_prior, sample
 from fovscope.models.scaling import FeatureScaling
-from fovscope.models.vae import encode, loss_terms
+from fovscope.models.vae import encode
+from fovscope.objectives.base import Batch
 from fovscope.study.config import Model
 
 PAPER_LIKELIHOOD = {"likelihood_units": "scaled", "likelihood_sd": 0.025515518}
@@ -20,6 +21,11 @@ def make_vae(feature_dim=6, *, seed=0, offset=0.0, scale=1.0, **options):
         torch.full((feature_dim,), offset), torch.as_tensor(scale).expand(feature_dim).clone()
     )
     return FeatureVAE(feature_dim, Model(width=8, latent_dim=3, **options), scaling, seed=seed)
+
+
+def loss_terms(model, features, noise):
+    batch = Batch.of(model, features, noise)
+    return batch.reconstruction, batch.kl
 
 
 def random_posterior(seed, shape=(50, 4)):

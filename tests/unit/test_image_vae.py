@@ -12,7 +12,10 @@ from torch.distributions import Normal
 from fovscope.models.decoding import decode_images
 from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
 from fovscope.models.storage import load_model, save_model
-from fovscope.models.vae import encode, loss_terms
+from fovscope.models.vae import encode
+from fovscope.objectives.base import Batch
+from fovscope.objectives.beta_vae import BetaVAE
+from fovscope.registry import Catalogue
 from fovscope.study.config import Finetuning, ImageModel, Model, SourceTraining
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.finetune import finetune
@@ -37,6 +40,11 @@ def options(shape=SHAPE, latent_dim=4, **likelihood):
 
 def make_vae(seed=0, **changes):
     return ImageVAE(options(**changes), seed=seed)
+
+
+def loss_terms(model, features, noise):
+    batch = Batch.of(model, features, noise)
+    return batch.reconstruction, batch.kl
 
 
 def pictures(number, shape=SHAPE, seed=0):
@@ -213,7 +221,7 @@ def test_encoding_uses_the_statistics_of_training_whatever_the_batch():
 
 
 def test_a_pair_shares_its_batch_statistics():
-    first, second, changed = np.zeros((8, 1152)), np.full((8, 1152), 255), np.zeros(8, int)
+    first, second, changed = np.zeros((8, 1152)), np.full((8, 1152), 255), np.ones((8, 1), bool)
     statistics = [
         quick_source(pairs=(*members, changed), steps=1).encoder[1].running_mean
         for members in (
@@ -229,16 +237,23 @@ def test_a_pair_shares_its_batch_statistics():
 
 
 def make_pairs(pairs=24):
-    return pictures(pairs, seed=1), pictures(pairs, seed=2), np.arange(pairs) % 4
+    return (
+        pictures(pairs, seed=1),
+        pictures(pairs, seed=2),
+        np.eye(4, dtype=bool)[np.arange(pairs) % 4],
+    )
 
 
-def quick_source(pairs=None, *, model=None, checkpoints=None, beta=1.0, **changes):
+def quick_source(
+    pairs=None, *, model=None, checkpoints=None, beta=1.0, supervision="labels", **changes
+):
     usual = {"steps": 6, "warmup_steps": 1, "batch_pairs": 8, "learning_rate": 1e-3}
     return train_source(
         *(pairs or make_pairs()),
         model_options=model or options(),
         options=SourceTraining(**(usual | changes)),
-        beta=beta,
+        objective=BetaVAE(beta=beta),
+        supervision=Catalogue().load("supervision", supervision),
         seed=0,
         device=CPU,
         checkpoints=checkpoints,
@@ -248,7 +263,7 @@ def quick_source(pairs=None, *, model=None, checkpoints=None, beta=1.0, **change
 def test_it_learns_a_few_images_by_heart():
     rows = pictures(4)
     model = quick_source(
-        (rows, rows, np.zeros(4, int)),
+        (rows, rows, np.zeros((4, 1), bool)),
         **{"steps": 150, "beta": 0.0, "supervision": "none", "learning_rate": 3e-3},
     )
     latents, _ = encode(model, rows)
@@ -292,7 +307,7 @@ def test_finetuning_moves_weights_and_statistics_of_a_copy():
         source,
         target,
         options=Finetuning(epochs=2, batch_size=8),
-        **{"beta": 1.0, "seed": 0, "device": CPU},
+        **{"objective": BetaVAE(), "seed": 0, "device": CPU},
     ).model
     for name, tensor in source.state_dict().items():
         assert torch.equal(tensor, before[name])

@@ -1,6 +1,9 @@
 """The loop: schedules, sampling, determinism, and what supervision is for."""
 
 import logging
+import math
+from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,18 +11,16 @@ import torch
 
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.scaling import fit_scaling
-from fovscope.models.vae import encode, loss_terms
+from fovscope.models.vae import encode
+from fovscope.objectives.base import Objective, ObjectiveError
+from fovscope.objectives.beta_vae import BetaVAE
+from fovscope.registry import Catalogue
 from fovscope.study.config import Finetuning, Model, SourceTraining
-from fovscope.training.finetune import finetune
-from fovscope.training.loop import (
-    DivergedError,
-    EpochSampler,
-    TrainingState,
-    linear_warmup,
-    place_features,
-    train,
-)
+from fovscope.training.finetune import finetune, image_batches
+from fovscope.training.loop import DivergedError, linear_warmup, place_features, train
+from fovscope.training.sampling import NOISE, EpochSampler, stream_seed
 from fovscope.training.source import train_source
+from fovscope.training.state import TrainingState
 
 CPU = torch.device("cpu")
 FACTORS, FEATURES = 3, 24
@@ -47,7 +48,7 @@ def make_pairs(pairs=2000, seed=0):
     changed = rng.integers(FACTORS, size=pairs)
     second = first.copy()
     second[np.arange(pairs), changed] = rng.normal(size=pairs)
-    return mix(first), mix(second), changed
+    return mix(first), mix(second), np.eye(FACTORS, dtype=bool)[changed]
 
 
 def source_options(**changes):
@@ -55,12 +56,13 @@ def source_options(**changes):
     return SourceTraining(**(usual | changes))
 
 
-def quick_source(*, seed=0, pairs=None, beta=1.0, **changes):
+def quick_source(*, seed=0, pairs=None, beta=1.0, supervision="labels", **changes):
     return train_source(
         *(pairs or make_pairs()),
         model_options=MODEL,
         options=source_options(**changes),
-        beta=beta,
+        objective=BetaVAE(beta=beta),
+        supervision=Catalogue().load("supervision", supervision),
         seed=seed,
         device=CPU,
     )
@@ -75,9 +77,9 @@ def equal_weights(one, other):
 
 
 def test_warmup_is_linear_from_zero():
-    values = [linear_warmup(step, beta=2.0, warmup_steps=10) for step in (0, 1, 5, 10, 11, 400)]
-    assert values == pytest.approx([0, 0.2, 1, 2, 2, 2])
-    assert linear_warmup(0, beta=2.0, warmup_steps=0) == 2
+    values = [linear_warmup(step, warmup_steps=10) for step in (0, 1, 5, 10, 11, 400)]
+    assert values == pytest.approx([0, 0.1, 0.5, 1, 1, 1])
+    assert linear_warmup(0, warmup_steps=0) == 1
 
 
 def test_each_row_once_an_epoch_in_a_new_order():
@@ -107,25 +109,22 @@ def test_a_batch_larger_than_the_data_is_the_data():
 
 # The loop --------------------------------------------------------------------------------
 
+HALF = BetaVAE(beta=0.5)
 
-def make_state(features, *, seed=0, learning_rate=1e-3):
+
+def make_state(features, *, seed=0, learning_rate=1e-3, objective=HALF):
     scaling = fit_scaling(features, kind="standardise")
-    model = FeatureVAE(features.shape[1], MODEL, scaling, seed=seed)
-    return TrainingState(
-        model,
-        torch.optim.Adam(model.parameters(), lr=learning_rate),
+    return TrainingState.start(
+        FeatureVAE(features.shape[1], MODEL, scaling, seed=seed),
+        objective,
+        partial(torch.optim.Adam, lr=learning_rate),
         EpochSampler(len(features), 16, seed=seed, device=CPU),
     )
 
 
-def run(state, features, steps, **changes):
-    usual = {"beta_at": lambda step: 0.5, "precision": "float32", "log_every": 5}
-    return train(
-        state,
-        lambda rows, noise: loss_terms(state.model, features[rows], noise),
-        steps=steps,
-        **(usual | changes),
-    )
+def run(state, features, steps, *, objective=HALF, **changes):
+    usual = {"precision": "float32", "log_every": 5}
+    return train(state, objective, image_batches(features), steps=steps, **(usual | changes))
 
 
 @pytest.fixture
@@ -156,17 +155,24 @@ def test_curve_is_the_mean_over_its_interval(features):
         assert point["loss"] == pytest.approx(point["reconstruction"] + 0.5 * point["kl"])
 
 
-def test_beta_of_each_step_reaches_the_loss(features):
-    state = make_state(features)
-    run(state, features, 4, beta_at=float, log_every=1)
-    weights = [(p["loss"] - p["reconstruction"]) / p["kl"] for p in state.curve]
-    assert weights == pytest.approx([0, 1, 2, 3], abs=1e-3)
+def test_step_and_warmth_reach_the_loss(features):
+    class Stepped(BetaVAE):
+        def coefficients(self, step, warmth):
+            return {"beta": step + 10 * warmth}
+
+    def weights(**options):
+        state = make_state(features)
+        run(state, features, 4, objective=Stepped(), log_every=1, **options)
+        return [(p["loss"] - p["reconstruction"]) / p["kl"] for p in state.curve]
+
+    assert weights() == pytest.approx([10, 11, 12, 13], abs=1e-3)
+    assert weights(warmup_steps=2) == pytest.approx([0, 6, 12, 13], abs=1e-3)
 
 
 def test_gradients_are_clipped_to_the_norm(features):
     # Plain gradient descent with rate 1: a step is exactly as long as the clipped gradient.
     state = make_state(features)
-    state.optimizer = torch.optim.SGD(state.model.parameters(), lr=1.0)
+    state.optimizers["loss"] = torch.optim.SGD(state.model.parameters(), lr=1.0)
     before = [weight.detach().clone() for weight in state.model.parameters()]
     run(state, features, 1, clip_norm=0.25)
     moved = [after - start for after, start in zip(state.model.parameters(), before, strict=True)]
@@ -185,7 +191,7 @@ def test_gradients_do_not_pile_up_over_steps(features):
 
 def test_divergence_is_named(features):
     state = make_state(features, learning_rate=1e20)
-    with pytest.raises(DivergedError, match=r"before step 10: .*β = 0.5 and learning rate 1e\+20"):
+    with pytest.raises(DivergedError, match=r"before step 10: .*beta 0.5, learning rate 1e\+20"):
         run(state, features, 40, log_every=10)
 
 
@@ -219,6 +225,18 @@ def test_bad_features_are_named():
         place_features(good[:0], device=CPU)
 
 
+def test_a_missing_term_is_named(features):
+    class Silent(Objective):
+        def coefficients(self, step, warmth):
+            return {}
+
+        def losses(self, batch, coefficients):
+            return {"loss": batch.reconstruction}
+
+    with pytest.raises(ObjectiveError, match="losses of Silent lack kl, reconstruction"):
+        run(make_state(features), features, 1, objective=Silent())
+
+
 # Source training -------------------------------------------------------------------------
 
 
@@ -233,8 +251,40 @@ def test_labels_bind_each_factor_to_its_dimension():
     assert mean[:, FACTORS:].std(0).max() < 0.3  # shared in all pairs: nothing to say there
 
 
+def trained_by_hand(first, second, changed, *, steps, warmup_steps, learning_rate, beta, seed):
+    """Train a β-VAE with labels in plain torch, as the paper has it."""
+    features = torch.from_numpy(np.concatenate([first, second]))
+    model = FeatureVAE(FEATURES, MODEL, fit_scaling(features, kind="standardise"), seed=seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+    sampler = EpochSampler(len(first), 64, seed=seed, device=CPU)
+    own = torch.zeros(len(first), MODEL.latent_dim, dtype=torch.bool)
+    own[:, :FACTORS] = torch.from_numpy(changed)
+    for step in range(steps):
+        rows = sampler(step)
+        noise = torch.Generator().manual_seed(stream_seed(seed, NOISE, step))
+        inputs = model.scaling(features[torch.cat([rows, rows + len(first)])])
+        mean, logvar = model.posterior(inputs.view(2, len(rows), FEATURES))
+        mean = torch.where(own[rows], mean, mean.mean(0))
+        logvar = torch.where(own[rows], logvar, logvar.logsumexp(0) - math.log(2))
+        latent = mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=noise)
+        reconstructed = model.decode(latent).view(-1, FEATURES)
+        kl = 0.5 * (logvar.exp() + mean.square() - 1 - logvar).sum(-1).mean()
+        weight = beta * min(1.0, step / warmup_steps)
+        optimizer.zero_grad()
+        (model.reconstruction_loss(inputs, reconstructed) + weight * kl).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return model
+
+
+def test_source_training_is_the_published_loop_to_the_bit():
+    pairs, options = make_pairs(200), {"steps": 60, "warmup_steps": 20, "learning_rate": 3e-3}
+    by_hand = trained_by_hand(*pairs, beta=1.7, seed=3, **options)
+    assert equal_weights(by_hand, quick_source(pairs=pairs, beta=1.7, seed=3, **options).model)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("supervision", ["labels", "ada", "none"])
+@pytest.mark.parametrize("supervision", ["labels", "ada", "ada-ml", "none"])
 def test_same_seed_same_bits_other_seed_other_numbers(supervision, precision):
     options = {"supervision": supervision, "precision": precision}
     before = torch.get_rng_state()
@@ -247,9 +297,10 @@ def test_same_seed_same_bits_other_seed_other_numbers(supervision, precision):
 
 
 def test_supervision_changes_what_is_learnt():
-    models = [quick_source(supervision=mode).model for mode in ("labels", "ada", "none")]
-    for one, other in ((0, 1), (0, 2), (1, 2)):
-        assert not equal_weights(models[one], models[other])
+    modes = ("labels", "ada", "ada-ml", "none")
+    models = [quick_source(supervision=mode).model for mode in modes]
+    for one, other in combinations(models, 2):
+        assert not equal_weights(one, other)
 
 
 @pytest.mark.parametrize(
@@ -286,8 +337,12 @@ def test_mistakes_are_named_before_training():
     first, second, changed = make_pairs(10)
     with pytest.raises(ValueError, match="do not fit together"):
         quick_source(pairs=(first, second[:9], changed))
-    with pytest.raises(ValueError, match=r"binds factor i to dimension i.*0 to 5.*latent_dim is 5"):
-        quick_source(pairs=(first, second, np.array([0] * 9 + [5])))
+    with pytest.raises(ValueError, match=r"expected .* of bool"):
+        quick_source(pairs=(first, second, changed.argmax(1)))
+    with pytest.raises(
+        ValueError, match=r"factor i to dimension i.* 6 factors and latent_dim is 5"
+    ):
+        quick_source(pairs=(first, second, np.eye(10, 6, dtype=bool)))
 
 
 # Fine-tuning -----------------------------------------------------------------------------
@@ -307,7 +362,7 @@ def test_finetuning_improves_the_target_and_leaves_the_source_model_alone():
     before = {name: tensor.clone() for name, tensor in source.state_dict().items()}
 
     options = Finetuning(epochs=20, batch_size=128, learning_rate=1e-3)
-    tuned = finetune(source, target, options=options, beta=1.0, seed=0, device=CPU)
+    tuned = finetune(source, target, options=options, objective=BetaVAE(), seed=0, device=CPU)
 
     assert reconstruction_error(tuned.model, target) < 0.8 * reconstruction_error(source, target)
     assert [point["step"] for point in tuned.curve] == list(range(3, 61, 3))  # 3 steps an epoch
@@ -318,7 +373,7 @@ def test_finetuning_improves_the_target_and_leaves_the_source_model_alone():
         else:  # all weights are tuned
             assert not torch.equal(tuned.model.state_dict()[name], tensor), name
 
-    again = finetune(source, target, options=options, beta=1.0, seed=0, device=CPU)
+    again = finetune(source, target, options=options, objective=BetaVAE(), seed=0, device=CPU)
     assert equal_weights(tuned.model, again.model)
 
 
@@ -326,7 +381,7 @@ def test_finetuning_decays_weights_as_adamw_does():
     source, (target, _, _) = quick_source().model, make_pairs(200, seed=1)
     target[:, 0] = source.scaling.offset[0]  # 0 to the encoder: no gradient, decay alone
     options = Finetuning(epochs=5, batch_size=100, learning_rate=1e-2)
-    tuned = finetune(source, target, options=options, beta=1.0, seed=0, device=CPU).model
+    tuned = finetune(source, target, options=options, objective=BetaVAE(), seed=0, device=CPU).model
     before, after = (model.encoder[0].weight[:, 0] for model in (source, tuned))
     torch.testing.assert_close(after, before * (1 - 1e-2 * 0.01) ** 10)  # 10 steps
 
@@ -346,7 +401,10 @@ def test_each_option_of_finetuning_takes_effect(beta, change):
 
     def tuned(beta, **change):
         options = Finetuning(**({"epochs": 2} | change))
-        return finetune(source, target, options=options, beta=beta, seed=0, device=CPU).model
+        objective = BetaVAE(beta=beta)
+        return finetune(
+            source, target, options=options, objective=objective, seed=0, device=CPU
+        ).model
 
     assert not equal_weights(tuned(1.0), tuned(beta, **change))
 
@@ -355,5 +413,6 @@ def test_finetuning_refuses_features_of_another_backbone():
     source = quick_source().model
     with pytest.raises(ValueError, match="trained on 24 features"):
         finetune(
-            source, np.ones((5, 8), np.float32), options=Finetuning(), beta=1, seed=0, device=CPU
+            *(source, np.ones((5, 8), np.float32)),
+            **{"options": Finetuning(), "objective": BetaVAE(), "seed": 0, "device": CPU},
         )
