@@ -11,6 +11,7 @@ from fovscope.interpret.known import NEIGHBOUR, fit_known_classes
 from fovscope.interpret.open_set import detection_scores, score_open_set
 from fovscope.study.config import Probes
 
+NAMES = dimension_names(8, ["Texture", "Color", "Shape"])
 QUICK = Probes(gbt_rounds=5, mlp_max_epochs=300, mlp_learning_rate=1e-2)
 
 
@@ -140,7 +141,7 @@ def score(manifest, codes):
         manifest,
         codes,
         held_out="new class",
-        dimensions=dimension_names(8, named=True),
+        dimensions=NAMES,
         active_sd=0.05,
         options=QUICK,
         seed=0,
@@ -154,7 +155,7 @@ def test_the_planted_difference_is_found_and_named():
     for probe in ("gbt", "mlp"):
         assert cells["", probe, "a", "", "share"] > 0.98
         distance = cells["", probe, "a", :, "distance"]
-        assert list(distance.index) == dimension_names(8, named=True)
+        assert list(distance.index) == NAMES
         assert distance["z2 Shape"] == pytest.approx(3, abs=0.35)
         # The mean of |x| of a standard normal.
         assert np.allclose(distance.drop("z2 Shape"), np.sqrt(2 / np.pi), atol=0.2)
