@@ -10,6 +10,7 @@ from conftest import TINY
 from safetensors.numpy import load_file, save_file
 
 from fovscope.cli import main
+from fovscope.datasets.design import FACTORS
 from fovscope.dimensions import dimension_names
 from fovscope.runtime.provenance import read_json, write_json
 
@@ -54,7 +55,7 @@ def test_the_images_of_the_study_give_its_latents(tiny_study, encoded):
     table = pd.read_csv(encoded / "latents.csv")
     assert ("images/" + table["image"]).tolist() == stored["image_id"].tolist()
     np.testing.assert_allclose(
-        table[dimension_names(10, named=True)],
+        table[dimension_names(10, FACTORS)],
         stored[[f"z{k}" for k in range(10)]],
         rtol=1e-3,
         atol=1e-3,
@@ -65,7 +66,7 @@ def test_the_training_images_fill_every_percentile_evenly(tiny_study, encoded):
     manifest = pd.read_parquet(tiny_study.folder / "results/data/synthetic_cells/manifest.parquet")
     train = pd.read_csv(encoded / "latents.csv")[(manifest["split"] == "train").to_numpy()]
     even = 100 * (np.arange(len(train)) + 0.5) / len(train)
-    for name in ("outlier_", *(f"{name} " for name in dimension_names(10, named=True))):
+    for name in ("outlier_", *(f"{name} " for name in dimension_names(10, FACTORS))):
         # Rounding may change a rank by one.
         np.testing.assert_allclose(np.sort(train[f"{name}percentile"]), even, atol=100 / len(train))
 

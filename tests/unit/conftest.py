@@ -62,7 +62,7 @@ def facts_of(recipes, **changes):
     }
     return {
         "variant": "default",
-        "recipes": recipes,
+        "recipes": dict(recipes),
         "labels": LABELS,
         "probes": {"gbt": "GBT", "mlp": "MLP"},
         "scores": {name: {"title": t, "group": g} for name, (t, g) in scores.items()},
@@ -196,6 +196,12 @@ class Rows:
             table = pd.DataFrame(rows, columns=columns).assign(**place)
             tables += [table.assign(held_out=name) for name in ("ash", "elm")]
         return self._table("open_set", tables)
+
+
+@pytest.fixture
+def facts():
+    """Facts of a study of one family of recipes."""
+    return facts_of(ONE_FAMILY)
 
 
 @pytest.fixture(params=["one family", "several families"])

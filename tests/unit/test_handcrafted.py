@@ -159,7 +159,7 @@ def test_form_keeps_under_turning_moving_and_scaling():
     turned_shape = geometry(np.rot90(shape))
     moved = geometry(np.roll(shape, (20, -15), axis=(0, 1)))
     larger = geometry(star(100, 0.5) | rectangle(160, 32, 20))
-    form = [name for name in plain if FEATURES[name].factor == "Shape"]
+    form = [name for name in plain if FEATURES[name].group == "Shape"]
     for other, tolerance in ((turned_shape, 1e-6), (moved, 1e-6), (larger, 0.04)):
         assert [other[name] for name in form] == pytest.approx(
             [plain[name] for name in form], rel=tolerance, abs=5e-3

@@ -10,6 +10,7 @@ from fovscope.dimensions import dimension_names
 from fovscope.interpret.known import NEIGHBOUR, fit_known_classes
 from fovscope.interpret.open_set import detection_scores, score_open_set
 
+NAMES = dimension_names(8, ["Texture", "Color", "Shape"])
 QUICK = {"gbt": {"rounds": 5}, "mlp": {"max_epochs": 300, "learning_rate": 1e-2}}
 
 
@@ -139,7 +140,7 @@ def score(manifest, codes):
         manifest,
         codes,
         held_out="new class",
-        dimensions=dimension_names(8, named=True),
+        dimensions=NAMES,
         active_sd=0.05,
         probes=QUICK,
         seed=0,
@@ -153,7 +154,7 @@ def test_the_planted_difference_is_found_and_named():
     for probe in ("gbt", "mlp"):
         assert cells["", probe, "a", "", "share"] > 0.98
         distance = cells["", probe, "a", :, "distance"]
-        assert list(distance.index) == dimension_names(8, named=True)
+        assert list(distance.index) == NAMES
         assert distance["z2 Shape"] == pytest.approx(3, abs=0.35)
         # The mean of |x| of a standard normal.
         assert np.allclose(distance.drop("z2 Shape"), np.sqrt(2 / np.pi), atol=0.2)

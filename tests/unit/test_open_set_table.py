@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from fovscope.tables.open_set import open_set_table, open_set_view
+from fovscope.tables.open_set import open_set
 
 DETECTORS = ("mahalanobis", "knn", "gbt confidence", "mlp confidence")
 
@@ -14,21 +14,23 @@ def model(seed, *, auroc, share, shape, z7=9.0):
         for name, value in (("z0 Texture", 1.0), ("z2 Shape", shape), ("z7", z7)):
             rows.append(("", probe, "a", name, "distance", value))
     columns = ["detector", "probe", "mistaken_for", "dimension", "score", "value"]
-    identity = {"dataset": "t", "backbone": "x", "recipe": "1", "seed": seed, "held_out": "new one"}
+    identity = {"dataset": "t", "backbone": "x", "recipe": "beta1", "seed": seed}
+    identity |= {"representation": "latents", "held_out": "new one"}
     provenance = {"weights_digest": "w", "data_digest": "d", "fovscope": "1"}
     return pd.DataFrame(rows, columns=columns).assign(**identity, **provenance)
 
 
 @pytest.fixture
-def long():
+def scores():
     models = [
         model("0", auroc=0.6, share=0.7, shape=2.0),
         model("1", auroc=0.8, share=0.9, shape=3.0),
     ]
-    return open_set_table(pd.concat(models), variant="default")
+    return pd.concat(models)
 
 
-def test_mean_sd_and_interval_over_models(long):
+def test_mean_sd_and_interval_over_models(scores, facts):
+    long = open_set(scores, facts).long
     (row,) = long[(long["detector"] == "knn") & (long["score"] == "auroc")].itertuples()
     assert (row.mean, row.n) == (pytest.approx(0.7), 2)
     assert row.sd == pytest.approx(0.02**0.5)
@@ -41,14 +43,14 @@ def test_mean_sd_and_interval_over_models(long):
     assert row.mean - row.low == pytest.approx(12.706 * 0.5, rel=1e-4)
 
 
-def test_one_model_has_no_interval():
-    long = open_set_table(model("0", auroc=0.6, share=0.7, shape=2.0), variant="default")
-    assert long[["sd", "low", "high"]].isna().all().all()
-    assert open_set_view(long)["AUROC k-NN"].tolist() == ["0.60"]
+def test_one_model_has_no_interval(facts):
+    views = open_set(model("0", auroc=0.6, share=0.7, shape=2.0), facts)
+    assert views.long[["sd", "low", "high"]].isna().all().all()
+    assert views.view["AUROC k-NN"].tolist() == ["0.60"]
 
 
-def test_a_line_says_what_for_and_why(long):
-    (line,) = open_set_view(long).to_dict("records")
+def test_a_line_says_what_for_and_why(scores, facts):
+    (line,) = open_set(scores, facts).view.to_dict("records")
     assert line["held out"] == "new one"
     assert line["mistaken for"] == "a (80 ± 14 %)"
     # z7 is farther away but means nothing.
@@ -58,6 +60,19 @@ def test_a_line_says_what_for_and_why(long):
     assert line["n"] == 2
 
 
-def test_without_named_dimensions_any_may_differ_most(long):
-    long["dimension"] = long["dimension"].replace({"z0 Texture": "z0", "z2 Shape": "z2"})
-    assert open_set_view(long)["differs most in"].tolist() == ["z7 (9.0 ± 0.0)"]
+def test_a_nuisance_is_not_among_the_named_dimensions(scores, facts):
+    scores["dimension"] = scores["dimension"].replace("z7", "z5 PosX")
+    assert open_set(scores, facts).view["differs most in"].tolist() == ["z2 Shape (2.5 ± 0.7)"]
+
+
+def test_without_named_dimensions_any_may_differ_most(scores, facts):
+    scores["dimension"] = scores["dimension"].replace({"z0 Texture": "z0", "z2 Shape": "z2"})
+    assert open_set(scores, facts).view["differs most in"].tolist() == ["z7 (9.0 ± 0.0)"]
+
+
+def test_probes_of_a_study_are_detectors_by_their_titles(scores, facts):
+    scores["detector"] = scores["detector"].replace("mlp confidence", "mine confidence")
+    facts["probes"] = {"gbt": "GBT", "mine": "My probe"}
+    view = open_set(scores, facts).view
+    assert {"AUROC My probe confidence", "FPR95 My probe confidence, %"} <= set(view)
+    assert not any("MLP" in name for name in view)

@@ -1,74 +1,101 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 
+from fovscope import FovscopeError
 from fovscope.records import (
-    Identity,
+    latent_means,
+    latents_table,
     read_scores,
     score_table,
     write_table,
 )
-from fovscope.tables import confusion
-from fovscope.tables.accuracy import accuracy_table, accuracy_view
-from fovscope.tables.comparisons import comparison_table, comparison_view, holm
-from fovscope.tables.disentanglement import (
-    disentanglement_blocks,
-    disentanglement_table,
-    disentanglement_view,
-)
-from fovscope.tables.published import beside_published, published_accuracy
-from fovscope.tables.render import mean_sd, widen, write_views
+from fovscope.registry import Catalogue
+from fovscope.tables.accuracy import accuracy
+from fovscope.tables.comparisons import comparisons, holm
+from fovscope.tables.confusion import confusion
+from fovscope.tables.disentanglement import disentanglement
+from fovscope.tables.published import published_accuracy
+from fovscope.tables.render import caption_of, mean_sd, read_markdown, widen, write_views
 
 FORMATS = ("parquet", "csv", "md", "tex")
 
 
+def test_latents_come_back_in_the_order_of_the_images(tmp_path):
+    rng = np.random.default_rng(0)
+    mean, logvar = rng.standard_normal((2, 3, 12)).astype(np.float32)
+    write_table(tmp_path / "l.parquet", latents_table(["a", "b", "c"], mean, logvar))
+    stored = pd.read_parquet(tmp_path / "l.parquet")
+    assert list(stored.columns) == ["image_id", *(f"z{k}" for k in range(12))] + [
+        f"logvar{k}" for k in range(12)
+    ]
+    images = pd.DataFrame({"image_id": ["c", "a"]})
+    np.testing.assert_array_equal(latent_means(stored, images), mean[[2, 0]])
+
+
+def test_images_without_latents_are_named():
+    table = latents_table(["a"], np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32))
+    with pytest.raises(FovscopeError, match="1 images have no latents, first b"):
+        latent_means(table, pd.DataFrame({"image_id": ["a", "b"]}))
+
+
 def accuracy_scores(seed, value, stage="finetuned", **changes):
-    identity = Identity(
-        kind="accuracy",
-        dataset="t",
-        tuned_on="t",
-        backbone="b",
-        recipe="1",
-        seed=int(seed) if seed else None,
-        stage=stage,
-        representation="latents",
-        probe="gbt",
-    )
+    identity = {"dataset": "t", "tuned_on": "t", "backbone": "b", "recipe": "beta1", "seed": seed}
+    identity["representation"] = "latents"
     is_table = isinstance(value, pd.DataFrame)
     return score_table(
-        value if is_table else {"balanced_accuracy": value, "confusion": 3},
-        replace(identity, **changes),
+        value if is_table else {"balanced_accuracy": value},
+        **(identity | changes),
+        kind="accuracy",
+        stage=stage,
+        probe="gbt",
         weights_digest="w",
         data_digest="d",
     )
 
 
-def test_accuracy_is_mean_and_sample_sd_in_points_over_models():
+def test_accuracy_is_mean_and_sample_sd_in_points_over_models(facts):
     scores = pd.concat([accuracy_scores("0", 0.5), accuracy_scores("1", 0.7)])
-    long = beside_published(accuracy_table(scores, variant="default"), {}, frozenset())
-    (row,) = long.itertuples()
+    views = accuracy(pd.concat([scores, scores.assign(probe="mlp")]), facts)
+    row, _ = views.long.itertuples()
     assert (row.mean, row.n, row.score) == (60, 2, "balanced_accuracy")
     assert row.sd == pytest.approx(np.std([50, 70], ddof=1))
-    (line,) = accuracy_view(
-        pd.concat([long, long.assign(probe="mlp")], ignore_index=True)
-    ).itertuples(index=False)
+    (line,) = views.view.itertuples(index=False)
     assert tuple(line) == ("t", "b", "finetuned", "latents", "60.0 ± 14.1", "60.0 ± 14.1", 2)
 
 
-def test_accuracy_says_which_dimensions_the_probes_saw():
+def test_models_of_a_family_are_pooled_and_those_of_others_are_not(facts):
+    other = facts["recipes"]["beta1"] | {"family": "ada", "supervision": "ada"}
+    facts["recipes"] = facts["recipes"] | {"ada": other}
+    values = {"ada": 0.1, "beta1": 0.5, "beta2": 0.7}
+    scores = [accuracy_scores("0", value, recipe=name) for name, value in values.items()]
+    constant = accuracy_scores("", 0.2, "baseline", recipe="", representation="constant")
+    views = accuracy(pd.concat([constant, *scores]), facts)
+    found = views.long[["recipe", "source", "objective", "supervision", "mean", "n"]]
+    assert found.round(6).to_numpy().tolist() == [
+        ["beta1, beta2", "sprites", "beta_vae", "labels", 60, 2],
+        ["ada", "sprites", "beta_vae", "ada", 10, 1],
+        ["", "", "", "", 20, 1],
+    ]
+    # What is the same for all models is not shown.
+    assert list(views.view)[:5] == ["target", "input", "recipe", "supervision", "stage"]
+    assert views.view["representation"].tolist() == [
+        *("latents", "latents", "constant (majority class)")
+    ]
+
+
+def test_accuracy_says_which_dimensions_the_probes_saw(facts):
     latents = accuracy_scores("0", 0.5)
     masked = [latents.assign(active_mask=mask) for mask in ("1111", "1101", "1111")]
-    constant = accuracy_scores("", 0.1, stage="baseline", representation="constant")
-    table = accuracy_table(pd.concat([*masked, constant]), variant="default")
+    constant = accuracy_scores("", 0.1, "baseline", recipe="", representation="constant")
+    table = accuracy(pd.concat([*masked, constant]), facts).long
     assert table.set_index("stage")["active_mask"].to_dict() == {
         "finetuned": "1101, 1111",
         "baseline": "",
     }
 
 
-def test_confusions_are_means_over_models_and_the_worst_is_named():
+def test_confusions_are_means_over_models_and_the_worst_is_named(facts):
     def scores(seed, right):
         rows = pd.DataFrame(
             {
@@ -81,13 +108,13 @@ def test_confusions_are_means_over_models_and_the_worst_is_named():
         return accuracy_scores(seed, rows)
 
     both = pd.concat(scores(seed, right) for seed, right in {"0": 0.5, "1": 0.7}.items())
-    long = confusion.long_table(pd.concat([both, both.assign(probe="mlp")]), variant="default")
-    cells = long[long["probe"] == "gbt"].set_index(["class", "predicted"])
+    views = confusion(pd.concat([both, both.assign(probe="mlp")]), facts)
+    cells = views.long[views.long["probe"] == "gbt"].set_index(["class", "predicted"])
     assert cells["mean"].to_dict() == pytest.approx(
         {("a", "a"): 100, ("a", "b"): 0, ("b", "a"): 40, ("b", "b"): 60}
     )
     assert (cells["n"] == 2).all()
-    assert confusion.view(long).to_dict("records") == [
+    assert views.view.to_dict("records") == [
         {"target": "t", "input": "b", "class": "a"}
         | {"GBT": "100.0 ± 0.0", "GBT takes it for": "–"}
         | {"MLP": "100.0 ± 0.0", "MLP takes it for": "–", "n": 2},
@@ -97,17 +124,17 @@ def test_confusions_are_means_over_models_and_the_worst_is_named():
     ]
 
 
-def test_published_numbers_stand_beside_ours_with_the_difference():
+def test_published_numbers_stand_beside_ours_with_the_difference(facts):
     scores = accuracy_scores("0", 0.7)
     scores = pd.concat([scores, scores.assign(backbone="rgb"), scores.assign(dataset="other")])
-    long = accuracy_table(scores, variant="default")
-    long = beside_published(long, {"t": "Lensless"}, frozenset(["rgb"]))
+    facts["published"] = {"data": {"t": "Lensless", "other": None}, "images": ["rgb"]}
+    views = accuracy(scores, facts)
     # Method, section 6: Lensless, fine-tuned, GBT: Φ 93.55 (1.9), RGB 73.04 (2.4).
-    found = long.set_index(["target", "input"])[["published_mean", "difference"]]
+    found = views.long.set_index(["target", "input"])[["published_mean", "difference"]]
     np.testing.assert_allclose(found.loc[("t", "b")], [93.55, 70 - 93.55])
     np.testing.assert_allclose(found.loc[("t", "rgb")], [73.04, 70 - 73.04])
     assert found.loc[("other", "b")].isna().all()
-    view = accuracy_view(pd.concat([long, long.assign(probe="mlp", published_mean=np.nan)]))
+    view = views.view
     assert dict(zip(view["target"] + view["input"], view["published GBT"], strict=True)) == {
         "tb": "93.5 ± 1.9 (-23.5)",
         "trgb": "73.0 ± 2.4 (-3.0)",
@@ -133,24 +160,41 @@ def comparison_scores():
     gains = {"0": 0.10, "1": 0.20, "2": 0.30}
     rows = [accuracy_scores(seed, 0.5 + gain) for seed, gain in gains.items()]
     rows += [accuracy_scores(seed, 0.5, "transferred") for seed in reversed(gains)]
-    baseline = accuracy_scores("", 0.8, "baseline", recipe="").assign(representation="PCA-10 of Φ")
-    return pd.concat([*rows, baseline], ignore_index=True)
+    baseline = accuracy_scores("", 0.8, "baseline", recipe="", representation="pca")
+    without_network = baseline.assign(representation="constant", backbone="images", value=0.2)
+    elsewhere = baseline.assign(representation="full", backbone="other")
+    return pd.concat([*rows, baseline, without_network, elsewhere], ignore_index=True)
 
 
-def test_models_are_compared_with_themselves_and_with_baselines():
-    table = comparison_table(comparison_scores(), variant="default").set_index("compared_with")
+def test_models_are_compared_with_themselves_and_with_baselines(facts):
+    views = comparisons(comparison_scores(), facts)
+    table = views.long.set_index("compared_with")
     gain = table.loc["transferred latents"]
     assert (gain["mean"], gain["n"]) == (pytest.approx(20), 3)
     assert gain["sd"] == pytest.approx(10)
+    # Of the same input, or without a network; not those of another input.
+    assert list(table.index[1:]) == ["PCA-10 of Φ", "constant (majority class)"]
     assert table.loc["PCA-10 of Φ", "mean"] == pytest.approx(-10)
+    assert table.loc["constant (majority class)", "mean"] == pytest.approx(50)
     # Of the sign patterns of 3 differences 2 are as extreme; the baseline equals one model.
-    assert list(table["p"]) == pytest.approx([2 / 2**3, 2 / 2**2])
-    assert list(comparison_view(table.reset_index())["p (Holm)"]) == ["0.5", "0.5"]
+    assert list(table["p"]) == pytest.approx([2 / 2**3, 2 / 2**2, 2 / 2**3])
+    assert list(views.view["p (Holm)"]) == ["0.75", "0.75", "0.75"]
 
 
-def test_equal_scores_do_not_differ():
+def test_recipes_are_compared_each_with_itself(facts):
+    facts["recipes"]["ada"] = facts["recipes"]["beta1"] | {"family": "ada"}
+    first = comparison_scores()
+    first = first[first["recipe"] != ""]
+    worse = first.assign(recipe="ada", value=first["value"].where(first["value"] == 0.5, 0.4))
+    long = comparisons(pd.concat([first, worse]), facts).long
+    assert long.set_index("recipe")["mean"].to_dict() == pytest.approx(
+        {"beta1, beta2": 20, "ada": -10}
+    )
+
+
+def test_equal_scores_do_not_differ(facts):
     scores = comparison_scores().assign(value=0.5)
-    assert set(comparison_table(scores, variant="default")["p"]) == {1.0}
+    assert set(comparisons(scores, facts).long["p"]) == {1.0}
 
 
 def test_holm_steps_down():
@@ -159,60 +203,62 @@ def test_holm_steps_down():
     np.testing.assert_allclose(holm([0.9, 0.8]), [1, 1])
 
 
-def test_stages_stand_in_the_order_of_the_method():
+def test_stages_stand_in_the_order_of_the_method(facts):
     stages = ("baseline", "finetuned", "transferred")
     scores = pd.concat([accuracy_scores("0", 0.5, stage) for stage in stages])
-    assert list(accuracy_table(scores, variant="paper")["stage"]) == list(reversed(stages))
+    assert list(accuracy(scores, facts).long["stage"]) == list(reversed(stages))
 
 
 def disentanglement_scores(stage, representation, value):
     return score_table(
         {"mig": value, "mi_over_h[z0,Shape]": 0.1, "active_dims": 9},
-        Identity(
-            kind="disentanglement",
-            dataset="source",
-            backbone="b",
-            stage=stage,
-            representation=representation,
-        ),
+        kind="disentanglement",
+        dataset="source",
+        tuned_on="",
+        backbone="b",
+        recipe="" if stage == "reference" else "beta1",
+        seed="0",
+        stage=stage,
+        representation=representation,
     )
 
 
-def test_floor_is_0_and_ceiling_1_of_a_normalised_score():
+def test_floor_is_0_and_ceiling_1_of_a_normalised_score(facts):
     values = {"noise": 0.1, "perfect": 0.9, "rotated": 0.2}
     scores = pd.concat(
         [disentanglement_scores("source", "latents", 0.5)]
         + [disentanglement_scores("reference", code, value) for code, value in values.items()]
     )
-    long = disentanglement_table(scores, variant="default").set_index(["stage", "score"])
+    views = disentanglement(scores, facts)
+    long = views.long.set_index(["stage", "score"])
     assert long.loc[("source", "mig"), "floor"] == 0.1
     assert long.loc[("source", "mig"), "normalised"] == pytest.approx(0.5)
     assert long.loc[("code: perfect", "mig"), "normalised"] == 1
     assert not any(score.startswith("mi_over_h") for _, score in long.index)
-    views = disentanglement_blocks(long.reset_index())
-    assert list(views) == ["By information and trees", "By intervention, and others"]
-    view = views["By information and trees"]
+    assert list(views.blocks) == ["By information and trees", "By intervention, and others"]
+    view = views.blocks["By information and trees"]
     assert list(view["stage"]) == ["source", "code: perfect", "code: rotated", "code: noise"]
     assert list(view.columns) == ["measured on", "tuned on", "input", "stage", "MIG", "n"]
 
 
-def test_a_models_own_bounds_come_before_those_of_the_codes():
+def test_a_models_own_bounds_come_before_those_of_the_codes(facts):
     own = disentanglement_scores("source", "latents", 0.5)
     own = own.assign(low=0.4, high=0.7, floor=0.2, n_train=100, n_test=50, n_pairs=0)
     own = pd.concat([own.assign(active_mask=mask) for mask in 2 * ("1111", "1101")])
     agreement = score_table(
         pd.DataFrame({"score": ["udr_lasso"], "value": [0.6], "floor": [0.0], "ceiling": [0.9]}),
-        Identity(
-            kind="disentanglement",
-            dataset="source",
-            backbone="b",
-            stage="source",
-            representation="seeds",
-        ),
+        kind="disentanglement",
+        dataset="source",
+        tuned_on="",
+        backbone="b",
+        recipe="beta1",
+        seed="0",
+        stage="source",
+        representation="seeds",
     )
     codes = [disentanglement_scores("reference", c, v) for c, v in (("noise", 0.1), ("perfect", 1))]
-    table = disentanglement_table(pd.concat([own, agreement, *codes]), variant="default")
-    long = table.set_index(["factors", "stage", "score"])
+    views = disentanglement(pd.concat([own, agreement, *codes]), facts)
+    long = views.long.set_index(["factors", "stage", "score"])
     mig = long.loc[("known", "source", "mig")]
     assert (mig["floor"], mig["ceiling"], mig["low"], mig["n_train"]) == (0.2, 1, 0.4, 100)
     assert mig["normalised"] == pytest.approx(0.3 / 0.8)
@@ -223,11 +269,32 @@ def test_a_models_own_bounds_come_before_those_of_the_codes():
     assert long.loc[("known", "code: perfect", "mig"), "floor"] == 0.1
     udr = long.loc[("none", "source", "udr_lasso")]
     assert udr["of_ceiling"] == pytest.approx(2 / 3)
-    view = disentanglement_blocks(table)["Agreement of seeds, without factors"]
+    view = views.blocks["Agreement of seeds, without factors"]
     assert view["UDR Lasso"].tolist() == ["0.60"]
-    whole = disentanglement_view(table)
-    assert whole["factors"].tolist() == ["known", "known", "known", "none"]
-    assert whole["UDR Lasso"].tolist() == ["–", "–", "–", "0.60"]
+    assert views.view["factors"].tolist() == ["known", "known", "known", "none"]
+    assert views.view["UDR Lasso"].tolist() == ["–", "–", "–", "0.60"]
+
+
+def test_scores_are_columns_in_the_order_of_the_study_and_by_group(facts):
+    scores = disentanglement_scores("source", "latents", 0.5)
+    mine = scores.assign(score=scores["score"].replace("active_dims", "mine"))
+    facts["scores"] = {
+        "mine": {"title": "Mine", "group": "intervention"},
+        "mig": {"title": "Gap", "group": "information"},
+    }
+    views = disentanglement(pd.concat([mine, scores]), facts)
+    assert list(views.view)[-4:] == ["Mine", "Gap", "active dims", "n"]
+    blocks = [list(block)[-3:] for block in views.blocks.values()]
+    assert blocks == [["stage", "Gap", "n"], ["Mine", "active dims", "n"]]
+
+
+def test_representations_of_the_same_images_are_not_pooled(facts):
+    latents = disentanglement_scores("finetuned", "latents", 0.5)
+    named = disentanglement_scores("finetuned", "pca", 0.7).assign(stage="baseline", recipe="")
+    views = disentanglement(pd.concat([latents, named]), facts)
+    assert views.view[["representation", "MIG"]].to_numpy().tolist() == [
+        *(["latents", "0.50"], ["PCA-10 of Φ", "0.70"])
+    ]
 
 
 def test_only_scores_of_one_kind_are_read(tmp_path):
@@ -258,6 +325,24 @@ def test_several_views_have_titles(tmp_path):
     assert texts["md"].startswith("All.\n\n**One**\n\n| a ")
     assert texts["tex"].count(r"\caption{") == 2
     assert "Two. All." in texts["tex"]
+
+
+def test_markdown_comes_back_as_it_was_written(tmp_path):
+    view = pd.DataFrame({"own |r|": ["|a|b", "–"], "n": [3, 12], "empty": ["", "c d"]})
+    paths = {kind: str(tmp_path / f"t.{kind}") for kind in FORMATS}
+    for blocks in (None, {"One": view, "By β, and others": view[["n"]]}):
+        write_views(view, view, "All, in %.", paths, blocks=blocks)
+        caption, tables = read_markdown((tmp_path / "t.md").read_text())
+        assert caption == "All, in %."
+        assert list(tables) == list(blocks or {"": view})
+        for title, table in (blocks or {"": view}).items():
+            pd.testing.assert_frame_equal(tables[title], table.astype(str))
+
+
+def test_captions_speak_of_the_study(facts):
+    facts["recipes"]["ada"] = facts["recipes"]["beta1"] | {"supervision": "ada", "family": "ada"}
+    caption = caption_of(Catalogue().entry("table", "transfer"), facts)
+    assert caption.endswith("Supervision: labels, ada. Variant: default.")
 
 
 def test_views_say_the_same_in_every_format(tmp_path):
