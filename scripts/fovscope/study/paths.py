@@ -7,7 +7,32 @@ jobs fill. A job writes each of its outputs whole or not at all.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+
+def normal_path(text: str) -> str:
+    """Return a path of the configuration in one form, however it is spelled.
+
+    Parameters
+    ----------
+    text : str
+        A path as a user wrote it; ``procedural``, ``pip:…`` and the like are none.
+
+    Returns
+    -------
+    str
+        From the working folder where the path leads into it, by whatever name of that folder;
+        otherwise absolute or relative as it was. Without ``.``, ``..`` that leads back, doubled
+        and trailing slashes; ``~`` is the home folder. Links within the path stay.
+    """
+    path = os.path.expanduser(text)  # noqa: PTH111
+    here = Path.cwd()
+    absolute = Path(os.path.normpath(here / path))
+    for parent in (absolute, *absolute.parents):
+        if parent.exists() and parent.samefile(here):
+            return absolute.relative_to(parent).as_posix()
+    return os.path.normpath(path)
 
 
 class Paths:
