@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fovscope.datasets import content
-from fovscope.datasets.content import file_digests, target_content
+from fovscope.datasets.content import file_digests, path_content, target_content
 from fovscope.datasets.listing import DataError
 
 OLD = 1_000_000_000
@@ -152,6 +152,55 @@ def test_which_image_has_which_mask_counts_and_the_order_of_rows_does_not(folder
     one, other = "a/1.png,a/2.png,x", "a/2.png,a/1.png,y"
     assert now(one, other) == now(other, one)
     assert now(one, other) != now("a/1.png,a/1.png,x", "a/2.png,a/2.png,y")
+
+
+TABLE = "path,label,mask,note,size,Metadata_well\na/1.png,x,b/3.png,n,1,A1\na/2.png,y,,,2,A2\n"
+SWAPPED = "note,size,label,path,mask,Metadata_well\nn,1,x,a/1.png,b/3.png,A1\n,2,y,a/2.png,,A2\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "changed"),
+    [
+        ("\ufeff" + TABLE, set()),
+        (TABLE.replace("\n", "\r\n"), set()),
+        (SWAPPED, set()),
+        (TABLE.replace(",n,", ",another note,").replace("note,", "remark,"), set()),
+        (TABLE.replace("a/1.png", "./a//1.png"), set()),
+        ("\n".join(TABLE.splitlines()[i] for i in (0, 2, 1)), set()),
+        (TABLE.replace(",x,", ",z,"), {"table_sha256"}),
+        (TABLE.replace(",2,", ",3,"), {"table_sha256"}),
+        (TABLE.replace("A2", "B2"), {"table_sha256"}),
+        (TABLE.replace("Metadata_well", "Metadata_plate"), {"table_sha256"}),
+        (TABLE.replace("y,,", "y,b/3.png,"), {"table_sha256", "rows_sha256"}),
+        (TABLE.replace("a/2", "b/3"), {"table_sha256", "rows_sha256", "sha256", "files"}),
+    ],
+)
+def test_of_a_table_only_what_is_used_counts(folder, written, changed):
+    table = folder / "table.csv"
+
+    def now(text):
+        table.write_text(text, encoding="utf-8", newline="")
+        return of(folder, folder=None, table=str(table), factors=["size"])
+
+    first, then = now(TABLE), now(written)
+    assert {key for key in first if first[key] != then[key]} == changed
+
+
+def test_of_a_folder_of_textures_only_what_is_read_counts(folder):
+    for name in ("D11.tif", "d40.PNG", "D5.png", "deep/D40.png"):
+        save(folder / name, name)
+
+    def now():
+        return path_content(str(folder), folder.parent / "cache.json", stems=("D11", "D40"))
+
+    first = now()
+    assert first["files"] == 2
+    save(folder / "D5.png", "other", OLD + 1)
+    save(folder / "deep/D40.png", "other", OLD + 1)
+    (folder / "a/1.png").unlink()
+    assert now() == first
+    save(folder / "d40.PNG", "other", OLD + 1)
+    assert now() != first
 
 
 def test_the_masks_that_a_table_lists_count(folder):

@@ -5,21 +5,18 @@ The Snakefile asks this when it is parsed, for targets of which a class is to be
 
 from __future__ import annotations
 
-import csv
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fovscope.datasets.listing import DataError, holds_images
+from fovscope.datasets.listing import DataError, list_folder, read_columns
 from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import digest_bytes
 
 EACH = "each"
 """In the place of a list of classes: every class in turn."""
 
-_SPLITS = {"train", "val", "test"}
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LONGEST = 60
 
@@ -38,15 +35,11 @@ def class_names(target: Mapping[str, Any]) -> list[str]:
         Sorted; the labels that its manifest has, or will have.
     """
     if target["table"]:
-        with Path(target["table"]).open(newline="", encoding="utf-8-sig") as stream:
-            return sorted({row["label"] for row in csv.DictReader(stream) if row.get("label")})
-    folder = Path(target["folder"])
-    masks = Path(target["masks"]) if target["masks"] else None
-    inside = set(_with_images(folder, masks))
-    if inside and (inside <= _SPLITS or {"train", "test"} <= inside):
-        splits = inside & _SPLITS
-        inside = {name for split in splits for name in _with_images(folder / split, masks)}
-    return sorted(inside)
+        columns = read_columns(Path(target["table"]))
+    else:
+        masks = Path(target["masks"]) if target["masks"] else None
+        columns = list_folder(Path(target["folder"]), masks).columns
+    return sorted({label for label in columns.get("label", ()) if label})
 
 
 def held_out_classes(
@@ -92,11 +85,3 @@ def file_name(label: str) -> str:
         return label
     legible = re.sub(r"[^A-Za-z0-9_-]+", "_", label).strip("_-")[:_LONGEST]
     return f"{legible or 'class'}.{digest_bytes(label.encode('utf-8', 'surrogateescape'))[:8]}"
-
-
-def _with_images(folder: Path, masks: Path | None) -> Iterator[str]:
-    """Yield the folders in `folder` that hold images at any depth, other than masks."""
-    for entry in os.scandir(folder):
-        hidden = entry.name.startswith(".")
-        if entry.is_dir() and not hidden and holds_images(entry.path, without=masks):
-            yield entry.name

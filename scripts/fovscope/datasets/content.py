@@ -11,22 +11,24 @@ that can be lost is the hashing of the other one.
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from fovscope.datasets.listing import (
+    METADATA,
+    TABLE_COLUMNS,
     DataError,
     image_files,
-    relative,
-    require_file,
-    require_folder,
+    list_folder,
+    listed_path,
+    read_columns,
 )
 from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json, replacing
 
@@ -37,8 +39,6 @@ _WORKERS = 8
 """Threads that hash: on a network file system they wait more than they work."""
 
 logger = logging.getLogger(__name__)
-
-_Require = Callable[[Path, str], None]
 
 
 def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
@@ -55,40 +55,51 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
     -------
     dict
         ``files``, the number of images and masks, and ``sha256`` of all; of a table also
-        ``table_sha256`` and ``rows_sha256``, of which image has which mask.
+        ``table_sha256``, of all that is used of it, and ``rows_sha256``, of which image has
+        which mask. How a table is written, and in which order, does not count.
 
     Raises
     ------
     DataError
-        If the folder or table does not exist.
+        If the folder or table does not exist or cannot be used.
     """
-    for kind, path, require in _target_paths(target):
-        if path:
-            require(Path(path), kind)
     if target["table"]:
-        table = Path(target["table"])
-        rows = _rows(table)
-        cells = {cell for row in rows for cell in row if cell}
-        names = {relative(table.parent / cell, table.parent) for cell in cells}
-        content = summary(file_digests(table.parent, names, cache))
-        return content | {"table_sha256": digest_file(table), "rows_sha256": digest_json(rows)}
+        return _table_content(Path(target["table"]), target.get("factors", ()), cache)
+    masks = Path(target["masks"]) if target["masks"] else None
     folder = Path(target["folder"])
-    names = set(image_files(folder))
-    if target["masks"]:
-        masks = Path(target["masks"])
-        inside = relative(masks, folder)
-        names.update(os.path.normpath(f"{inside}/{name}") for name in image_files(masks))
-    return summary(file_digests(folder, names, cache))
+    return summary(file_digests(folder, list_folder(folder, masks).files, cache))
 
 
-def _target_paths(target: Mapping[str, Any]) -> Iterator[tuple[str, str | None, _Require]]:
-    yield "table", target["table"], require_file
-    yield "folder", target["folder"], require_folder
-    yield "folder of masks", target["masks"], require_folder
+def _table_content(table: Path, factors: Iterable[str], cache: Path) -> dict[str, Any]:
+    columns = read_columns(table)
+    for kind in ("path", "mask"):
+        cells = columns.get(kind, [])
+        columns[kind] = [listed_path(cell, table.parent) if cell else "" for cell in cells]
+    used = {
+        name: cells
+        for name, cells in sorted(columns.items())
+        if name in TABLE_COLUMNS or name in factors or name.startswith(METADATA)
+    }
+    images = list(zip_longest(columns["path"], columns["mask"], fillvalue=""))
+    names = {name for image in images for name in image if name}
+    return summary(file_digests(table.parent, names, cache)) | {
+        "table_sha256": digest_json([list(used), sorted(zip_longest(*used.values()))]),
+        "rows_sha256": digest_json(sorted(images)),
+    }
 
 
-def path_content(path: str, cache: Path) -> dict[str, Any]:
+def path_content(path: str, cache: Path, *, stems: Collection[str] | None = None) -> dict[str, Any]:
     """Return what a file, or the image files of a folder, hold.
+
+    Parameters
+    ----------
+    path : str
+        File or folder.
+    cache : Path
+        Where the digests of its files are kept.
+    stems : collection of str, optional
+        Of a folder only the images directly in it with these names count, without their
+        suffix and in upper or lower case; by default all images at any depth.
 
     Raises
     ------
@@ -97,7 +108,15 @@ def path_content(path: str, cache: Path) -> dict[str, Any]:
     """
     place = Path(path)
     if place.is_dir():
-        return summary(file_digests(place, image_files(place), cache))
+        images = image_files(place)
+        if stems is not None:
+            wanted = {stem.lower() for stem in stems}
+            images = [
+                name
+                for name in images
+                if "/" not in name and name.rpartition(".")[0].lower() in wanted
+            ]
+        return summary(file_digests(place, images, cache))
     if not place.is_file():
         raise DataError(f"{path} does not exist")
     return summary(file_digests(place.parent, [place.name], cache))
@@ -144,13 +163,6 @@ def summary(digests: Mapping[str, str]) -> dict[str, Any]:
     """Return the number of files and one digest of names and contents."""
     lines = "\n".join(f"{digest} {name}" for name, digest in digests.items())
     return {"files": len(digests), "sha256": digest_bytes(lines.encode("utf-8", "surrogateescape"))}
-
-
-def _rows(table: Path) -> list[tuple[str, str]]:
-    """Return the image and mask of each row, sorted; mistakes are found by the table's job."""
-    with table.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-        rows = csv.DictReader(stream)
-        return sorted((row.get("path") or "", row.get("mask") or "") for row in rows)
 
 
 def _stamp(path: str) -> list[int] | None:

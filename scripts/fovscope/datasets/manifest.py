@@ -18,7 +18,7 @@ import logging
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +29,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from fovscope.datasets.listing import (
-    IMAGE_SUFFIXES,
+    METADATA,
+    TABLE_COLUMNS,
     DataError,
-    image_files,
+    list_folder,
     listed,
-    relative,
-    require_file,
-    require_folder,
+    listed_path,
+    read_columns,
 )
 from fovscope.datasets.splits import SPLITS, stratified_splits
 from fovscope.factors import PREFIX, Factor
@@ -47,9 +47,8 @@ logger = logging.getLogger(__name__)
 
 _MASK_SIZE = "masks of another size than their image; make them of one size"
 _CANNOT_SPLIT = "too few images to split; add some, or leave the class out"
-_TABLE_TEXT = ("path", "label", "mask", "split", "group")
-_METADATA = "Metadata_"
-"""What the columns of a table begin with that travel along."""
+_NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"
+"""A number in a column that travels along; ``007`` is a name."""
 
 Problems = defaultdict[str, list[str]]
 """What is wrong, by kind: the cases with their file names."""
@@ -122,7 +121,9 @@ def build_manifest(
     if options.folder:
         folder = base / options.folder
         masks = base / options.masks if options.masks else None
-        rows = _list_folder(folder, masks, problems, labelled)
+        listing = list_folder(folder, masks, labelled=labelled)
+        problems.update(listing.problems)
+        rows = pd.DataFrame(listing.columns)
         return _assemble(rows, folder, options, problems, workers)
     if options.table:
         table = base / options.table
@@ -175,7 +176,7 @@ def manifest_from_table(
     _require_columns(table, (*needed, *(factor.name for factor in factors)), root)
     if table.empty:
         raise DataError(f"{root}: the table lists no images")
-    rows = table[[name for name in _TABLE_TEXT if name in table]].reset_index(drop=True)
+    rows = table[[name for name in TABLE_COLUMNS if name in table]].reset_index(drop=True)
     problems: Problems = defaultdict(list)
     if not labelled and "label" in rows:
         some = rows["label"].fillna("").astype(str).ne("").any()
@@ -188,12 +189,12 @@ def manifest_from_table(
         for path in rows["path"][empty].astype(str):
             kind = f"rows of the table without '{name.removeprefix(PREFIX)}'"
             problems[f"{kind}; fill it in or remove them"].append(path)
-    rows["path"] = [relative(root / path, root) for path in rows["path"].fillna("").astype(str)]
+    rows["path"] = [listed_path(path, root) for path in rows["path"].fillna("").astype(str)]
     if "mask" in rows:
         masks = rows["mask"].fillna("").astype(str)
-        rows["mask"] = [relative(root / mask, root) if mask else None for mask in masks]
+        rows["mask"] = [listed_path(mask, root) if mask else None for mask in masks]
     for name in table:
-        if str(name).startswith(_METADATA):
+        if str(name).startswith(METADATA):
             rows[name] = table[name].to_numpy()
     return _assemble(rows, root, options, problems, workers, factors)
 
@@ -201,85 +202,20 @@ def manifest_from_table(
 # Listing ------------------------------------------------------------------------------------
 
 
-def _list_folder(
-    folder: Path, masks: Path | None, problems: Problems, labelled: bool | None
-) -> pd.DataFrame:
-    """Return the rows of a folder: of class folders or not, of split folders or not."""
-    require_folder(folder, "folder")
-    if masks is not None:
-        require_folder(masks, "folder of masks")
-    # Masks may lie in the folder itself, where they are neither images nor a class.
-    images = [Path(name) for name in image_files(folder, without=masks)]
-    if not images:
-        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(f"{folder} holds no images ({suffixes})")
-
-    entries = {image.parts[0] for image in images if len(image.parts) > 1}
-    split_folders = bool(entries) and (entries <= set(SPLITS) or {"train", "test"} <= entries)
-    if split_folders:
-        for name in sorted(entries - set(SPLITS)):
-            problems["folders beside 'train' and 'test'; rename or move them"].append(
-                unknown_name("split folder", name, SPLITS)
-            )
-    depth = int(split_folders)  # folders above an image that mean something
-    if labelled is not False:
-        direct = [image for image in images if len(image.parts) <= depth + 1]
-        if labelled and len(direct) == len(images):
-            raise DataError(
-                f"images lie directly in {folder / direct[0].parent}: "
-                "put them into one folder per class"
-            )
-        labelled = len(direct) < len(images)
-        depth += labelled
-    astray = [image for image in images if len(image.parts) <= depth]
-    if astray:
-        kind = f"images outside of a {'class' if labelled else 'split'} folder"
-        problems[f"{kind}; move or remove them"] += [image.as_posix() for image in astray]
-
-    placed = [image for image in images if len(image.parts) > depth]
-    rows = pd.DataFrame({"path": [image.as_posix() for image in placed]})
-    if labelled:
-        rows["label"] = [image.parts[depth - 1] for image in placed]
-    if split_folders:
-        rows["split"] = [image.parts[0] for image in placed]
-    if masks is not None:
-        rows["mask"] = list(_masks_of(placed, folder, masks, problems))
-    return rows
-
-
-def _masks_of(
-    images: list[Path], folder: Path, masks: Path, problems: Problems
-) -> Iterator[str | None]:
-    by_name: dict[Path, list[Path]] = defaultdict(list)
-    for mask in map(Path, image_files(masks)):
-        by_name[mask.with_suffix("")].append(mask)
-    for image in images:
-        found = by_name[image.with_suffix("")]
-        if len(found) == 1:
-            yield relative(masks / found[0], folder)
-            continue
-        if found:
-            names = " and ".join(mask.name for mask in found)
-            problems["images with several masks; keep one"].append(f"{image.as_posix()}: {names}")
-        else:
-            kind = f"images without a mask in {masks}; add it or remove them"
-            problems[kind].append(image.as_posix())
-        yield None
-
-
 def _read_table(path: Path, factors: tuple[str, ...]) -> pd.DataFrame:
-    require_file(path, "table")
-    try:
-        # A class may be called "NA" or "007": text stays as it is written.
-        return pd.read_csv(
-            path,
-            dtype=dict.fromkeys(_TABLE_TEXT, str),
-            keep_default_na=False,
-            na_values={name: [""] for name in factors},
-            encoding="utf-8-sig",
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"table {path} is not a CSV in UTF-8: {error}") from error
+    """Return a table as text, but for columns of numbers among its factors and metadata."""
+    table = pd.DataFrame(read_columns(path), dtype="str")
+    for name in table:
+        is_number = table[name].str.fullmatch(_NUMBER) | (table[name] == "")
+        if name in factors or (name.startswith(METADATA) and is_number.all()):
+            table[name] = _factor_values(table[name])
+    return table
+
+
+def _factor_values(cells: pd.Series) -> pd.Series:
+    values = cells.where(cells != "")
+    numbers = pd.to_numeric(values, errors="coerce")
+    return numbers if (numbers.notna() == values.notna()).all() else values
 
 
 def _described_factor(name: str, values: pd.Series) -> Factor:
@@ -530,7 +466,7 @@ def _assemble(
         "width": [reading.width for reading in readings],
         "height": [reading.height for reading in readings],
     }
-    more = [name for name in rows if name.startswith((PREFIX, _METADATA))]
+    more = [name for name in rows if name.startswith((PREFIX, METADATA))]
     table = pd.DataFrame({name: column for name, column in columns.items() if column is not None})
     table[more] = rows[more]
     return Manifest(table, _info(table, root, options, factors))

@@ -9,6 +9,7 @@ the facts of a data set::
         classes=("small", "large"),           # labels of the images that it makes as a target
         optional_classes={"odd": ("odd",)},   # further ones where an option is true
         files=("outlines",),                  # options that are paths whose content counts
+        stems={"outlines": ("round",)},       # of a folder, the only images that are read
         citation="…",
     )
 

@@ -145,6 +145,7 @@ class _Sprites(Protocol):
     classes=(),
     citation="Texture-dSprites: Dapueto et al., arXiv 2409.18017; dSprites: Matthey et al. 2017",
     files=("sprites", "textures"),
+    stems={"textures": ("D11", "D40", "D23", "D109", "D102")},
 )
 class TextureDSprites(Generator):
     """Squares, ellipses and hearts in five textures and seven colours on black.

@@ -11,7 +11,7 @@ each other go into one mapping.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -239,9 +239,11 @@ class Expansion:
         """Return what the files of a data set hold: images and masks, or those of a generator."""
         if not self.is_source(dataset) and dataset not in self.generated:
             return self._content(f"targets/{dataset}", target_content, self._target(dataset))
-        files = file_options(self._generator(dataset), self._generator_options(dataset))
+        entry = self._generator(dataset)
+        stems = entry.declared.get("stems", {})
+        files = file_options(entry, self._generator_options(dataset))
         return {
-            key: self._content(f"{dataset}/{key}", path_content, path)
+            key: self._content(f"{dataset}/{key}", path_content, path, stems=stems.get(key))
             for key, path in files.items()
         }
 
@@ -286,10 +288,16 @@ class Expansion:
         unused = _NOT_IN_MANIFEST | (set() if dataset in self.generated else _OF_GENERATED)
         return {k: v for k, v in self._target(dataset).items() if k not in unused}
 
-    def _content(self, what: str, function: Any, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+    def _content(
+        self,
+        what: str,
+        function: Callable[..., dict[str, Any]],
+        *arguments: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
         """Digest files that the study names, once a run; those of unchanged ones are looked up."""
         if what not in self._contents:
-            self._contents[what] = function(*arguments, Path(self.paths.content(what)))
+            self._contents[what] = function(*arguments, Path(self.paths.content(what)), **options)
         return self._contents[what]
 
     # Features ----------------------------------------------------------------------------------
