@@ -27,7 +27,7 @@ for name, entry in jobs.tables.items():
         message:
             f"Tabulate {name}"
         script:
-            "../../scripts/tabulate.py"
+            "../../scripts/tabulate_scores.py"
 
 
 for name, entry in jobs.figures.items():

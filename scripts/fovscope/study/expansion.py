@@ -720,7 +720,7 @@ class Expansion:
         facts = self.facts()
         needed = ("variant", "recipes", "labels", *entry.declared.get("facts", ()))
         return {
-            "code": self.code("tabulate", entry),
+            "code": self.code("tabulate_scores", entry),
             "table": name,
             "facts": {key: facts[key] for key in needed},
         }
