@@ -36,6 +36,8 @@ BLOBS = (
     Factor(name="x", limits=(0.0, 1.0), nuisance=True),
 )
 SOURCES = {"sprites": SPRITES, "blobs": BLOBS}
+MEASURED = ("area", "perimeter", "solidity", "orientation", "mean_red", "hue", "entropy")
+"""The features of score rows: some of each group."""
 
 
 def recipe(source="sprites", supervision="labels", family="beta1, beta2"):
@@ -72,18 +74,24 @@ def facts_of(recipes, **changes):
 
 
 class Rows:
-    """Score rows of a study with two targets, two inputs, the given recipes and two seeds."""
+    """Score rows of a study with two targets, two inputs, the given recipes and two seeds.
+
+    Accuracy is known of both inputs, all else of the first only.
+    """
 
     def __init__(self, recipes, *, dims=8, without_network=True):
         self.recipes, self.dims, self.without_network = recipes, dims, without_network
         self.rng = np.random.default_rng(0)
+        self._made = {}
 
     def of(self, *kinds):
         """Return all rows of these kinds."""
-        tables = [getattr(self, f"_{kind}")() for kind in kinds]
-        return pd.concat(tables, ignore_index=True)
+        for kind in kinds:
+            if kind not in self._made:
+                self._made[kind] = getattr(self, f"_{kind}")()
+        return pd.concat([self._made[kind] for kind in kinds], ignore_index=True)
 
-    def _models(self, stages=("transferred", "finetuned"), inputs=("lite0", "rgb")):
+    def _models(self, stages=("transferred", "finetuned"), inputs=("lite0",)):
         for target in ("leaves", "cells"):
             for backbone in inputs:
                 for name in self.recipes:
@@ -95,7 +103,7 @@ class Rows:
                                 "tuned_on": target if stage == "finetuned" else "",
                             }
 
-    def _baselines(self, names, inputs=("lite0", "rgb")):
+    def _baselines(self, names, inputs=("lite0",)):
         for target in ("leaves", "cells"):
             places = [(backbone, name) for backbone in inputs for name in names]
             places += [("images", n) for n in ("handcrafted", "constant") if self.without_network]
@@ -112,8 +120,10 @@ class Rows:
 
     def _accuracy(self):
         tables = []
-        named = [place | {"representation": "named"} for place in self._models()]
-        for place in (*self._models(), *named, *self._baselines(["full", "pca"])):
+        inputs = ("lite0", "rgb")
+        models = list(self._models(inputs=inputs))
+        named = [place | {"representation": "named"} for place in models]
+        for place in (*models, *named, *self._baselines(["full", "pca"], inputs)):
             for probe in ("gbt", "mlp"):
                 share = self.rng.uniform(0.4, 0.9, 2)
                 rows = [("balanced_accuracy", share.mean(), None, None)]
@@ -154,10 +164,10 @@ class Rows:
             if place["representation"] in ("handcrafted", "constant"):
                 continue
             for score in ("pearson", "spearman"):
-                values = self.rng.uniform(-0.9, 0.9, (self.dims, len(FEATURES)))
+                values = self.rng.uniform(-0.9, 0.9, (self.dims, len(MEASURED)))
                 dimension, feature = np.indices(values.shape).reshape(2, -1)
                 table = pd.DataFrame({"dimension": dimension, "value": values.ravel()})
-                table["feature"] = np.array(list(FEATURES))[feature]
+                table["feature"] = np.array(MEASURED)[feature]
                 table = table.assign(q=self.rng.uniform(0, 0.1, len(table)), images=50)
                 tables.append(table.assign(score=score, **place))
         return self._table("correlation", tables)
@@ -204,8 +214,27 @@ def facts():
     return facts_of(ONE_FAMILY)
 
 
-@pytest.fixture(params=["one family", "several families"])
+class Study:
+    """Facts and tables of a study."""
+
+    def __init__(self, recipes):
+        self.facts, self._rows, self._made = facts_of(recipes), Rows(recipes), {}
+
+    def views(self, entry):
+        """Return the views of a table, made from the facts that it declares and no others."""
+        if entry.name not in self._made:
+            facts = self.allowed(entry)
+            scores = self._rows.of(*entry.declared["kinds"])
+            self._made[entry.name] = entry.load()(scores, facts)
+        return self._made[entry.name]
+
+    def allowed(self, entry):
+        """Return the facts that a table may use."""
+        allowed = {"variant", "recipes", "labels", *entry.declared.get("facts", ())}
+        return {key: value for key, value in self.facts.items() if key in allowed}
+
+
+@pytest.fixture(scope="session", params=["one family", "several families"])
 def study(request):
-    """Facts and score rows of a study."""
-    recipes = ONE_FAMILY if request.param == "one family" else SEVERAL
-    return facts_of(recipes), Rows(recipes)
+    """A study whose tables are made once; leave them as they are."""
+    return Study(ONE_FAMILY if request.param == "one family" else SEVERAL)

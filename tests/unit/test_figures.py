@@ -5,21 +5,27 @@ import pandas as pd
 import pytest
 
 from fovscope.dimensions import dimension_names
+from fovscope.factors import Factor
 from fovscope.figures.correlation import correlation_size, draw_correlations
 from fovscope.figures.disentanglement import before_after_size, draw_before_after
+from fovscope.figures.given import Given, kinds_of
 from fovscope.figures.heatmap import draw_heatmap
 from fovscope.figures.latents import (
+    class_labels,
     draw_distributions,
     draw_pairs,
     draw_scatter,
     most_separating,
 )
 from fovscope.figures.open_set import draw_open_set, mistakes, open_set_size
+from fovscope.figures.samples import PER_ROW, sample_rows, samples
 from fovscope.figures.sizes import draw_by_size
 from fovscope.figures.style import class_styles, figure, save
 from fovscope.figures.traversal import draw_traversal, strip_images
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.traversal import as_png
+
+FACTORS = ("Texture", "Color", "Shape", "Scale")
 
 
 @pytest.fixture
@@ -29,14 +35,13 @@ def target():
     codes = rng.standard_normal((90, 4)).astype(np.float32)
     codes[:, 2] += 3 * np.repeat([0, 1, 2], 30)
     codes[:, 3] = 1
-    return codes, labels, dimension_names(4, named=True)
+    return codes, labels, dimension_names(4, FACTORS)
 
 
 def test_dimensions_are_named_after_what_they_were_bound_to():
-    assert dimension_names(9, named=True)[3:] == [
-        *("z3 Scale", "z4 Orientation", "z5 PosX", "z6 PosY", "z7", "z8")
-    ]
-    assert dimension_names(2, named=False) == ["z0", "z1"]
+    assert dimension_names(6, FACTORS)[2:] == ["z2 Shape", "z3 Scale", "z4", "z5"]
+    assert dimension_names(2, FACTORS) == ["z0 Texture", "z1 Color"]
+    assert dimension_names(2) == ["z0", "z1"]
 
 
 def test_equal_figures_are_equal_files(tmp_path, target):
@@ -104,13 +109,20 @@ def correlations(rows, stage="finetuned"):
     long = pd.DataFrame(rows, columns=names).assign(stage=stage)
     features = long["feature"].map(FEATURES)
     directional = [feature.period is not None for feature in features]
-    return long.assign(factor=[feature.factor for feature in features], directional=directional)
+    long = long.assign(group=[feature.group for feature in features], directional=directional)
+    return long.assign(recipe="beta1", representation="latents")
 
 
-def drawn_correlations(long):
+SPRITES = (
+    Factor(name="Texture", values=5, counterparts=("entropy", "lbp_flat")),
+    Factor(name="Color", values=7, counterparts=("value", "mean_red")),
+)
+
+
+def drawn_correlations(long, factors=SPRITES):
     """Return per panel its title, row and column names, and (row, column) → text."""
     with figure(*correlation_size(long)) as canvas:
-        draw_correlations(canvas, long)
+        draw_correlations(canvas, long, factors)
         panels = [axes for axes in canvas.axes if axes.get_title()]
         rows = [label.get_text() for label in panels[0].get_yticklabels()]
         for axes in panels:
@@ -156,10 +168,50 @@ def test_features_are_grouped_by_factor_and_the_strongest_comes_first_in_every_s
     assert second[3]["value", "Color"].get_text() == "-.80"
 
 
+def test_a_dimension_is_framed_where_the_counterparts_of_its_factor_lie():
+    rows = [("size", name, 0.2, 0.2, 0) for name in ("area", "value", "entropy", "extent")]
+    factor = Factor(name="size", values=3, counterparts=("area", "extent"))
+    ((axes, names, _, _),) = drawn_correlations(correlations(rows), [factor])
+    # Its own groups come first, then the others in the order of the features.
+    assert names == ["area", "extent", "value", "entropy"]
+    framed = {patch.get_bbox().bounds for patch in axes.patches}
+    assert framed == {(-0.5, -0.5, 1, 1), (-0.5, 0.5, 1, 1)}
+
+
+def test_each_recipe_has_a_row_of_heat_maps_with_its_own_dimensions():
+    first = correlations([("Texture", "area", 0.2, 0.2, 0), ("Color", "area", 0.3, 0.3, 0)])
+    other = correlations([("size", "area", 0.4, 0.4, 0)]).assign(recipe="blobs")
+    plain = correlations([("z0", "area", 0.5, 0.5, 0)], "baseline").assign(recipe="")
+    both = pd.concat([first, first.assign(stage="transferred"), other])
+    both = pd.concat([both, plain.assign(representation="PCA")])
+    panels = [
+        (axes.get_title(), columns, [text.get_text() for text in texts.values()])
+        for axes, _, columns, texts in drawn_correlations(both)
+    ]
+    assert panels == [
+        ("transferred, beta1", ["Texture", "Color"], [".20", ".30"]),
+        ("fine-tuned, beta1", ["Texture", "Color"], [".20", ".30"]),
+        ("fine-tuned, blobs", ["size"], [".40"]),
+        ("PCA", ["z0"], [".50"]),
+    ]
+
+
+def test_lines_are_told_apart_by_what_differs():
+    table = pd.DataFrame(
+        {
+            "recipe": ["a", "a", "b", ""],
+            "representation": ["latents", "named", "latents", "PCA"],
+        }
+    )
+    assert list(kinds_of(table)) == ["a, latents", "a, named", "b, latents", "PCA"]
+    assert list(kinds_of(table[table["recipe"] != "b"])) == ["latents", "named", "PCA"]
+    assert list(kinds_of(table.iloc[[0, 3]])) == ["", "PCA"]
+
+
 def test_the_colours_of_correlations_have_a_scale():
     long = correlations([("z0", "area", 0.2, 0.2, 0)])
     with figure(*correlation_size(long)) as canvas:
-        draw_correlations(canvas, long)
+        draw_correlations(canvas, long, SPRITES)
         bars = {axes.get_ylabel(): axes.get_ylim() for axes in canvas.axes if axes.get_ylabel()}
     assert bars == {
         "mean |r| with the common sign": (-1, 1),
@@ -177,7 +229,8 @@ def test_a_held_out_class_is_compared_with_what_it_is_mostly_taken_for():
     rows += [("mlp", "elm", "share", "", 0.9)]
     rows += [("gbt", label, "distance", z, 1.5) for label in ("oak", "elm") for z in ("z0", "z1")]
     names = ["probe", "mistaken_for", "score", "dimension", "mean"]
-    chosen = mistakes(pd.DataFrame(rows, columns=names).assign(held_out="ash", sd=np.nan))
+    long = pd.DataFrame(rows, columns=names).assign(held_out="ash", sd=np.nan)
+    chosen = mistakes(long.assign(recipe="beta1", representation="latents"))
     assert set(chosen["mistaken_for"]) == {"oak"}
     assert list(chosen["dimension"]) == ["z0", "z1"]
     with figure(*open_set_size(chosen)) as canvas:
@@ -223,6 +276,7 @@ def test_before_and_after_stand_at_their_means():
         ("cells", "", "code: perfect", 1.0),
     ]
     long = pd.DataFrame(rows, columns=["measured_on", "tuned_on", "stage", "mean"])
+    long = long.assign(recipe="beta1", representation="latents")
     long = long.assign(input="b", score="mig", sd=0.1, floor=0.0, ceiling=1.0, factors="known")
     other = long.assign(score="udr_lasso", factors="none", tuned_on="elsewhere")
     long = pd.concat([long, other])
@@ -233,3 +287,60 @@ def test_before_and_after_stand_at_their_means():
         (axes,) = canvas.axes
         marks = [bar.lines[0].get_xydata()[0].tolist() for bar in axes.containers]
     assert marks == [[0.2, 0.15], [0.4, -0.15], [0.2, -0.85], [0.9, -1.15]]
+
+
+def test_each_recipe_has_a_line_of_its_own():
+    rows = [("transferred", "a", 0.2), ("finetuned", "a", 0.4), ("transferred", "b", 0.6)]
+    rows += [("finetuned", "b", 0.8)]
+    long = pd.DataFrame(rows, columns=["stage", "recipe", "mean"])
+    long = long.assign(tuned_on=["", "cells"] * 2, measured_on="cells", factors="known")
+    long = long.assign(input="i", representation="latents", score="mig", sd=np.nan)
+    long = long.assign(floor=0.0, ceiling=1.0)
+    with figure(4, 2) as canvas:
+        draw_before_after(canvas, long, {"mig": "MIG"})
+        (axes,) = canvas.axes
+        marks = [float(bar.lines[0].get_xydata()[0][0]) for bar in axes.containers]
+        names = [label.get_text() for label in axes.get_yticklabels()]
+    assert marks == [0.2, 0.4, 0.6, 0.8]
+    assert names == ["cells, i, a\n→ cells", "cells, i, b\n→ cells"]
+
+
+def test_images_without_classes_are_one_group():
+    table = pd.DataFrame({"image_id": list("abc")})
+    assert list(class_labels(table)) == ["no class"] * 3
+    assert list(class_labels(table.assign(label=["x", None, "y"]))) == ["x", "no class", "y"]
+    codes = np.array([[0, 0, 1], [0, 1, 9], [0, 2, 5]], np.float32)
+    # By variance, because there is nothing to tell apart.
+    assert most_separating(codes, class_labels(table), 3) == [2, 1, 0]
+
+
+# Samples ----------------------------------------------------------------------------------
+
+
+def test_samples_are_of_their_class_and_never_twice():
+    rows = sample_rows(pd.DataFrame({"label": ["b"] * 20 + ["a"] * 3}), {}, seed=0)
+    assert list(rows) == ["a", "b"]
+    assert rows["a"] == [20, 21, 22]
+    assert len(set(rows["b"])) == PER_ROW
+    assert max(rows["b"]) < 20
+
+
+def test_without_classes_samples_are_of_the_values_of_the_first_factor_in_their_order():
+    size = Factor(name="size", limits=(0.0, 1.0))
+    texture = Factor(name="Texture", values=12, nominal=True)
+    table = pd.DataFrame({"factor_Texture": [10, 2, 2, 10], "factor_size": [0.1, 0.2, 0.3, 0.4]})
+    info = {"factors": [size.to_json(), texture.to_json()]}
+    rows = sample_rows(table.assign(label=None), info, seed=0)
+    assert rows == {"Texture 2": [1, 2], "Texture 10": [0, 3]}
+
+
+def test_without_classes_and_factors_samples_are_some_of_all_images():
+    table = pd.DataFrame({"image_id": range(50)})
+    rows = sample_rows(table, {"factors": []}, seed=0)
+    assert list(rows) == [""]
+    assert len(set(rows[""])) == 4 * PER_ROW
+    images = np.zeros((50, 4, 4, 3), np.uint8)
+    drawing = samples(Given(image_table=table, open_images=lambda size: images))
+    with figure(drawing.width, drawing.height) as canvas:
+        drawing.draw(canvas)
+        assert len([axes for axes in canvas.axes if axes.images]) == 4 * PER_ROW

@@ -3,22 +3,29 @@
 import base64
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from fovscope.figures.report import (
+    SECTIONS,
     Picture,
     Section,
     Table,
+    captions_for_snakemake,
     data_sets,
     data_uri,
     render_report,
+    report_sections,
     run_times,
     study_facts,
 )
-from fovscope.figures.samples import PER_CLASS, sample_rows
+from fovscope.registry import Catalogue
+from fovscope.tables.render import write_views
+
+REPORT = Path(__file__).parents[2] / "workflow/report"
 
 
 def saved(path, size, *, noise):
@@ -94,18 +101,27 @@ def test_run_times_are_summed_by_rule(tmp_path):
 
 
 def test_the_facts_count_the_models():
+    recipe = {"source": "sprites", "objective": "beta_vae", "supervision": "labels"}
     config = {
         "targets": {"cells": {}},
         "backbones": {"a": {"model": "vit"}, "b": {"model": "cnn"}},
-        "betas": [1.0, 2.0],
+        "recipes": {
+            "beta1": recipe | {"options": {"beta": 1.0}},
+            "ada": recipe | {"supervision": "ada", "options": {"beta": 2.5, "of": "pairs"}},
+        },
+        "sources": {"sprites": {}},
         "seeds": [0, 1, 2],
-        "source": {"name": "sprites", "train_pairs": 6000},
-        "source_training": {"supervision": "labels", "steps": 400_000},
+        "source_training": {"steps": 400_000},
         "variant": "default",
     }
     facts = study_facts(config)
-    assert facts["Models"] == "12: β = 1, 2; 3 seeds"
-    assert facts["Source"] == "sprites, 6,000 pairs"
+    assert facts["Models"] == "12: 2 inputs × 2 recipes × 3 seeds"
+    assert facts["Recipes"] == (
+        "beta1 (sprites, beta_vae, beta 1, supervision labels); "
+        "ada (sprites, beta_vae, beta 2.5, of pairs, supervision ada)"
+    )
+    assert study_facts(config | {"seeds": [0]})["Models"].endswith("1 seed")
+    assert facts["Training"] == "400,000 steps"
 
 
 def test_targets_are_listed_with_their_splits_and_terms():
@@ -119,10 +135,63 @@ def test_targets_are_listed_with_their_splits_and_terms():
     assert (line["masks"], line["licence"], line["citation"]) == ("segmented", "CC0", "–")
 
 
-def test_samples_are_of_their_class_and_never_twice():
-    groups = pd.Series(["b"] * 20 + ["a"] * 3)
-    rows = sample_rows(groups, seed=0)
-    assert list(rows) == ["a", "b"]
-    assert rows["a"] == [20, 21, 22]
-    assert len(set(rows["b"])) == PER_CLASS
-    assert max(rows["b"]) < 20
+def test_a_target_without_classes_and_masks_is_listed_too():
+    table = pd.DataFrame({"image_id": list("ab"), "split": ["train", "test"]})
+    (line,) = data_sets({"t": table}, {"t": {"licence": "", "citation": ""}}).to_dict("records")
+    assert (line["classes"], line["smallest class"], line["masks"]) == ("–", "–", "segmented")
+
+
+PLUGIN = """
+from fovscope.registry import figure, table
+
+
+@table("mine", kinds=("accuracy",), section="My section", order=1, caption="Mine. {variant}.")
+def mine(scores, facts):
+    \"\"\"Mine.\"\"\"
+
+
+@figure("open", scope="study", of="targets", needs=(), section="Data", order=15, caption="Open.")
+def drawn(given):
+    \"\"\"Drawn.\"\"\"
+"""
+
+
+def test_tables_and_pictures_stand_where_their_entries_say_a_plugins_too(tmp_path):
+    (tmp_path / "my_plugin.py").write_text(PLUGIN)
+    view = pd.DataFrame({"n": [1]})
+    for name, blocks in (("accuracy", None), ("mine", None), ("disentanglement", {"One": view})):
+        paths = {kind: str(tmp_path / f"{name}.{kind}") for kind in ("parquet", "csv", "md", "tex")}
+        write_views(view, view, f"Of {name}.", paths, blocks=blocks)
+    pictures = [
+        *("masks_cells", "samples_cells", "open", "open_set_cells_b", "samples_blue_cells"),
+        *("disentanglement", "correlation_cells_b"),
+    ]
+    sections = report_sections(
+        Catalogue([tmp_path / "my_plugin.py"]),
+        tmp_path,
+        [str(tmp_path / f"{name}.png") for name in pictures],
+        [Section("Data", "Cited.", [Table(view, "First.")])],
+    )
+    assert [section.title for section in sections] == [*SECTIONS, "My section"]
+    assert sections[0].text == "Cited."
+    captions = {s.title: [part.caption.partition(".")[0] for part in s.parts] for s in sections}
+    samples = "Some images of each class, or of each value of the first factor, drawn at random, as"
+    assert captions["Data"] == [
+        "First",
+        f"cells: {samples} the network sees them",
+        f"blue cells: {samples} the network sees them",
+        "Open",
+        "cells: Outlines of the objects that were measured; suspicious ones are marked",
+    ]
+    assert captions["Accuracy"] == ["Of accuracy"]
+    assert captions["Disentanglement"][0] == "One"
+    assert captions["Disentanglement"][1].startswith("Disentanglement before and after")
+    assert captions["What each dimension means"][0].startswith("cells b: Mean |r| (Pearson)")
+    assert captions["Open set"][0].startswith("cells b: Distance of held-out images")
+    assert captions["My section"] == ["Of mine"]
+
+
+def test_captions_of_snakemakes_own_report_are_those_of_the_entries():
+    """`make generated` writes the files."""
+    written = {file.name: file.read_text("utf-8").rstrip("\n") for file in REPORT.glob("*.rst")}
+    assert written == captions_for_snakemake(Catalogue())

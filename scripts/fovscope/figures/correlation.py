@@ -141,12 +141,13 @@ def draw_correlations(canvas: Figure, long: pd.DataFrame, factors: Sequence[Fact
 
 def _panels(long: pd.DataFrame) -> list[dict[str, pd.DataFrame]]:
     """Return the lines of each panel by title: a row per recipe, and one for what has none."""
-    kinds = kinds_of(long)
     rows = []
-    for _, of_recipe in long.groupby("recipe", sort=False):
+    for _, of_recipe in long.assign(kind=kinds_of(long)).groupby("recipe", sort=False):
         row = {}
-        for (stage, kind), lines in of_recipe.groupby(["stage", kinds], sort=False):
-            row[", ".join(filter(None, (_TITLES[stage], kind)))] = lines
+        for stage, title in _TITLES.items():
+            of_stage = of_recipe[of_recipe["stage"] == stage]
+            for kind, lines in of_stage.groupby("kind", sort=False):
+                row[", ".join(filter(None, (title, kind)))] = lines
         rows.append(row)
     return rows
 
