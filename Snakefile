@@ -33,8 +33,15 @@ include: "workflow/rules/encode.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/collect.smk"
 
+from snakemake.logging import logger
+
+from fovscope.runtime.failures import Failures
+
+FAILURES = Failures()
+
 
 onstart:
+    logger.addHandler(FAILURES)
     # Also where the plain executor is used: its profile may be anybody's.
     if getattr(workflow.executor_settings, "array_jobs", None):
         from snakemake_executor_plugin_slurm_packs import ARRAYS_REFUSED
@@ -44,11 +51,8 @@ onstart:
 
 onerror:
     # Last, where it is seen: other jobs went on after the one that failed.
-    from fovscope.runtime.failures import summarise_failures
-
-    for path in log:
-        if failures := summarise_failures(Path(path).read_text()):
-            print(failures, file=sys.stderr)
+    if failures := FAILURES.summary():
+        print(failures, file=sys.stderr)
 
 
 localrules:

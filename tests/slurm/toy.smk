@@ -1,5 +1,16 @@
 """Jobs that go wrong once, for tests of the profile on a cluster."""
 
+import sys
+from pathlib import Path
+
+from snakemake.logging import logger
+
+sys.path.insert(0, str(Path(workflow.basedir).parents[1] / "scripts"))
+
+from fovscope.runtime.failures import Failures
+
+FAILURES = Failures()
+
 # First starts that never end; later ones do. Each on a partition and node of its own choice.
 HANGING = {
     "cancelled": ("cpu", "cpu1"),
@@ -9,6 +20,14 @@ HANGING = {
     "dead": ("gpu", "gpu2"),
 }
 MEMBERS = config.get("members", "").split()
+
+
+onstart:
+    logger.addHandler(FAILURES)
+
+
+onerror:
+    print(FAILURES.summary(), file=sys.stderr)
 
 
 localrules:

@@ -1,5 +1,6 @@
 """Reading images: every kind of file against values worked out by hand."""
 
+import os
 import pickle
 import struct
 import zlib
@@ -124,6 +125,26 @@ def test_16bit_png_keeps_its_precision(tmp_path, channels):
     colours = samples[..., :-1] if alpha else samples
     expected = np.broadcast_to(expected_8bit(colours, 4095), (5, 7, 3))
     np.testing.assert_array_equal(image, expected)
+
+
+def test_a_transparent_colour_of_a_16bit_png_is_transparent_as_in_8_bit(tmp_path):
+    samples = np.full((1, 2, 3), 40000, np.uint16)
+    samples[0, 1] = 1000
+    write_png16(tmp_path / "wide.png", samples)
+    data = (tmp_path / "wide.png").read_bytes()
+    key = b"tRNS" + samples[0, 1].astype(">u2").tobytes()
+    chunk = struct.pack(">I", len(key) - 4) + key + struct.pack(">I", zlib.crc32(key))
+    (tmp_path / "wide.png").write_bytes(data[:33] + chunk + data[33:])
+    image = read_image(tmp_path / "wide.png", background=77)
+    assert image[0, :, 0].tolist() == [round(40000 / 65535 * 255), 77]
+
+
+@pytest.mark.parametrize("size", [20, 60])
+def test_a_cut_16bit_png_is_named(tmp_path, size):
+    write_png16(tmp_path / "wide.png", np.full((9, 9, 3), 40000, np.uint16))
+    os.truncate(tmp_path / "wide.png", size)
+    with pytest.raises(DataError, match=r"wide\.png: .*(damaged|Truncated)"):
+        read_image(tmp_path / "wide.png")
 
 
 def test_16bit_png_alpha_is_relative_to_the_full_range(tmp_path):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import imagecodecs
 import numpy as np
 import pandas as pd
 import tifffile
@@ -27,9 +28,9 @@ from fovscope.registry import Catalogue, reader
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
 
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-_LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
-"""Pillow keeps the first of two bytes; read with the other byte order, it keeps the second."""
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_BITS = slice(24, 25)
+"""Where a PNG file says how many bits a sample has (PNG specification, 11.2.1)."""
 
 
 # One file ---------------------------------------------------------------------------------
@@ -59,10 +60,11 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     try:
         if data[:4] in _TIFF_SIGNATURES:
             samples = _decode_tiff(data)
+        elif data[:8] == _PNG_SIGNATURE and data[_PNG_BITS] == bytes([16]):
+            samples = imagecodecs.png_decode(data)  # of colours Pillow keeps 8 bit only
         else:
             with Image.open(io.BytesIO(data)) as image:
-                wide = image.format == "PNG" and image.mode in ("RGB", "RGBA", "LA")
-                samples = _decode_colour_png(image, data) if wide else _pillow_samples(image)
+                samples = _pillow_samples(image)
     except Exception as error:  # damaged bytes end in any kind of error, in Pillow as in tifffile
         raise DataError(f"{path}: {_reason(error)}") from error
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
@@ -73,6 +75,8 @@ def decode(data: bytes, path: Path) -> np.ndarray:
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "is not an image, or is damaged"
+    if isinstance(error, imagecodecs.PngError):
+        return f"is damaged ({error})"
     return str(error) or type(error).__name__
 
 
@@ -84,19 +88,6 @@ def _pillow_samples(image: Image.Image) -> np.ndarray:
         samples = np.asarray(image)
         return samples.astype(samples.dtype.newbyteorder("="))
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-
-
-def _decode_colour_png(image: Image.Image, data: bytes) -> np.ndarray:
-    """Return the samples of a colour PNG, of which Pillow by itself keeps only 8 bit."""
-    stored_as = image.tile[0].args
-    if stored_as == "LA;16B":  # four bytes a pixel, like 8-bit RGBA
-        image.tile = [image.tile[0]._replace(args="RGBA")]
-        return np.asarray(image).view(">u2").astype(np.uint16)
-    if stored_as not in _LOW_BYTES:
-        return _pillow_samples(image)
-    with Image.open(io.BytesIO(data)) as again:
-        again.tile = [again.tile[0]._replace(args=_LOW_BYTES[stored_as])]
-        return np.asarray(image).astype(np.uint16) << 8 | np.asarray(again)
 
 
 def _decode_tiff(data: bytes) -> np.ndarray:
