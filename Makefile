@@ -4,9 +4,9 @@ CORES ?= all
 BIN := .venv/bin
 READY := .venv/.ready
 # Small networks gain little from a second core, a second job all of it.
-ONE_CORE_EACH := cache_features=1 train_source=1 finetune=1 finetune_open_set=1
+ONE_CORE_EACH := cache_features=1 train=1 finetune=1 finetune_open_set=1
 
-.PHONY: setup demo test lint generated
+.PHONY: setup demo test test-fast lint generated
 
 setup: $(READY)
 
@@ -31,6 +31,10 @@ lint: $(READY)
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-# What is generated from the typed config: the schema and the tables of config/README.md.
+# What takes minutes, and Slurm, left out.
+test-fast: $(READY)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not slow" --ignore tests/slurm
+
+# What is generated: schema and option tables from the typed config, captions from the figures.
 generated: $(READY)
-	$(BIN)/python -m fovscope.study.config
+	$(BIN)/python -m fovscope.study.documents

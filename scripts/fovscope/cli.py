@@ -8,8 +8,12 @@ import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import indent
+
+from tabulate import tabulate
 
 from fovscope import FovscopeError
+from fovscope.registry import KINDS, Catalogue
 from fovscope.runtime.plan import FACTS, plan
 from fovscope.runtime.provenance import read_json
 from fovscope.runtime.verify import verify_study
@@ -52,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--results", type=Path, default=Path("results"), help="results folder of the study"
         )
+    there = commands.add_parser("list", help="say what exists by name, and where it comes from")
+    there.add_argument(
+        "kind", nargs="?", choices=sorted(kind.plural for kind in KINDS.values()), help="of what"
+    )
+    there.add_argument(
+        "--plugin", action="append", default=[], metavar="FILE", help="a Python file of yours"
+    )
     encode = commands.add_parser(
         "encode", help="apply a fine-tuned model to new images: table and contact sheet"
     )
@@ -59,11 +70,11 @@ def _parser() -> argparse.ArgumentParser:
         "--model",
         type=Path,
         required=True,
-        help="<results>/models/<backbone>/beta<β>/seed<n>/<target>.safetensors",
+        help="<results>/models/<backbone>/<recipe>/seed<n>/<target>.safetensors",
     )
     encode.add_argument("--images", type=Path, required=True, help="folder of images, any depth")
     encode.add_argument("--masks", type=Path, help="folder of masks, if the target is masked")
-    encode.add_argument("--probe", choices=("gbt", "mlp"), default="gbt", help="says the class")
+    encode.add_argument("--probe", default="gbt", help="says the class; `fovscope list probes`")
     encode.add_argument("--out", type=Path, default=Path("encoded"), help="folder to write to")
     return parser
 
@@ -74,6 +85,8 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
             print(why(chosen.targets, options, chosen.results))
         case "plan":
             print(_plan(chosen.targets, options, chosen.results))
+        case "list":
+            print(listing(Catalogue(chosen.plugin), chosen.kind))
         case "encode":
             _encode(chosen)
         case "verify":
@@ -89,6 +102,28 @@ def _plan(targets: list[str], options: list[str], results: Path) -> str:
         facts = Path(folder) / "facts.json"
         said = dry_run(targets, options, **{FACTS: str(facts)})
         return plan(said, read_json(facts), results)
+
+
+def listing(catalogue: Catalogue, plural: str | None = None) -> str:
+    """Return what exists by name, one line each: name, what it is, where it comes from.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        What is registered.
+    plural : str, optional
+        The kind, e.g. ``metrics``; all kinds by default.
+    """
+    parts = []
+    for kind in KINDS.values():
+        if plural in (None, kind.plural):
+            rows = [
+                (name, entry.description, entry.origin)
+                for name, entry in sorted(catalogue[kind.name].items())
+            ]
+            table = tabulate(rows, tablefmt="plain", disable_numparse=True)
+            parts.append(table if plural else f"{kind.plural}\n{indent(table, '  ')}")
+    return "\n\n".join(parts)
 
 
 def _encode(chosen: argparse.Namespace) -> None:

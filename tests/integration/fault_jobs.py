@@ -159,9 +159,7 @@ def train(
             options = SourceTraining(steps=steps, warmup_steps=2, learning_rate=learning_rate)
             trained = train_source(
                 *(first, second, changed),
-                make_model=partial(
-                    FeatureVAE.fitted, facts={}, options=MODEL.model_dump(), seed=0
-                ),
+                make_model=partial(FeatureVAE.fitted, facts={}, options=MODEL.model_dump(), seed=0),
                 options=options,
                 supervision=labels,
                 **common,

@@ -699,8 +699,8 @@ def test_scripts_killed_below_snakemake(tmp_path):
     assert process.wait(60) == 1
     # SIGTERM to the script: Snakemake tries it again at once, and it goes on.
     process = snakemake(folder, "--retries", "1")
-    os.kill(script_of(process, "train_source", "step 500 of"), signal.SIGTERM)
+    os.kill(script_of(process, "train", "step 500 of"), signal.SIGTERM)
     assert process.wait(150) == 0, (folder / "snakemake.log").read_text()
-    (log,) = (folder / "results/logs/train_source").glob("*.log")
+    (log,) = (folder / "results/logs/train").glob("*.log")
     assert "going on from step" in log.read_text()
     assert results(folder) == results(tmp_path / "whole")

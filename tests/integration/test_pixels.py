@@ -67,5 +67,5 @@ def test_pixels_go_the_way_of_features_to_tables_and_pictures(new_study):
     assert study.run("-n").jobs.keys() == {"save_config", "report", "all"}
     study.config = usual | {"image_model": {"likelihood": "gaussian"}}
     jobs = study.run("-n").jobs
-    assert jobs["train_source"] == 1
+    assert jobs["train"] == 1
     assert jobs["cache_features"] == 0

@@ -79,18 +79,18 @@ def test_another_target_retrains_nothing(study, tmp_path):
     drawn = {rule for rule in jobs if rule.startswith("plot_") or rule in ("traverse", "report")}
     assert {rule: number for rule, number in jobs.items() if rule not in drawn} == {
         "save_config": 1,
-        "prepare_target": 1,
+        "prepare": 1,
         "specify_features": 1,
         "cache_features": 1,
         "seal_features": 1,
         "finetune": 1,
         "evaluate": 1,
-        "evaluate_baselines": 1,
+        "evaluate_baseline": 1,
         "tabulate_accuracy": 1,
         "tabulate_comparisons": 1,
         "tabulate_disentanglement": 1,
-        "measure_objects": 1,
-        "correlate": 1,
+        "measure": 1,
+        "explain": 1,
         "tabulate_correlation": 1,
         "all": 1,
     }

@@ -173,14 +173,14 @@ def test_the_plan_of_the_demo_from_a_clean_clone_without_networks(tmp_path, new_
     study = new_study()
     run = study.run("-n", env={"PYTHONPATH": str(tmp_path)})
     assert run.code == 0, run.text
-    assert run.jobs["train_source"] == 2
+    assert run.jobs["train"] == 2
     assert study.run("-n", snakefile=ROOT / "workflow/Snakefile").jobs == run.jobs
 
 
 def test_the_plan_counts_jobs_without_and_with_packing(tiny_study):
     options = ["-c", "import sys; from fovscope.cli import main; sys.exit(main(sys.argv[1:]))"]
     options += ["plan", "--", "-s", ROOT / "Snakefile", "--forceall", "--configfile", "study.yaml"]
-    options += ["--set-resources", "train_source:pack=2"]
+    options += ["--set-resources", "train:pack=2"]
     done = subprocess.run(
         [sys.executable, *map(str, options)],
         cwd=tiny_study.folder,
@@ -190,7 +190,7 @@ def test_the_plan_counts_jobs_without_and_with_packing(tiny_study):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line}
-    assert rows["train_source"][:3] == ["2", "2", "1"]
+    assert rows["train"][:3] == ["2", "2", "1"]
     assert rows["finetune"][:3] == ["2", "2", "2"]
     assert rows["seal_features"][0] == "2"
     assert "No earlier run" not in done.stdout
@@ -208,7 +208,7 @@ def test_the_full_study_plans(tmp_path, new_study):
             target["masks"] = target["folder"]
     jobs = Study(tmp_path, paper).run("-n").jobs
     models = 6 * 2 * 10  # backbones and pixels, β, seeds
-    assert jobs["train_source"] == models
+    assert jobs["train"] == models
     assert jobs["finetune"] == 4 * models
     assert jobs["cache_features"] == jobs["seal_features"] == 6 * 5
 
@@ -246,7 +246,7 @@ def test_a_store_filled_by_several_jobs_is_that_of_one(tiny_study, new_study):
 def test_rule_graph_needs_no_other_program(new_study):
     run = new_study().run("--rulegraph", "mermaid-js")
     assert run.code == 0
-    for rule in ("cache_features", "train_source", "finetune", "evaluate", "tabulate_accuracy"):
+    for rule in ("cache_features", "train", "finetune", "evaluate", "tabulate_accuracy"):
         assert rule in run.text
 
 
@@ -265,7 +265,7 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
     tiny_study.config = TINY
     assert jobs == {
         "save_config": 1,
-        "train_source": 1,
+        "train": 1,
         "evaluate_source": 1,
         "finetune": 1,
         "evaluate": 1,
@@ -273,7 +273,7 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "tabulate_accuracy": 1,
         "tabulate_comparisons": 1,
         "tabulate_disentanglement": 1,
-        "correlate": 1,
+        "explain": 1,
         "tabulate_correlation": 1,
         "plot_correlation": 1,
         "plot_disentanglement": 1,

@@ -11,7 +11,7 @@ from slurm_cluster import wait_until
 
 # Enough steps to be stopped in the middle of the training.
 CONFIG = TINY | {"source_training": TINY["source_training"] | {"steps": 1500}}
-GPU_RULES = {"cache_features", "train_source", "finetune"}  # of this study
+GPU_RULES = {"cache_features", "train", "finetune"}  # of this study
 TABLES = ("accuracy", "disentanglement")  # tables, and the targets that make them
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("idle")]
@@ -29,12 +29,12 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(CONFIG))
     before = len(cluster.history("JobID"))
     # As the local profile: on a CPU a small network is fastest on one core.
-    threads = ["--set-threads", "train_source=1", "finetune=1"]
+    threads = ["--set-threads", "train=1", "finetune=1"]
     run = snakemake(ROOT / "Snakefile", *TABLES, "--configfile", "study.yaml", *threads)
 
     # Slurm's warning before the time limit (`slurm_extra` of the profile) costs no step.
-    number = cluster.wait_for("rule_train_source", "RUNNING", 600)
-    logs = tmp_path / "results/logs/train_source"
+    number = cluster.wait_for("rule_train", "RUNNING", 600)
+    logs = tmp_path / "results/logs/train"
     wait_until(
         lambda: sum("step" in log.read_text() for log in logs.glob("*.log")) == 2,
         200,
@@ -63,21 +63,21 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
     # Both seeds in one job, at each stage; the signal ended one job.
     ends = Counter((what, state) for what, *_, state in jobs)
     packed = {
-        f"rule_{rule}" for rule in ("train_source", "evaluate_source", "finetune", "evaluate")
+        f"rule_{rule}" for rule in ("train", "evaluate_source", "finetune", "evaluate")
     }
     assert {what for what, *_ in jobs if "_wildcards_" not in what} >= packed
     assert all(ends[what, "COMPLETED"] == 1 for what in packed)
-    assert [key for key in ends if key[1] != "COMPLETED"] == [("rule_train_source", "FAILED")]
+    assert [key for key in ends if key[1] != "COMPLETED"] == [("rule_train", "FAILED")]
     memory = [
         int(re.search(r"mem=(\d+)M", asked)[1])
         for what, _, asked, _ in jobs
-        if what.startswith("rule_train_source")
+        if what.startswith("rule_train")
     ]
     # Two at a time, 6000 MB for each and a little for the features; a second attempt, twice that.
     assert 12_000 < memory[0] < 12_100
     assert memory[1] == 2 * memory[0]
     report = list((tmp_path / "slurm_logs").glob("efficiency_report_*.csv"))
-    assert "rule_train_source" in report[0].read_text()
+    assert "rule_train" in report[0].read_text()
 
 
 def content(store):

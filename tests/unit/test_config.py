@@ -5,13 +5,10 @@ import jsonschema
 import pytest
 import yaml
 
-from fovscope.study.config import (
-    ConfigError,
-    Study,
-    json_schema,
-    load_study,
-    readme_with_options,
-)
+from fovscope.registry import Catalogue
+from fovscope.study.config import Study, bound_factors, load_study, recipe_section
+from fovscope.study.documents import json_schema, readme_with_options
+from fovscope.study.section import ConfigError
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [*sorted(ROOT.glob("config/*.yaml")), ROOT / "tests/integration/tiny.yaml"]
@@ -27,8 +24,11 @@ def test_every_config_of_the_repository_is_valid_by_model_and_by_schema(path):
     jsonschema.validate(raw(path), json.loads(json_schema()))
 
 
-def test_an_empty_config_is_a_study():
-    assert load_study({}) == Study()
+def test_an_empty_config_is_the_demo_on_a_vit_with_two_recipes():
+    study = load_study({})
+    assert list(study.recipes) == ["beta1", "beta2"]
+    assert study.recipes["beta2"].options == {"beta": 2.0}
+    assert study.recipes["beta2"].source == "texture_dsprites"
 
 
 def test_resolved_study_loads_to_itself():
@@ -46,12 +46,44 @@ def test_resolved_study_loads_to_itself():
         ({"targets": {"a": {"folder": "x", "table": "y"}}}, "targets.a", "exactly one of"),
         ({"targets": {"a": {}}}, "targets.a", "exactly one of"),
         ({"targets": {"a b": {"folder": "x"}}}, "config", "becomes part of file names"),
-        ({"targets": {"texture_dsprites": {"folder": "x"}}}, "config", "both the source and"),
+        ({"recipes": {"a/b": {}}}, "config", "becomes part of file names"),
+        ({"targets": {"images": {"folder": "x"}}}, "config", "'images' stands for no backbone"),
+        ({"targets": {"texture_dsprites": {"folder": "x"}}}, "config", "both a source and"),
         ({"targets": {}}, "targets", "at least 1 item"),
         ({"seeds": [1, 1]}, "seeds", "lists a value twice"),
-        ({"betas": [-1]}, "config", "must not be negative"),
+        ({"seeds": [-1]}, "seeds", "must not be negative"),
+        ({"betas": [-1]}, "config", "betas: -1 is no weight"),
+        ({"betas": ["a"]}, "config", "betas: 'a' is no weight"),
+        ({"betas": [1], "recipes": {"beta1": {}}}, "config", "is there twice, or as the recipe"),
         ({"model": {"width": "wide"}}, "model.width", "valid integer"),
-        ({"model": {"latent_dim": 5}}, "config", "latent_dim must be >= 7"),
+        ({"model": {"latent_dim": 5}}, "recipes.beta1", "latent_dim must be >= 7 (now: 5)"),
+        ({"recipes": {"a": {"objektive": 1}}}, "recipes.a", "unknown key 'objektive'"),
+        ({"recipes": {"a": {"objective": "beta_va"}}}, "recipes.a", "did you mean 'beta_vae'?"),
+        ({"recipes": {"a": {"supervision": "lables"}}}, "recipes.a", "did you mean 'labels'?"),
+        ({"recipes": {"a": {"source": "sprites"}}}, "recipes.a", "unknown source 'sprites'"),
+        ({"recipes": {"a": {"beta": "much"}}}, "recipes.a.beta", "valid number"),
+        ({"recipes": {"a": {"model": {"widht": 3}}}}, "recipes.a.model", "did you mean 'width'?"),
+        (
+            {"recipes": {"a": {"source_training": {"steps": 0}}}},
+            "recipes.a.source_training.steps",
+            "greater",
+        ),
+        ({"sources": {"dsprites": {}}}, "sources.dsprites", "did you mean 'texture_dsprites'?"),
+        ({"sources": {"texture_dsprites": {"spirtes": 1}}}, "sources.texture_dsprites", "sprites"),
+        (
+            {"sources": {"texture_dsprites": {"changed_factors": 8}}},
+            "sources.texture_dsprites",
+            "changed_factors is 8, but texture_dsprites has 7 factors",
+        ),
+        ({"representations": ["latent"]}, "representations.latent", "did you mean 'latents'?"),
+        ({"representations": ["pca", "pca"]}, "representations", "lists 'pca' twice"),
+        ({"representations": {"pca": {"dims": 3}}}, "representations.pca", "dimensions"),
+        ({"representations": {"t": {"representation": "file"}}}, "representations.t.file", "req"),
+        ({"probes": {"svm": {}}}, "probes", "unknown probe 'svm'"),
+        ({"probes": {"mlp": {"hiden": 3}}}, "probes.mlp", "did you mean 'hidden'?"),
+        ({"metrics": {"migg": {}}}, "metrics", "did you mean 'mig'?"),
+        ({"metrics": {"mig": {"bin": 3}}}, "metrics.mig", "did you mean 'bins'?"),
+        ({"plugins": ["lab.py"]}, "plugins", "there is no file lab.py"),
         (
             {"backbones": {"rgb": {"model": "pixels", "weights": "w.pth", "pooling": "avg"}}},
             "backbones.rgb",
@@ -59,7 +91,12 @@ def test_resolved_study_loads_to_itself():
         ),
         ({"backbones": {"rgb": {"model": "pixels", "size": 60}}}, "backbones.rgb", "multiple of 8"),
         ({"source_training": {"steps": 9}}, "source_training", "β would never be reached"),
-        ({"targets": {"a": {"folder": "x", "odd_class": True}}}, "targets.a", "'generator'"),
+        ({"targets": {"a": {"folder": "x", "odd_class": True}}}, "targets.a", "'odd_class'"),
+        (
+            {"targets": {"a": {"generator": "synthetic_cells", "odd_clas": True}}},
+            "targets.a",
+            "did you mean 'odd_class'?",
+        ),
         ({"open_set": {"synthetic_cell": "each"}}, "config", "did you mean 'synthetic_cells'?"),
         ({"open_set": {"synthetic_cells": ["a", "a"]}}, "open_set", "lists a class twice"),
         ({"open_set": {"synthetic_cells": "round"}}, "open_set", "is 'round'; use each, or a list"),
@@ -82,7 +119,7 @@ def test_resolved_study_loads_to_itself():
             "is no regular expression: missing ), unterminated subpattern",
         ),
         ({"targets": {"a": {"table": "x", "factors": ["s", "s"]}}}, "targets.a", "column twice"),
-        ({"targets": {"source": {"folder": "x"}}}, "config", "file name of source models"),
+        ({"targets": {"source": {"folder": "x"}}}, "config", "'source' stands for the data set"),
         ({"features": {"shard_rows": 300}}, "features.shard_rows", "multiple of 256"),
         ({"results": ""}, "results", "at least 1 character"),
         ({"betas": [1, 1.0000001]}, "config", "betas: 1.0000001 becomes part of file names"),
@@ -108,12 +145,73 @@ def test_paper_variant_restores_published_choices_but_not_over_what_is_written()
     # 768 Σ (x − x̂)² is a Gaussian likelihood with 1 / (2 σ²) = 768 (method, section 4).
     assert 1 / (2 * study.model.likelihood_sd**2) == pytest.approx(768, rel=1e-6)
     assert study.features.normalise == "none"
-    assert study.source.distinct_pairs is False
+    assert study.sources["texture_dsprites"].distinct_pairs is False
     assert study.model.output == "linear"
 
 
 def test_default_variant_takes_no_published_value():
     assert load_study({"variant": "default"}).model == Study().model
+
+
+def test_a_recipe_has_the_sections_of_the_study_but_for_what_it_says():
+    study = load_study(
+        {
+            "model": {"width": 64},
+            "recipes": {
+                "usual": {},
+                "wide": {"model": {"width": 128}, "objective": "factor_vae", "gamma": 5},
+            },
+        }
+    )
+    assert recipe_section(study, "usual", "model").width == 64
+    assert recipe_section(study, "wide", "model").width == 128
+    assert recipe_section(study, "wide", "finetuning") == study.finetuning
+    assert study.recipes["usual"].supervision == "labels"
+    assert study.recipes["wide"].options["gamma"] == 5
+    assert study.recipes["wide"].options["beta"] == 1
+
+
+def test_labels_bind_as_many_dimensions_as_the_source_has_factors_and_others_none():
+    cells = {"cells": {"generator": "synthetic_cells"}}
+    recipes = {"a": {"source": "cells"}, "b": {"source": "cells", "supervision": "ada"}}
+    study = load_study({"sources": cells, "recipes": recipes, "model": {"latent_dim": 6}})
+    bound = bound_factors(study, Catalogue(), "a")
+    assert [factor.name for factor in bound][:2] == ["Size", "Elongation"]
+    assert bound_factors(study, Catalogue(), "b") == ()
+
+
+def test_a_list_says_which_representations_there_are_and_a_mapping_adds_to_the_usual_ones():
+    chosen = ["latents", {"pca20": {"representation": "pca", "dimensions": 20}}, "pca"]
+    study = load_study({"representations": chosen})
+    assert list(study.representations) == ["latents", "pca20", "pca"]
+    assert study.representations["pca20"].options == {"dimensions": 20}
+    assert study.representations["pca"].options == {"dimensions": study.model.latent_dim}
+    more = load_study({"representations": {"theirs": {"file": "e.parquet"}}})
+    assert list(more.representations) == [*load_study({}).representations, "theirs"]
+    assert more.representations["theirs"].representation == "file"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"results": "./results/"}, {}),
+        ({"results": str(ROOT / "results")}, {}),
+        ({"seeds": [2, 0, 1]}, {"seeds": [0, 1, 2]}),
+        ({"targets": {"a": {"folder": "./x/../x/"}}}, {"targets": {"a": {"folder": "x"}}}),
+        (
+            {"backbones": {"a": {"model": "m", "weights": "./w.pth"}}},
+            {"backbones": {"a": {"model": "m", "weights": "w.pth"}}},
+        ),
+        (
+            {"sources": {"texture_dsprites": {"textures": "./brodatz/"}}},
+            {"sources": {"texture_dsprites": {"textures": "brodatz"}}},
+        ),
+        ({"betas": [1, 2.0]}, {"recipes": {"beta1": {"beta": 1}, "beta2": {"beta": 2}}}),
+    ],
+)
+def test_what_is_spelled_in_two_ways_is_one_study(one, other, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert load_study(one) == load_study(other)
 
 
 def test_a_backbone_is_one_line():

@@ -7,8 +7,8 @@ DRY_RUN = """Building DAG of jobs...
 Job stats:
 job                count
 ---------------  -------
-design_source          1
-train_source          10
+prepare          1
+train          10
 evaluate              21
 all                    1
 total                 33
@@ -21,8 +21,8 @@ STUDY = {"source_training": {"steps": 400}, "finetuning": {"epochs": 20}}
 def facts():
     rule = {"local": False, "gpus": 0, "cores": 2, "pack": 1, "pack_at_once": 1}
     return {
-        "design_source": rule | {"local": True},
-        "train_source": rule | {"gpus": 1, "pack": 4},
+        "prepare": rule | {"local": True},
+        "train": rule | {"gpus": 1, "pack": 4},
         "evaluate": rule | {"pack": 10},
         "not_planned": rule,
     }
@@ -41,18 +41,18 @@ def cells(text):
 
 def test_jobs_are_counted_by_rule():
     assert planned_jobs(DRY_RUN) == {
-        "design_source": 1,
-        "train_source": 10,
+        "prepare": 1,
+        "train": 10,
         "evaluate": 21,
         "all": 1,
     }
 
 
 def test_slurm_jobs_and_hours_add_up(tmp_path):
-    write_benchmarks(tmp_path, "train_source", 3600, 7200)
+    write_benchmarks(tmp_path, "train", 3600, 7200)
     write_benchmarks(tmp_path, "evaluate", 1800)
     found = cells(plan(DRY_RUN, {"study": STUDY, "rules": facts()}, tmp_path))
-    assert found["train_source"] == ["10", "10", "3", "5400", "15.00"]
+    assert found["train"] == ["10", "10", "3", "5400", "15.00"]
     # 21 jobs of half an hour on two cores.
     assert found["evaluate"] == ["21", "21", "3", "1800", "21.00"]
     # Local jobs are none of Slurm's.
@@ -61,23 +61,23 @@ def test_slurm_jobs_and_hours_add_up(tmp_path):
 
 
 def test_what_has_never_run_is_named(tmp_path):
-    write_benchmarks(tmp_path, "train_source", 3600)
+    write_benchmarks(tmp_path, "train", 3600)
     text = plan(DRY_RUN, {"study": STUDY, "rules": facts()}, tmp_path)
     assert text.endswith("No earlier run to estimate from: evaluate.")
     assert cells(text)["evaluate"] == ["21", "21", "3", "?"]
 
 
 def test_a_gpu_is_counted_once_for_the_jobs_that_share_it(tmp_path):
-    write_benchmarks(tmp_path, "train_source", 3600)
-    shared = {"train_source": facts()["train_source"] | {"pack_at_once": 3}}
+    write_benchmarks(tmp_path, "train", 3600)
+    shared = {"train": facts()["train"] | {"pack_at_once": 3}}
     found = cells(plan(DRY_RUN, {"study": STUDY, "rules": shared}, tmp_path))
     # Packs of 4, 3 and 3: three at a time, the first takes two hours, the others one.
-    assert found["train_source"] == ["10", "10", "3", "3600", "4.00"]
+    assert found["train"] == ["10", "10", "3", "3600", "4.00"]
 
 
 @pytest.mark.parametrize(
     ("rule", "expected"),
-    [("train_source", 800), ("finetune", 400), ("finetune_open_set", 400), ("evaluate", 200)],
+    [("train", 800), ("finetune", 400), ("finetune_open_set", 400), ("evaluate", 200)],
 )
 def test_training_takes_longer_in_proportion_to_its_steps(tmp_path, rule, expected):
     write_benchmarks(tmp_path, rule, 200)

@@ -23,7 +23,7 @@ FACTS = "FOVSCOPE_FACTS"
 
 _JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 _GROWS_WITH = {
-    "train_source": ("source_training", "steps"),
+    "train": ("source_training", "steps"),
     "finetune": ("finetuning", "epochs"),
     "finetune_open_set": ("finetuning", "epochs"),
 }

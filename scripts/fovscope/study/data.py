@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
+from fovscope.registry import unknown_name
 from fovscope.study.section import OpenSection, PathText, option
 
 
@@ -82,7 +83,9 @@ class Target(OpenSection):
         given = [key for key in ("folder", "table", "generator") if getattr(self, key)]
         if len(given) != 1:
             now = ", ".join(given) or "none"
-            raise ValueError(f"set exactly one of 'folder', 'table', 'generator' (now: {now})")
+            strange = [unknown_name("key", key, type(self).model_fields) for key in self.options]
+            wanted = f"set exactly one of 'folder', 'table', 'generator' (now: {now})"
+            raise ValueError("; ".join([wanted, *(strange if not given else [])]))
         if self.masks and not self.folder:
             raise ValueError("'masks' goes with 'folder'; a table names its masks in column 'mask'")
         if self.factors and not self.table:

@@ -1,4 +1,4 @@
-"""What is generated from the typed configuration: JSON schema and tables of options.
+"""What is generated: JSON schema and tables of options from the typed configuration, captions.
 
 ``python -m fovscope.study.documents`` writes them.
 """
@@ -111,7 +111,12 @@ def readme_with_options(readme: str) -> str:
 
 
 def write_generated(root: Path) -> None:
-    """Write the schema and the options table below the repository `root`."""
+    """Write schema, table of options and captions below the repository `root`."""
+    # The drawing libraries are needed for this alone.
+    from fovscope.figures.report import captions_for_snakemake
+
+    for name, caption in captions_for_snakemake(Catalogue()).items():
+        (root / "workflow/report" / name).write_text(caption + "\n", encoding="utf-8")
     (root / "workflow/schemas/config.schema.json").write_text(json_schema(), encoding="utf-8")
     readme = root / "config/README.md"
     readme.write_text(readme_with_options(readme.read_text("utf-8")), encoding="utf-8")
