@@ -231,6 +231,9 @@ def test_whatever_way_a_definition_is_used_it_counts(changed, user):
         "def C(x):\n    return x(helper=1)",
         "def C(x: helper) -> helper:\n    y: helper = 1\n    return y",
         "C: helper = 1",
+        "class C:\n    def method(self, x: helper):\n        y: helper = x",
+        "class C:\n    def method(self):\n        helper = 1\n        return helper",
+        "def C():\n    helper = 1\n    def inner():\n        nonlocal helper\n        helper = 2",
     ],
 )
 def test_a_name_of_something_else_is_no_use(changed, user):
@@ -372,6 +375,13 @@ def test_names_of_helpers_types_comments_and_formatting_do_not_count(changed, ol
     assert changed(four(LONG), four(text)) == set()
 
 
+def test_the_name_of_a_private_variable_does_not_count(changed):
+    text = "_x, _y = 0, 1\n\ndef C():\n    global _x\n    _x = _x + _y\n    return _x\n"
+    assert changed(four(text), four(text.replace("_x", "_z"))) == set()
+    swapped = text.replace("_x, _y", "_y, _x")
+    assert changed(four(text), four(swapped)) == {FOUR}
+
+
 def test_the_order_of_definitions_does_not_count(changed):
     parts = LONG.split("\ndef ")
     moved = parts[0] + "".join(f"\n\ndef {part}" for part in reversed(parts[1:]))
@@ -477,6 +487,12 @@ def test_functions_that_call_each_other_have_digests_that_see_all_of_them(change
         assert changed(four(EVEN), four(EVEN.replace(old, new))) == {FOUR}
     renamed = EVEN.replace("_even", "_zz").replace("_odd", "_aa")
     assert changed(four(EVEN), four(renamed)) == set()
+
+
+def test_in_a_cycle_too_it_counts_which_helper_is_called(changed):
+    calls = EVEN.replace("_odd(n - 1)", "_odd(n - 1) or _even(n - 2)")
+    swapped = EVEN.replace("_odd(n - 1)", "_even(n - 1) or _odd(n - 2)")
+    assert changed(four(calls), four(swapped)) == {FOUR}
 
 
 def test_it_does_not_matter_where_a_cycle_is_entered(scripts):

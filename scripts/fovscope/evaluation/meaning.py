@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pandas as pd
@@ -16,6 +17,8 @@ from fovscope.registry import evaluation
 def meaning(given: Given) -> dict[str, pd.DataFrame]:
     """Correlate representations with handcrafted features; ask which dimensions classify."""
     tables = [table for view in given.views() for table in _explained(given, view)]
+    if not tables:
+        return {"scores": score_table({}, given.identity)}
     if given.options["stand_ins"] is not None:  # the metrics, where no factor is known
         stand_ins = given.catalogue.load("evaluation", "stand_ins")
         tables.append(stand_ins(given)["scores"])
@@ -23,6 +26,13 @@ def meaning(given: Given) -> dict[str, pd.DataFrame]:
 
 
 def _explained(given: Given, view: View) -> Iterator[pd.DataFrame]:
+    dimensions, widest = view.values.shape[1], given.options["widest"]
+    if dimensions > widest:
+        logging.warning(
+            "%s has %d dimensions, more than metrics.widest (%d): they are not explained",
+            *(view.identity.representation, dimensions, widest),
+        )
+        return
     explained = explain_codes(
         view.images,
         given.inputs["objects"],

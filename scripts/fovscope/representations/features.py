@@ -19,7 +19,7 @@ from fovscope.registry import representation
 from fovscope.representations.base import Given
 
 
-@representation("full", needs="features", label="full Φ")
+@representation("full", needs="features", label="full Φ", explained=False)
 def full(given: Given) -> NDArray:
     """Keep all features of the backbone."""
     return given.features

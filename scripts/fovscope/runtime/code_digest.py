@@ -302,10 +302,13 @@ class CodeDigests:
         for package in _packages(module.name):
             if found := self._find(package, module.folder):
                 linked.uses.add((found, LOOSE))
-        for bound in sorted(outline.unnamed_imports(), key=str):
-            is_library = bound.module.partition(".")[0] not in {_PROJECT, *sys.stdlib_module_names}
-            if is_library and self._find(bound.module, module.folder) is None:
-                linked.words.append(str(bound))
+        libraries = {
+            name
+            for name, bound in outline.imports.items()
+            if any(self._is_library(module, each) for each in bound)
+        }
+        for name in sorted(outline.unmentioned(libraries)):  # imported for what that does
+            linked.words += map(str, outline.imports[name])
         for name, root in outline.decorated():
             # A decorator of the project may keep what it is put on: then nobody need name it.
             ours = root and any(not isinstance(each, str) for each in self._lookup(module, root))
@@ -373,6 +376,12 @@ class CodeDigests:
         else:
             linked.words.append(f"@{source.name}:{name}")
         linked.words += attributes
+
+    def _is_library(self, module: _Module, bound: Import) -> bool:
+        """Return whether an import is of neither the project nor Python's own library."""
+        root = bound.module.partition(".")[0]
+        is_known = root == _PROJECT or root in sys.stdlib_module_names
+        return not is_known and self._find(bound.module, module.folder) is None
 
     def _run_by(self, module: _Module, bound: Import) -> Iterator[_Node]:
         """Yield what runs when an import does: the loose statements of modules and packages."""

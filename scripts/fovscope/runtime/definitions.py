@@ -170,13 +170,13 @@ class Outline:
                     elif isinstance(part, ast.Name):
                         yield name, part.id
 
-    def unnamed_imports(self) -> Iterator[Import]:
-        """Yield the imports that nothing in the module mentions: they are there to be run."""
-        for name in (*self.statements, LOOSE):
-            self.text(name)
-        for name, bound in self.imports.items():
-            if name not in self.mentioned:
-                yield from bound
+    def unmentioned(self, names: set[str]) -> set[str]:
+        """Return those of some imported names that stand nowhere else in the module."""
+        for definition in (LOOSE, *self.statements):
+            if names <= self.mentioned:  # as a rule after the first function
+                break
+            self.text(definition)
+        return names - self.mentioned
 
     def mention(self, node: ast.AST) -> None:
         """Note names that stand in the module without counting, such as those of types."""
@@ -344,7 +344,7 @@ class _Scope:
     @classmethod
     def of(cls, block: Iterable[ast.AST], package: str) -> _Scope:
         """Return what a block binds, without the scopes within it."""
-        scope, elsewhere = cls(), set()
+        scope = cls()
         queue = list(block)
         while queue:
             node = queue.pop()
@@ -368,13 +368,11 @@ class _Scope:
                         scope.imports.setdefault(name, []).append(bound)
                 case ast.Global():
                     scope.outside.update(node.names)
-                case ast.Nonlocal():
-                    elsewhere.update(node.names)
                 case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() | ast.MatchMapping():
                     name = node.rest if isinstance(node, ast.MatchMapping) else node.name
                     scope.stored.update(filter(None, [name]))
                     queue += _children(node)
-        scope.names = (scope.stored | scope.imports.keys()) - scope.outside - elsewhere
+        scope.names = (scope.stored | scope.imports.keys()) - scope.outside
         return scope
 
 
@@ -382,7 +380,7 @@ _BINDING = frozenset(
     {
         *(ast.Name, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
         *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
-        *(ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal),
+        *(ast.Import, ast.ImportFrom, ast.Global),
         *(ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping),
     }
 )

@@ -580,6 +580,7 @@ class Expansion:
             "evaluation": "meaning",
             "options": {
                 "active_sd": self.study.metrics.active_sd,
+                "widest": self.study.metrics.widest,
                 "trees": self.plain["probes"]["gbt"],
                 "stand_ins": panel,
                 "views": views,
