@@ -22,7 +22,7 @@ from fovscope.images.read import FolderImages
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
-from fovscope.objectives.factor_vae import FactorVAE
+from fovscope.objectives.beta_vae import BetaVAE
 from fovscope.objectives.supervision import labels
 from fovscope.records import representation_table, write_table
 from fovscope.runtime.job import logged
@@ -39,8 +39,7 @@ OPTIONS = Features(batch_size=8, shard_rows=16, precision="float32")
 STEPS, EPOCHS = 800, 80
 MODEL = Model(latent_dim=5, width=16, likelihood_sd=0.3, likelihood_units="scaled")
 NOBODY = 65534
-OBJECTIVE = FactorVAE(gamma=2.0, discriminator_width=16)
-"""With a network and an optimiser of its own, so that all parts of a checkpoint are there."""
+BETA_VAE = BetaVAE(beta=1.0)
 
 
 class Notes:
@@ -138,7 +137,16 @@ def pairs():
 
 
 def train(
-    folder, *, manifest, source=None, every=0.05, key="k", learning_rate=3e-3, steps=STEPS, uid=None
+    folder,
+    *,
+    manifest,
+    source=None,
+    every=0.05,
+    key="k",
+    learning_rate=3e-3,
+    steps=STEPS,
+    objective=BETA_VAE,
+    uid=None,
 ):
     """Train on pairs, or fine-tune `source`; write model, facts and latents."""
     notes = Notes(folder.parent / f"{folder.name}.notes")
@@ -154,7 +162,7 @@ def train(
     outputs = [folder / name for name in ("m.safetensors", "m.json", "m.parquet")]
     first, second, changed = pairs()
     with _job(folder), training(outputs[0], outputs, key=key, minutes=every / 60) as checkpoints:
-        common = {"objective": OBJECTIVE, "seed": 0, "device": CPU, "checkpoints": checkpoints}
+        common = {"objective": objective, "seed": 0, "device": CPU, "checkpoints": checkpoints}
         if source is None:
             options = SourceTraining(steps=steps, warmup_steps=2, learning_rate=learning_rate)
             trained = train_source(

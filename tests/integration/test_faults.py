@@ -26,6 +26,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from fovscope.features.store import StoreError, read_store, verify_store
+from fovscope.objectives.factor_vae import FactorVAE
 from fovscope.runtime.locks import LockError, writing
 
 ROOT = Path(__file__).parents[2]
@@ -251,7 +252,9 @@ def test_store_killed_before_each_change_on_the_disk(tmp_path, run, before, repo
 
 
 def test_training_killed_before_each_change_on_the_disk(tmp_path, run, manifest, report):
-    options = {"manifest": manifest, "steps": 2, "every": 0}
+    # With a network and an optimiser of its own, so that all parts of a checkpoint are there.
+    objective = FactorVAE(discriminator_width=16)
+    options = {"manifest": manifest, "steps": 2, "every": 0, "objective": objective}
     assert run(train, tmp_path / "whole", **options) == 0
     whole, folder, kills = snapshot(tmp_path / "whole"), tmp_path / "cut", 0
     for _ in killed_before_each_change(run, train, folder, lambda: None, **options):

@@ -257,6 +257,7 @@ def test_discriminator_is_that_of_the_paper():
     assert optimizer.defaults["lr"] == 1e-4
 
 
+@pytest.mark.slow
 def test_the_optimal_discriminators_logit_is_the_total_correlation():
     network = make_discriminator(3, 32, seed=0)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
