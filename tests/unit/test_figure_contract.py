@@ -35,10 +35,11 @@ def given(name, study, monkeypatch):
         long = study.views(CATALOGUE["table"][table]).long
         made.setdefault("tables", {})[table] = long
     ids = [f"i{k}" for k in range(IMAGES)]
-    if "images" in needs:
+    if {"images", "representation"} & set(needs):
         labels = rng.choice(["blast", "spindle", "other one"], IMAGES)
         made["image_table"] = pd.DataFrame({"image_id": ids, "label": labels, "role": "image"})
         made["info"] = {"factors": []}
+    if "images" in needs:
         pixels = rng.integers(0, 256, (IMAGES, 8, 8, 3), np.uint8)
         made["open_images"] = lambda size: pixels
     if "representation" in needs:
@@ -52,7 +53,7 @@ def given(name, study, monkeypatch):
         made["moves"] = pd.DataFrame({"score": scores, "value": rng.uniform(0, 2, len(scores))})
     by_size = pd.DataFrame({"rows": [100, 800], "score": "mig", "value": [0.3, 0.2]})
     by_size = by_size.assign(floor=0.1, ceiling=0.9)
-    monkeypatch.setattr(sizes, "source_scores_by_size", lambda *_, **__: by_size)
+    monkeypatch.setattr(sizes, "scores_by_size", lambda *_, **__: by_size)
     factors = [factor for source in study.facts["factors"].values() for factor in source]
     return Given(
         place={key: PLACE[key] for key in SCOPES[entry.declared["scope"]]},
@@ -76,7 +77,8 @@ def test_every_figure_is_drawn_from_what_it_asks_for(given, name, tmp_path):
 
 def test_declarations_are_complete(name):
     declared = ENTRIES[name].declared
-    assert set(declared) == {"scope", "of", "needs", "section", "order", "caption"}
+    assert declared.keys() - {"facts"} == {"scope", "of", "needs", "section", "order", "caption"}
+    assert set(declared.get("facts", ())) <= {"factors", "metrics"}
     assert declared["scope"] in SCOPES
     assert declared["of"] in DATASETS
     tables = {f"table:{table}" for table in CATALOGUE["table"]}

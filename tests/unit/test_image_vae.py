@@ -9,7 +9,7 @@ from scipy.special import xlogy
 from skimage import data
 from torch.distributions import Normal
 
-from fovscope.models.decoding import decode_images
+from fovscope.models.decoding import decode_codes
 from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
 from fovscope.models.storage import load_model, save_model
 from fovscope.models.vae import encode
@@ -20,7 +20,7 @@ from fovscope.study.config import Finetuning, ImageModel, Model, SourceTraining
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.finetune import finetune
 from fovscope.training.loop import place_features
-from fovscope.training.source import model_options, train_source
+from fovscope.training.source import train_source
 
 CPU = torch.device("cpu")
 SHAPE = (16, 24, 3)  # not square: height and width cannot be taken for each other
@@ -124,7 +124,7 @@ def test_images_lie_between_black_and_white():
 
 def test_decoded_images_are_those_of_the_decoder_in_grey_levels():
     model, latents = make_vae(), random_latents()
-    images = decode_images(model, latents.numpy()[:, None])
+    images = model.pictures(decode_codes(model, latents.numpy()[:, None]))
     assert images.shape == (5, 1, *SHAPE)
     assert images.dtype == np.uint8
     error = images.reshape(5, -1) / 255 - model.decode(latents).detach().numpy()
@@ -250,7 +250,7 @@ def quick_source(
     usual = {"steps": 6, "warmup_steps": 1, "batch_pairs": 8, "learning_rate": 1e-3}
     return train_source(
         *(pairs or make_pairs()),
-        model_options=model or options(),
+        make_model=lambda features: ImageVAE(model or options(), seed=0),
         options=SourceTraining(**(usual | changes)),
         objective=BetaVAE(beta=beta),
         supervision=Catalogue().load("supervision", supervision),
@@ -267,7 +267,7 @@ def test_it_learns_a_few_images_by_heart():
         **{"steps": 150, "beta": 0.0, "supervision": "none", "learning_rate": 3e-3},
     )
     latents, _ = encode(model, rows)
-    error = decode_images(model, latents).reshape(4, -1) / 255.0 - rows / 255.0
+    error = model.pictures(decode_codes(model, latents)).reshape(4, -1) / 255.0 - rows / 255.0
     assert np.sqrt((error**2).mean()) < 0.25 * (rows / 255.0).std()
 
 
@@ -314,11 +314,16 @@ def test_finetuning_moves_weights_and_statistics_of_a_copy():
         assert not torch.equal(tuned.state_dict()[name], tensor), name
 
 
-def test_the_manifest_says_which_model_is_made():
-    pixels = model_options({"image_shape": [64, 64, 3]}, {"latent_dim": 10, "likelihood_sd": 0.1})
-    assert pixels == ImageVAEOptions(image_shape=(64, 64, 3), latent_dim=10, likelihood_sd=0.1)
-    features = model_options({"shape": [10, 64 * 64 * 3]}, {"width": 16})
-    assert features == Model(width=16)
+def test_a_new_model_has_the_shape_of_the_images_in_the_store():
+    made = ImageVAE.fitted(
+        torch.zeros(2, 64 * 64 * 3),
+        facts={"image_shape": [64, 64, 3]},
+        options={"latent_dim": 10, "likelihood_sd": 0.1},
+        seed=3,
+    )
+    wanted = ImageVAEOptions(image_shape=(64, 64, 3), latent_dim=10, likelihood_sd=0.1)
+    assert made.options == wanted
+    assert equal_states(made, ImageVAE(wanted, seed=3))
 
 
 # Storage ---------------------------------------------------------------------------------

@@ -166,8 +166,15 @@ def test_tables_and_pictures_stand_where_their_entries_say_a_plugins_too(tmp_pat
         *("masks_cells", "samples_cells", "open", "open_set_cells_b", "samples_blue_cells"),
         *("disentanglement", "correlation_cells_b"),
     ]
+    catalogue = Catalogue([tmp_path / "my_plugin.py"])
+    views = [
+        {"kind": kind, "name": name}
+        | {key: entry.declared[key] for key in ("section", "order", "caption")}
+        for kind in ("table", "figure")
+        for name, entry in catalogue[kind].items()
+    ]
     sections = report_sections(
-        Catalogue([tmp_path / "my_plugin.py"]),
+        views,
         tmp_path,
         [str(tmp_path / f"{name}.png") for name in pictures],
         [Section("Data", "Cited.", [Table(view, "First.")])],

@@ -2,14 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fovscope import FovscopeError
-from fovscope.records import (
-    latent_means,
-    latents_table,
-    read_scores,
-    score_table,
-    write_table,
-)
+from fovscope.records import Identity, read_scores, score_table, write_table
 from fovscope.registry import Catalogue
 from fovscope.tables.accuracy import accuracy
 from fovscope.tables.comparisons import comparisons, holm
@@ -21,34 +14,13 @@ from fovscope.tables.render import caption_of, mean_sd, read_markdown, widen, wr
 FORMATS = ("parquet", "csv", "md", "tex")
 
 
-def test_latents_come_back_in_the_order_of_the_images(tmp_path):
-    rng = np.random.default_rng(0)
-    mean, logvar = rng.standard_normal((2, 3, 12)).astype(np.float32)
-    write_table(tmp_path / "l.parquet", latents_table(["a", "b", "c"], mean, logvar))
-    stored = pd.read_parquet(tmp_path / "l.parquet")
-    assert list(stored.columns) == ["image_id", *(f"z{k}" for k in range(12))] + [
-        f"logvar{k}" for k in range(12)
-    ]
-    images = pd.DataFrame({"image_id": ["c", "a"]})
-    np.testing.assert_array_equal(latent_means(stored, images), mean[[2, 0]])
-
-
-def test_images_without_latents_are_named():
-    table = latents_table(["a"], np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32))
-    with pytest.raises(FovscopeError, match="1 images have no latents, first b"):
-        latent_means(table, pd.DataFrame({"image_id": ["a", "b"]}))
-
-
 def accuracy_scores(seed, value, stage="finetuned", **changes):
-    identity = {"dataset": "t", "tuned_on": "t", "backbone": "b", "recipe": "beta1", "seed": seed}
-    identity["representation"] = "latents"
+    identity = {"dataset": "t", "tuned_on": "t", "backbone": "b", "recipe": "beta1"}
+    identity |= {"representation": "latents", "seed": int(seed) if seed else None}
     is_table = isinstance(value, pd.DataFrame)
     return score_table(
         value if is_table else {"balanced_accuracy": value},
-        **(identity | changes),
-        kind="accuracy",
-        stage=stage,
-        probe="gbt",
+        Identity(**(identity | changes), kind="accuracy", stage=stage, probe="gbt"),
         weights_digest="w",
         data_digest="d",
     )
@@ -212,14 +184,15 @@ def test_stages_stand_in_the_order_of_the_method(facts):
 def disentanglement_scores(stage, representation, value):
     return score_table(
         {"mig": value, "mi_over_h[z0,Shape]": 0.1, "active_dims": 9},
-        kind="disentanglement",
-        dataset="source",
-        tuned_on="",
-        backbone="b",
-        recipe="" if stage == "reference" else "beta1",
-        seed="0",
-        stage=stage,
-        representation=representation,
+        Identity(
+            kind="disentanglement",
+            dataset="source",
+            backbone="b",
+            recipe="" if stage == "reference" else "beta1",
+            seed=0,
+            stage=stage,
+            representation=representation,
+        ),
     )
 
 
@@ -247,14 +220,15 @@ def test_a_models_own_bounds_come_before_those_of_the_codes(facts):
     own = pd.concat([own.assign(active_mask=mask) for mask in 2 * ("1111", "1101")])
     agreement = score_table(
         pd.DataFrame({"score": ["udr_lasso"], "value": [0.6], "floor": [0.0], "ceiling": [0.9]}),
-        kind="disentanglement",
-        dataset="source",
-        tuned_on="",
-        backbone="b",
-        recipe="beta1",
-        seed="0",
-        stage="source",
-        representation="seeds",
+        Identity(
+            kind="disentanglement",
+            dataset="source",
+            backbone="b",
+            recipe="beta1",
+            seed=0,
+            stage="source",
+            representation="seeds",
+        ),
     )
     codes = [disentanglement_scores("reference", c, v) for c, v in (("noise", 0.1), ("perfect", 1))]
     views = disentanglement(pd.concat([own, agreement, *codes]), facts)
