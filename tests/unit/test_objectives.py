@@ -292,6 +292,15 @@ def test_each_network_steps_along_its_own_gradient_alone():
     for weight in state.model.parameters():  # one step of gradient descent, with rate 0.01
         torch.testing.assert_close(weight, before[id(weight)] - 0.01 * expected[id(weight)])
 
+    clipped = make_state(objective, features)
+    run(clipped, objective, features, 1, clip_norm=1e-3)
+    for weight, same in zip(
+        clipped.networks.parameters(), state.networks.parameters(), strict=True
+    ):
+        torch.testing.assert_close(weight.grad, same.grad)  # the model's alone are clipped
+    norms = [weight.grad.norm() for weight in clipped.model.parameters()]
+    assert torch.stack(norms).norm().item() == pytest.approx(1e-3, rel=1e-3)
+
 
 def test_the_discriminator_changes_without_the_model_and_the_model_without_it():
     features = make_features()
