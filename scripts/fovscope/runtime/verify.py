@@ -45,7 +45,7 @@ def verify_study(root: Path) -> list[str]:
     Returns
     -------
     list of str
-        What does not match, a line each, and what to do; empty when all is well.
+        What does not match and what to do, one line for each file; empty when all is well.
 
     Raises
     ------

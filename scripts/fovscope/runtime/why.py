@@ -32,7 +32,7 @@ _LISTED = 3
 
 
 def why(targets: Sequence[str], options: Sequence[str], results: Path) -> str:
-    """Return what will run and why, a paragraph a job.
+    """Return what will run and why, one paragraph per job.
 
     Parameters
     ----------
