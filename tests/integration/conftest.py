@@ -42,13 +42,16 @@ class Study:
         command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml"]
         command += ["--snakefile", snakefile, "--profile", ROOT / "profiles/local", "--cores", "2"]
         command += arguments
+        # Jobs import this checkout, whichever one is installed.
+        paths = [(env or {}).get("PYTHONPATH"), str(ROOT / "scripts"), os.environ.get("PYTHONPATH")]
+        env = (env or {}) | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
         done = subprocess.run(
             command,
             cwd=self.folder,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=os.environ | (env or {}),
+            env=os.environ | env,
         )
         return Run(done.returncode, done.stdout)
 
