@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -201,14 +202,29 @@ def test_the_plan_counts_jobs_without_and_with_packing(tiny_study):
     assert "Nothing will run" in run.text
 
 
-def test_the_full_study_plans(tmp_path, new_study):
+MEASURED = """
+import resource, subprocess, sys, time
+start = time.monotonic()
+code = subprocess.run(sys.argv[1:]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"plan: {time.monotonic() - start:.1f} s, {used.ru_maxrss / 1e3:.0f} MB", flush=True)
+sys.exit(code)
+"""
+
+
+def test_the_full_study_plans_on_a_login_node(tmp_path):
+    """In little memory; how long it takes is printed (`pytest -rP`) and depends on the machine."""
     paper = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     for name, target in paper["targets"].items():
         class_folders(tmp_path / name, per_class=1)
         target["folder"] = str(tmp_path / name)
         if "masks" in target:
             target["masks"] = target["folder"]
-    jobs = Study(tmp_path, paper).run("-n").jobs
+    run = Study(tmp_path, paper).run("-n", around=[sys.executable, "-c", MEASURED])
+    (said,) = re.findall(r"^plan: .*$", run.text, re.M)
+    print(said)
+    assert int(said.split()[-2]) < 250
+    jobs = run.jobs
     models = 6 * 2 * 10  # backbones and pixels, β, seeds
     assert jobs["train"] == models
     assert jobs["finetune"] == 4 * models

@@ -65,9 +65,13 @@ def read_file(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
 def _read(path: Path) -> pd.DataFrame:
     is_csv = path.suffix.lower() == ".csv"
     try:
-        # Names of images stay the text that they are: "007" is no number, "NA" is not missing.
-        names = {"image_id": str}
-        return pd.read_csv(path, converters=names) if is_csv else pd.read_parquet(path)
+        if not is_csv:
+            return pd.read_parquet(path)
+        table = pd.read_csv(path)
+        if "image_id" in table:  # text as it stands: "007" is no number, "NA" is not missing
+            as_text = {"dtype": str, "keep_default_na": False}
+            table["image_id"] = pd.read_csv(path, usecols=["image_id"], **as_text)["image_id"]
+        return table
     except (ValueError, OSError) as error:  # of both readers; the path itself is there
         kind = "CSV" if is_csv else "Parquet (CSV files end in .csv)"
         raise FovscopeError(f"{path} cannot be read as {kind}: {error}") from error
