@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from fovscope.datasets.design import sample_design
-from fovscope.images.source import open_images
 from fovscope.datasets.prepare import generate_images, prepare_design, prepare_generated
 from fovscope.generators.base import Generator, load_generator
 from fovscope.generators.declared import (
@@ -20,6 +19,7 @@ from fovscope.generators.declared import (
     resolved_options,
 )
 from fovscope.images.read import read_image, read_mask
+from fovscope.images.source import open_images
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import Catalogue
 from fovscope.runtime.provenance import digest_file
