@@ -63,7 +63,7 @@ def test_there_are_so_many_models_and_each_knows_its_source(expand):
     assert jobs.dataset_of(SOURCE, "cells") == "discs"
     assert jobs.dataset_of(SOURCE, "ada") == "texture_dsprites"
     assert jobs.dataset_of("folder", "cells") == "folder"
-    assert jobs.stages(SOURCE) == ["source"]
+    assert jobs.stages(SOURCE) == ("source",)
 
 
 def test_representations_without_a_model_are_one_per_backbone_only_if_they_need_it(expand):
@@ -111,8 +111,8 @@ def test_what_jobs_depend_on_is_plain_and_says_nothing_of_other_jobs(expand):
     assert not {"probes", "metrics"} & keys(training)
     scoring = jobs.scoring("ada", "folder")
     assert not {"gbt_rounds", "epochs", "steps"} & keys(scoring)
-    assert jobs.scoring("ada")["options"]["bound"] == []
-    assert "probes" not in jobs.scoring("ada")["options"]
+    assert scoring["options"]["bound"] == []
+    assert "probes" not in jobs.scoring_source("ada")["options"]
     everything = [
         *(jobs.preparation(name) for name in jobs.datasets),
         *(jobs.features_task(name, "rgb") for name in jobs.datasets),
