@@ -158,7 +158,7 @@ def test_values_that_a_factor_lists_are_not_cut_into_levels(design):
     position = factors.names.index("PosX")
     assert len(np.unique(factors.values.train[:, position])) == 32
     continuous = Factor(name="PosX", limits=(0, 31)).to_json()
-    cut = known_factors(design, {"factors": [continuous] * 2}, 10)
+    cut = known_factors(design[design["role"] == "image"], {"factors": [continuous]}, 10)
     assert len(np.unique(cut.values.train[:, 0])) == 10
 
 
