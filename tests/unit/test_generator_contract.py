@@ -1,13 +1,11 @@
-"""What every registered generator must do; a user's file is held to it too.
-
-To hold your own to it, list its file: ``CATALOGUE = Catalogue(["my_lab.py"])``.
-"""
+"""What every registered generator must do; a user's file is held to it too."""
 
 import multiprocessing
 import pickle
 
 import numpy as np
 import pytest
+from contracts import CATALOGUE
 
 from fovscope.datasets.design import sample_design
 from fovscope.datasets.prepare import generate_images, prepare_design, prepare_generated
@@ -25,7 +23,6 @@ from fovscope.registry import Catalogue
 from fovscope.runtime.provenance import digest_file
 from fovscope.study.config import Target
 
-CATALOGUE = Catalogue()
 SMALL = {"train_pairs": 20, "iid_train": 10, "iid_test": 10, "pairs_per_factor": 2}
 LAB = """
 from fovscope.factors import Factor
