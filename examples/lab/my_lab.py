@@ -191,7 +191,8 @@ def best_probe(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
         mean=("value", "mean"), n=("value", "size"), fovscope=("fovscope", "first")
     )
     best = means.groupby(row, sort=False)["mean"].idxmax()
-    long = means.loc[best].assign(mean=lambda table: 100 * table["mean"], variant=facts["variant"])
+    long = means.loc[best].reset_index(drop=True).assign(variant=facts["variant"])
+    long["mean"] *= 100
     long["representation"] = labelled(long["representation"], facts)
     view = long[[*row_of(row, facts), "probe", "mean", "n"]].assign(
         probe=long["probe"].map(facts["probes"]), mean=long["mean"].map("{:.1f}".format)
