@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,12 @@ from fovscope.factors import Factor
 from fovscope.figures.given import Given as ForFigure
 from fovscope.figures.style import COLUMN, Drawing
 from fovscope.generators.base import Drawing as Image
-from fovscope.generators.base import Generator
+from fovscope.generators.base import Example, Generator
 from fovscope.metrics.work import Values, Work
 from fovscope.objectives.base import Batch, Number, Objective
 from fovscope.registry import figure, generator, metric, objective, probe, representation, table
 from fovscope.representations.base import Given as ForRepresentation
-from fovscope.tables.base import Views
+from fovscope.tables.base import RECIPE, Views, by_family, labelled, row_of
 
 # A generator: rings of known size, thickness and brightness -------------------------------
 
@@ -61,6 +62,11 @@ class Rings(Generator):
         grey = grey + rng.normal(0, self.noise, grey.shape)
         pixels = np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
         return Image(np.repeat(pixels[..., None], 3, axis=2), mask.astype(np.uint8))
+
+    def make(self, index: int, seed: int) -> Example:
+        """Make an image of a target: its class is whether there is a hole."""
+        example = super().make(index, seed)
+        return replace(example, label="ring" if example.factors["Hole"] else "disc")
 
 
 # An objective: the KL term is held at a capacity that grows -------------------------------
@@ -179,18 +185,19 @@ def best_probe(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     facts : mapping
         Facts of the study.
     """
-    shown = scores[scores["score"] == "balanced_accuracy"]
-    row = ["dataset", "backbone", "stage", "representation"]
+    shown = by_family(scores[scores["score"] == "balanced_accuracy"], facts)
+    row = ["target", "input", *RECIPE, "stage", "representation"]
     means = shown.groupby([*row, "probe"], as_index=False, sort=False).agg(
         mean=("value", "mean"), n=("value", "size"), fovscope=("fovscope", "first")
     )
-    long = means.loc[means.groupby(row, sort=False)["mean"].idxmax()].reset_index(drop=True)
-    long["representation"] = long["representation"].map(facts["labels"])
+    best = means.groupby(row, sort=False)["mean"].idxmax()
+    long = means.loc[best].reset_index(drop=True).assign(variant=facts["variant"])
     long["mean"] *= 100
-    view = long[[*row, "probe", "mean", "n"]].assign(
+    long["representation"] = labelled(long["representation"], facts)
+    view = long[[*row_of(row, facts), "probe", "mean", "n"]].assign(
         probe=long["probe"].map(facts["probes"]), mean=long["mean"].map("{:.1f}".format)
     )
-    return Views(long.assign(variant=facts["variant"]), view)
+    return Views(long, view)
 
 
 # A figure, made from a table of the study ---------------------------------------------------

@@ -157,7 +157,9 @@ def test_embeddings_that_do_not_fit_are_named_before_any_network_runs(new_study,
 
 def test_a_file_of_embeddings_that_is_not_there_is_named_with_the_nearest(new_study, tmp_path):
     (tmp_path / "embeddings.parquet").touch()
-    run = new_study(representations=["latents", {"theirs": {"file": "embedings.parquet"}}]).run("-n")
+    run = new_study(representations=["latents", {"theirs": {"file": "embedings.parquet"}}]).run(
+        "-n"
+    )
     assert run.code != 0
     assert (
         "representations.theirs: file embedings.parquet does not exist; "

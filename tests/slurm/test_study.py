@@ -62,9 +62,7 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
         assert ("gres/gpu=1" in asked) == (rule in GPU_RULES), what
     # Both seeds in one job, at each stage; the signal ended one job.
     ends = Counter((what, state) for what, *_, state in jobs)
-    packed = {
-        f"rule_{rule}" for rule in ("train", "evaluate_source", "finetune", "evaluate")
-    }
+    packed = {f"rule_{rule}" for rule in ("train", "evaluate_source", "finetune", "evaluate")}
     assert {what for what, *_ in jobs if "_wildcards_" not in what} >= packed
     assert all(ends[what, "COMPLETED"] == 1 for what in packed)
     assert [key for key in ends if key[1] != "COMPLETED"] == [("rule_train", "FAILED")]

@@ -103,9 +103,7 @@ def test_options_of_the_study_reach_the_metrics_and_the_mask_is_stored(design):
 
 def test_the_largest_size_is_the_study_itself_and_small_ones_lift_the_floor(design):
     codes = design[COLUMNS].to_numpy(float)
-    by_size = scores_by_size(
-        design, SOURCE, codes, active_sd=0.05, levels=10, options={}, points=3
-    )
+    by_size = scores_by_size(design, SOURCE, codes, active_sd=0.05, levels=10, options={}, points=3)
     assert sorted(set(by_size["rows"])) == [100, 282, 800]
     whole = scored(design, codes)["value"]
     largest = by_size[by_size["rows"] == 800].set_index("score")
@@ -160,7 +158,7 @@ def test_values_that_a_factor_lists_are_not_cut_into_levels(design):
     position = factors.names.index("PosX")
     assert len(np.unique(factors.values.train[:, position])) == 32
     continuous = Factor(name="PosX", limits=(0, 31)).to_json()
-    cut = known_factors(design, {"factors": [continuous] * 2}, 10)
+    cut = known_factors(design[design["role"] == "image"], {"factors": [continuous]}, 10)
     assert len(np.unique(cut.values.train[:, 0])) == 10
 
 

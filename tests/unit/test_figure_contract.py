@@ -3,14 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from contracts import CATALOGUE
 
 from fovscope.dimensions import dimension_names
 from fovscope.figures import sizes
 from fovscope.figures.given import Given
 from fovscope.figures.style import PAGE, figure, save
-from fovscope.registry import Catalogue
 
-CATALOGUE = Catalogue()
 ENTRIES = CATALOGUE["figure"]
 SCOPES = {
     "study": (),

@@ -1,16 +1,13 @@
-"""What every registered generator must do; a user's file is held to it too.
-
-To hold your own to it, list its file: ``CATALOGUE = Catalogue(["my_lab.py"])``.
-"""
+"""What every registered generator must do; a user's file is held to it too."""
 
 import multiprocessing
 import pickle
 
 import numpy as np
 import pytest
+from contracts import CATALOGUE
 
 from fovscope.datasets.design import sample_design
-from fovscope.images.source import open_images
 from fovscope.datasets.prepare import generate_images, prepare_design, prepare_generated
 from fovscope.generators.base import Generator, load_generator
 from fovscope.generators.declared import (
@@ -20,12 +17,12 @@ from fovscope.generators.declared import (
     resolved_options,
 )
 from fovscope.images.read import read_image, read_mask
+from fovscope.images.source import open_images
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import Catalogue
 from fovscope.runtime.provenance import digest_file
 from fovscope.study.config import Target
 
-CATALOGUE = Catalogue()
 SMALL = {"train_pairs": 20, "iid_train": 10, "iid_test": 10, "pairs_per_factor": 2}
 LAB = """
 from fovscope.factors import Factor

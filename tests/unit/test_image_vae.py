@@ -16,7 +16,7 @@ from fovscope.models.vae import encode
 from fovscope.objectives.base import Batch
 from fovscope.objectives.beta_vae import BetaVAE
 from fovscope.registry import Catalogue
-from fovscope.study.config import Finetuning, ImageModel, Model, SourceTraining
+from fovscope.study.config import Finetuning, ImageModel, SourceTraining
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.finetune import finetune
 from fovscope.training.loop import place_features

@@ -1,18 +1,16 @@
 """What every registered metric must do, whatever it measures; a user's is held to it too.
 
-``FOVSCOPE_PLUGINS=my_lab.py pytest tests/unit/test_metric_contract.py`` adds the metrics of a file.
 Metrics are computed as in the panel, with the cheap options of the preset ``fast``. Invariances
 are tested on random transformations of one mixed code.
 """
 
-import os
 from itertools import chain
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
+from contracts import CATALOGUE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,10 +19,8 @@ from fovscope.metrics.panel import load_metrics
 from fovscope.metrics.presets import declaration, preset, score_ranges
 from fovscope.metrics.references import reference_codes
 from fovscope.metrics.work import Breakdown, Design, Work
-from fovscope.registry import REQUIRED, Catalogue
+from fovscope.registry import REQUIRED
 
-PLUGINS = [plugin for plugin in os.environ.get("FOVSCOPE_PLUGINS", "").split(os.pathsep) if plugin]
-CATALOGUE = Catalogue([Path(__file__).with_name("lab_plugin.py"), *PLUGINS])
 DECLARED = {name: declaration(entry) for name, entry in CATALOGUE["metric"].items()}
 BUILT_IN = [name for name, entry in CATALOGUE["metric"].items() if entry.origin == "fovscope"]
 

@@ -1,16 +1,15 @@
 """What every objective has to do with every weak supervision, whatever it trains for.
 
-A user's objectives are held to the same: name their files in FOVSCOPE_PLUGINS, separated by
-colons.
+A user's objectives are held to the same (`contracts`).
 """
 
-import os
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from contracts import CATALOGUE as EVERYTHING
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fovscope.models.feature_vae import FeatureVAE
@@ -28,8 +27,7 @@ from fovscope.training.state import TrainingState
 
 CPU = torch.device("cpu")
 LAB = Path(__file__).with_name("lab_objectives.py")
-OWN = filter(None, os.environ.get("FOVSCOPE_PLUGINS", "").split(os.pathsep))
-CATALOGUE = Catalogue([LAB, *OWN])
+CATALOGUE = Catalogue([LAB, *EVERYTHING.plugins])
 SMALL = {"factor_vae": {"discriminator_width": 16}}
 MODEL = Model(latent_dim=5, width=16, likelihood_sd=0.3, likelihood_units="scaled")
 PAIRS, FEATURES, FACTORS, STEPS = 60, 12, 3, 20

@@ -1,20 +1,13 @@
-"""What every registered probe must do; a user's is held to it too.
-
-``FOVSCOPE_PLUGINS=my_lab.py pytest tests/unit/test_probe_contract.py`` adds the probes of a file.
-"""
-
-import os
-from pathlib import Path
+"""What every registered probe must do; a user's is held to it too."""
 
 import numpy as np
 import pytest
+from contracts import CATALOGUE
 
 from fovscope.probes.classifiers import fit_classifier, predict_with_probes
 from fovscope.probes.confidence import fit_probe
-from fovscope.registry import REQUIRED, Catalogue
+from fovscope.registry import REQUIRED
 
-PLUGINS = [plugin for plugin in os.environ.get("FOVSCOPE_PLUGINS", "").split(os.pathsep) if plugin]
-CATALOGUE = Catalogue([Path(__file__).with_name("lab_plugin.py"), *PLUGINS])
 CHEAP = {
     "gbt": {"rounds": 10},
     "mlp": {"hidden": (16,), "learning_rate": 1e-2, "max_epochs": 300},

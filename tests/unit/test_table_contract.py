@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
+from contracts import CATALOGUE
 
-from fovscope.registry import Catalogue
 from fovscope.tables.base import RECIPE
 from fovscope.tables.render import caption_of, read_markdown, write_views
 
-ENTRIES = Catalogue()["table"]
+ENTRIES = CATALOGUE["table"]
 NUMBERS = {"mean", "sd", "n", "low", "high", "p", "p_holm", "variant", "fovscope"}
 
 pytestmark = pytest.mark.parametrize("name", ENTRIES)

@@ -52,12 +52,13 @@ wildcard_constraints:
     held_out=r"[A-Za-z0-9_.-]+",
 
 
-def by(method, *names, **options):
-    """What a method of the expansion says of the wildcards of that name."""
+def by(method, *names):
+    """What a method of the expansion says of the wildcards of that name, asked once for each."""
+    said = cache(method)
 
     def of_wildcards(wildcards):
         try:
-            return method(*(wildcards[name] for name in names), **options)
+            return said(*(wildcards[name] for name in names))
         except FovscopeError as error:
             raise WorkflowError(str(error))
 
@@ -96,16 +97,6 @@ def seeds_of_stages(wildcards):
     return {
         stage: filled(jobs.latents(wildcards.dataset, stage), seed=jobs.seeds, **wildcards)
         for stage in jobs.stages(wildcards.dataset)
-    }
-
-
-def last_model(wildcards):
-    """The model that saw a data set last, and its representation there."""
-    of_source = wildcards.dataset == SOURCE
-    return {
-        "model": PATHS.source_model if of_source else PATHS.tuned_model,
-        "info": PATHS.source_model_info if of_source else PATHS.tuned_model_info,
-        "latents": jobs.latents(wildcards.dataset, jobs.stages(wildcards.dataset)[-1]),
     }
 
 

@@ -24,7 +24,7 @@ rule evaluate_source:
         mem_mb=scaled(2000, per_gb=50_000),
         runtime=scaled(60, per_gb=10_000),
     params:
-        job=by(jobs.scoring, "recipe"),
+        job=by(jobs.scoring_source, "recipe"),
     message:
         "Score the source model {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
     script:

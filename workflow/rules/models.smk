@@ -101,7 +101,7 @@ rule finetune_open_set:
 rule traverse:
     input:
         unpack(data_of_model),
-        unpack(last_model),
+        unpack(by(jobs.last_model, "dataset")),
     output:
         strips=PATHS.strips,
         moves=PATHS.moves,

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from fovscope import FovscopeError
 from fovscope.arrays import mask_text
 from fovscope.factors import Factor
-from fovscope.metrics.honesty import jackknife_intervals, shuffled_codes
+from fovscope.metrics.honesty import panel_with_bounds
 from fovscope.metrics.panel import Panel, discretise, disentanglement_panel
 from fovscope.metrics.references import reference_codes
 from fovscope.metrics.work import Design
@@ -152,43 +152,26 @@ def score_codes(
         active_mask``; the entries of MI/H and S, like ``mi_over_h[z0,Texture]``, have value and
         mask only, of the dimensions that were scored, as text (``"1101"``: not z2).
     """
-
-    def compute(
-        codes: Design,
-        values: Design,
-        changed: ArrayLike | None,
-        metrics: Mapping[str, Mapping[str, Any]] = panel["metrics"],
-    ) -> Panel:
-        return disentanglement_panel(
-            codes,
-            values,
-            changed,
-            factor_names=factors.names,
-            metrics=metrics,
-            catalogue=catalogue,
-            active_sd=panel["active_sd"],
-            threads=threads,
-        )
-
-    found = compute(codes, factors.values, factors.changed)
-    for metric, reason in found.left_out.items():
-        logging.warning("%s is left out: %s", metric, reason)
-    shuffled = shuffled_codes(codes, np.random.default_rng(0))
-    floor = compute(shuffled, factors.values, factors.changed).scores
-    repeated = {name: panel["metrics"][name] for name in panel["repeated"]}
-    intervals = jackknife_intervals(
-        lambda *design: compute(*design, metrics=repeated).scores,
-        found.scores,
+    found, scores = panel_with_bounds(
         codes,
         factors.values,
         factors.changed,
+        ceiling=False,
+        repeated=panel["repeated"],
         resamples=panel["resamples"],
+        catalogue=catalogue,
+        factor_names=factors.names,
+        metrics=panel["metrics"],
+        active_sd=panel["active_sd"],
+        threads=threads,
     )
-    table = pd.DataFrame({"score": list(found.scores), "value": list(found.scores.values())})
-    table[["low", "high"]] = [intervals[name] for name in table["score"]]
-    table["floor"] = table["score"].map(floor).mask(table["score"] == "active_dims")
-    table["n_train"], table["n_test"] = len(codes.train), len(codes.test)
-    table["n_pairs"] = 0 if codes.first is None else len(codes.first)
+    for metric, reason in found.left_out.items():
+        logging.warning("%s is left out: %s", metric, reason)
+    of_score = ("value", "low", "high", "floor", "n_train", "n_test", "n_pairs")
+    table = pd.DataFrame(
+        [(name, *(getattr(score, key) for key in of_score)) for name, score in scores.items()],
+        columns=["score", *of_score],
+    )
     entries = _matrices(found, factors.names)
     matrices = pd.DataFrame({"score": list(entries), "value": list(entries.values())})
     whole = pd.concat([table, matrices], ignore_index=True)

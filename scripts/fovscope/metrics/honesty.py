@@ -8,7 +8,7 @@ draws rows twice, and estimates of information and trees take copies for agreeme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
-from fovscope.metrics.panel import Panel, disentanglement_panel
+from fovscope.metrics.panel import Panel, chosen_metrics, disentanglement_panel
 from fovscope.metrics.presets import score_ranges
 from fovscope.metrics.references import perfect_code
 from fovscope.metrics.work import Design
@@ -129,17 +129,71 @@ def scored_panel(
             "pairs of codes and the factors of their members go together: the ceiling is the "
             "score of a perfect code, which needs them (`first` and `second` of both designs)"
         )
+    return panel_with_bounds(
+        codes,
+        factors,
+        changed_factor,
+        resamples=resamples,
+        catalogue=catalogue,
+        seed=seed,
+        **options,
+    )[1]
 
+
+def panel_with_bounds(
+    codes: Design,
+    factors: Design,
+    changed_factor: ArrayLike | None = None,
+    *,
+    ceiling: bool = True,
+    repeated: Collection[str] | None = None,
+    resamples: int = 5,
+    catalogue: Catalogue | None = None,
+    seed: int = 0,
+    **options: Any,  # noqa: ANN401
+) -> tuple[Panel, dict[str, Score]]:
+    """Compute the panel, and each of its scores with floor, ceiling and interval.
+
+    Parameters
+    ----------
+    codes, factors, changed_factor, resamples, catalogue, seed, **options
+        As of `scored_panel`.
+    ceiling : bool
+        Whether to score a perfect code; without it ceilings are NaN.
+    repeated : collection of str, optional
+        Metrics whose scores get an interval; all by default.
+
+    Returns
+    -------
+    panel : Panel
+        Scores and the matrices behind them.
+    scores : dict of str to Score
+        By the names of `Panel.scores`.
+    """
     catalogue = catalogue or Catalogue()
 
-    def compute(codes: Design, factors: Design, changed: ArrayLike | None) -> Panel:
+    def compute(
+        codes: Design,
+        factors: Design,
+        changed: ArrayLike | None,
+        **other: Any,  # noqa: ANN401
+    ) -> Panel:
         return disentanglement_panel(
-            codes, factors, changed, catalogue=catalogue, seed=seed, **options
+            codes, factors, changed, catalogue=catalogue, seed=seed, **(options | other)
         )
 
+    again: dict[str, Any] = {}
+    if repeated is not None:
+        chosen = chosen_metrics(
+            options.get("metrics", "full"),
+            options.get("options"),
+            catalogue=catalogue,
+            with_pairs=codes.first is not None,
+        )
+        again["metrics"] = {name: chosen[name] for name in chosen if name in repeated}
     panel = compute(codes, factors, changed_factor)
     intervals = jackknife_intervals(
-        lambda *design: compute(*design).scores,
+        lambda *design: compute(*design, **again).scores,
         panel.scores,
         codes,
         factors,
@@ -149,20 +203,23 @@ def scored_panel(
         seed=seed,
     )
     shuffled = shuffled_codes(codes, np.random.default_rng(seed))
-    floor = compute(shuffled, factors, changed_factor).scores
-    ceiling = compute(perfect_code(factors), factors, changed_factor).scores
-    for bound in (floor, ceiling):  # a count is neither good nor bad
+    bounds = [compute(shuffled, factors, changed_factor).scores]
+    if ceiling:
+        bounds.append(compute(perfect_code(factors), factors, changed_factor).scores)
+    for bound in bounds:  # a count is neither good nor bad
         bound["active_dims"] = np.nan
+    floor, highest = bounds[0], bounds[-1] if ceiling else dict.fromkeys(bounds[0], np.nan)
     rows = {
         "n_train": len(codes.train),
         "n_test": len(codes.test),
         "n_pairs": 0 if codes.first is None else len(codes.first),
     }
     active = tuple(panel.active.tolist())
-    return {
-        name: Score(value, *intervals[name], floor[name], ceiling[name], **rows, active=active)
+    scores = {
+        name: Score(value, *intervals[name], floor[name], highest[name], **rows, active=active)
         for name, value in panel.scores.items()
     }
+    return panel, scores
 
 
 def jackknife_intervals(

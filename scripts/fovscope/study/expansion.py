@@ -27,7 +27,7 @@ from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
 from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
 from fovscope.study.entries import file_options
-from fovscope.study.layout import SOURCE, Paths, model_files
+from fovscope.study.layout import SOURCE, STAGES, Paths, model_files
 
 _NOT_IN_MANIFEST = {"licence", "citation", "published"}
 _OF_GENERATED = {"generator", "images", "seed", "options"}
@@ -100,7 +100,7 @@ class Expansion:
 
     def dataset_of(self, dataset: str, recipe: str) -> str:
         """Return the data set that a place in a path stands for: `SOURCE` is that of a recipe."""
-        return self.source_of(recipe) if dataset == SOURCE else dataset
+        return {SOURCE: self.source_of(recipe)}.get(dataset, dataset)
 
     def of_all_models(self, template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401
         """Return the files of a template for all models: backbone × recipe × seed."""
@@ -458,9 +458,9 @@ class Expansion:
         """Return the template of a model's representation of a data set at a stage."""
         return self.paths.representation.replace("{dataset}", dataset).replace("{stage}", stage)
 
-    def stages(self, dataset: str) -> list[str]:
+    def stages(self, dataset: str) -> tuple[str, ...]:
         """Return the stages at which models have a representation of a data set."""
-        return ["source"] if dataset == SOURCE else ["transferred", "finetuned"]
+        return STAGES.get(dataset, ("transferred", "finetuned"))
 
     # Scores ------------------------------------------------------------------------------------
 
@@ -482,45 +482,49 @@ class Expansion:
             "widest": metrics.widest,
         }
 
-    def scoring(self, recipe: str, dataset: str = SOURCE) -> dict[str, Any]:
-        """Return what the scores of a model on a data set depend on, beside representations."""
+    def scoring_source(self, recipe: str) -> dict[str, Any]:
+        """Return what the scores of a source model depend on, beside its representation."""
+        return self._scoring({"bound": []}, [self._view_of_source(recipe, "latents")])
+
+    def scoring(self, recipe: str, dataset: str) -> dict[str, Any]:
+        """Return what the scores of a model on a target depend on, beside representations."""
         derived = {
             name: self._resolved_representation(name)
             for name in self.study.representations
             if self._representation(name).declared["needs"] == "latents"
         }
-        used = [self._representation(name) for name in derived]
-        options = {"panel": self.panel(), "bound": self.bound(recipe), "derived": derived}
-        identity = {
-            "stage": "source",
-            "representation": "latents",
-            "dataset": self.source_of(recipe),
-        }
-        views = [{"values": "latents", "identity": identity}]
-        if dataset != SOURCE:
-            if dataset in self.with_classes:
-                options["probes"] = self.plain["probes"]
-                used += self.entries("probe")
-            after = {"stage": "finetuned", "tuned_on": dataset}
-            views = [
-                *self._views_of_target(dataset),
-                {
-                    "values": "source",
-                    "table": "source_table",
-                    "facts": "source_facts",
-                    "identity": identity | after,
-                },
-            ]
+        options, uses = {}, []
+        if dataset in self.with_classes:
+            options = {
+                "bound": self.bound(recipe),
+                "derived": derived,
+                "probes": self.plain["probes"],
+            }
+            uses = [*(self._representation(name) for name in derived), *self.entries("probe")]
+        after = self._view_of_source(recipe, "source", stage="finetuned", tuned_on=dataset)
+        after |= {"table": "source_table", "facts": "source_facts"}
+        return self._scoring(options, [*self._views_of_target(dataset), after], *uses)
+
+    def _scoring(
+        self, options: dict[str, Any], views: list[dict[str, Any]], *uses: Entry
+    ) -> dict[str, Any]:
+        panel = self.panel()
         return {
             "code": self.code(
                 "evaluate",
                 self.catalogue.entry("evaluation", "scores"),
-                *self.entries("metric", list(options["panel"]["metrics"])),
-                *used,
+                *self.entries("metric", list(panel["metrics"])),
+                *uses,
             ),
             "evaluation": "scores",
-            "options": options | {"views": views},
+            "options": options | {"panel": panel, "views": views},
         }
+
+    def _view_of_source(
+        self, recipe: str, values: str, *, stage: str = "source", tuned_on: str = ""
+    ) -> dict[str, Any]:
+        identity = {"dataset": self.source_of(recipe), "stage": stage, "tuned_on": tuned_on}
+        return {"values": values, "identity": identity | {"representation": "latents"}}
 
     def _views_of_target(self, dataset: str) -> list[dict[str, Any]]:
         shared = {"dataset": dataset, "representation": "latents"}
@@ -934,15 +938,23 @@ class Expansion:
 
     def traversing(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what the traversal of a model depends on, beside its inputs."""
-        real = self.dataset_of(dataset, recipe)
+        stage, real = self.stages(dataset)[-1], self.dataset_of(dataset, recipe)
+        tuned_on = real if stage == "finetuned" else ""
         return {
             "code": self.code("traverse", self._model(backbone)),
-            "identity": {
-                "dataset": real,
-                "stage": self.stages(dataset)[-1],
-                "tuned_on": "" if dataset == SOURCE else real,
-            },
+            "identity": {"dataset": real, "stage": stage, "tuned_on": tuned_on},
         }
+
+    def last_model(self, dataset: str) -> dict[str, str]:
+        """Return the model that saw a data set last, and its representation there."""
+        stage = self.stages(dataset)[-1]
+        paths = self.paths
+        models = {
+            "source": (paths.source_model, paths.source_model_info),
+            "finetuned": (paths.tuned_model, paths.tuned_model_info),
+        }
+        model, info = models[stage]
+        return {"model": model, "info": info, "latents": self.latents(dataset, stage)}
 
 
 def filled(template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401

@@ -15,6 +15,9 @@ from pathlib import Path
 SOURCE = "source"
 """In the place of a data set: the source of the recipe."""
 
+STAGES = {SOURCE: ("source",)}
+"""Stages at which models have a representation of a data set that is no target."""
+
 FORMATS = ("parquet", "csv", "md", "tex")
 """Of a table."""
 

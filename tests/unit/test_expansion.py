@@ -1,0 +1,181 @@
+"""From a study to its jobs, without Snakemake: what there is, and what each job depends on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fovscope.study.config import IMAGES, load_study
+from fovscope.study.expansion import Expansion, filled
+from fovscope.study.layout import SOURCE
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+CONFIG = {
+    "seeds": [0, 1],
+    "sources": {"texture_dsprites": {}, "discs": {"generator": "synthetic_cells"}},
+    "recipes": {
+        "beta1": {"beta": 1},
+        "beta2": {"beta": 2},
+        "ada": {"supervision": "ada"},
+        "cells": {"source": "discs", "objective": "factor_vae", "finetuning": {"epochs": 3}},
+    },
+    "targets": {
+        "cells": {"generator": "synthetic_cells"},
+        "folder": {"folder": "images"},
+    },
+    "backbones": {"dino": "vit_base_patch16_224.dino", "rgb": "pixels"},
+    "open_set": {"cells": ["spindle"]},
+}
+
+
+@pytest.fixture
+def expand(tmp_path, monkeypatch):
+    """The jobs of a study with some changes, beside a folder of images."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/1.png", "a/2.png", "b/3.png", "c/4.png"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / name).touch()
+
+    def expand(**changes):
+        return Expansion(load_study(CONFIG | changes), SCRIPTS)
+
+    return expand
+
+
+def keys(value):
+    """Return all keys of nested mappings."""
+    if isinstance(value, dict):
+        return set(value).union(*map(keys, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(keys, value))
+    return set()
+
+
+def test_templates_are_filled_the_last_wildcard_fastest():
+    assert filled("{a}/{b}/c", a=["x", "y"], b=[1, 2]) == ["x/1/c", "x/2/c", "y/1/c", "y/2/c"]
+    assert filled("{a}", a="x", b=[1, 2]) == ["x"]
+
+
+def test_there_are_so_many_models_and_each_knows_its_source(expand):
+    jobs = expand()
+    assert len(jobs.of_all_models(jobs.paths.source_model)) == 2 * 4 * 2
+    assert len(jobs.of_all_models(jobs.paths.tuned_model, dataset=jobs.targets)) == 2 * 16
+    assert jobs.dataset_of(SOURCE, "cells") == "discs"
+    assert jobs.dataset_of(SOURCE, "ada") == "texture_dsprites"
+    assert jobs.dataset_of("folder", "cells") == "folder"
+    assert jobs.stages(SOURCE) == ("source",)
+
+
+def test_representations_without_a_model_are_one_per_backbone_only_if_they_need_it(expand):
+    found = expand().baselines("cells")
+    assert set(found) == {
+        *((backbone, name) for backbone in ("dino", "rgb") for name in ("full", "pca", "random")),
+        *((IMAGES, name) for name in ("handcrafted", "constant")),
+    }
+    explained = expand().baselines("cells", explained=True)
+    assert {name for _, name in explained} == {"pca", "random"}
+
+
+def test_a_file_of_numbers_is_about_the_data_sets_that_it_names(expand):
+    theirs = {"file": "{dataset}.parquet", "datasets": ["folder"]}
+    jobs = expand(representations={"theirs": theirs})
+    assert (IMAGES, "theirs") in jobs.baselines("folder")
+    assert (IMAGES, "theirs") not in jobs.baselines("cells")
+    assert jobs.file_of("theirs", "folder") == "folder.parquet"
+    missing = "representations.theirs: file folder.parquet does not exist"
+    assert jobs.missing_paths() == [missing]
+
+
+def test_recipes_that_differ_in_beta_alone_are_one_family(expand):
+    recipes = expand().facts()["recipes"]
+    families = {name: facts["family"] for name, facts in recipes.items()}
+    assert families == {
+        "beta1": "beta1, beta2",
+        "beta2": "beta1, beta2",
+        "ada": "ada",
+        "cells": "cells",
+    }
+    assert recipes["cells"]["source"] == "discs"
+    assert recipes["cells"]["objective"] == "factor_vae"
+    assert recipes["ada"]["supervision"] == "ada"
+
+
+def test_what_jobs_depend_on_is_plain_and_says_nothing_of_other_jobs(expand):
+    jobs = expand()
+    training, tuning = jobs.training("dino", "cells"), jobs.tuning("dino", "cells")
+    assert "epochs" not in keys(training)
+    assert tuning["finetuning"]["epochs"] == 3
+    assert not {"steps", "warmup_steps"} & keys(tuning)
+    assert "supervision" not in keys(tuning)
+    assert "likelihood_sd" not in jobs.training("rgb", "ada")["model"]["options"]
+    assert not {"probes", "metrics"} & keys(training)
+    scoring = jobs.scoring("ada", "folder")
+    assert not {"gbt_rounds", "epochs", "steps"} & keys(scoring)
+    assert scoring["options"]["bound"] == []
+    assert "probes" not in jobs.scoring_source("ada")["options"]
+    everything = [
+        *(jobs.preparation(name) for name in jobs.datasets),
+        *(jobs.features_task(name, "rgb") for name in jobs.datasets),
+        *(training, tuning, scoring),
+        *(jobs.explaining(name, "pca") for name in jobs.targets),
+        *(jobs.comparing(SOURCE, "ada"), jobs.referencing("discs")),
+        *(jobs.opening("cells", "spindle", "ada"), jobs.reporting()),
+        *(jobs.tabulating(name) for name in jobs.tables),
+    ]
+    for what in everything:
+        assert json.loads(json.dumps(what)) == what
+        assert what["code"] or "images" in what
+
+
+def test_features_of_pixels_depend_on_no_option_of_networks(expand):
+    plain = expand().features_task("folder", "rgb")
+    other = expand(features={"dtype": "float16", "normalise": "none", "precision": "float32"})
+    assert other.features_task("folder", "rgb") == plain
+    assert other.features_task("folder", "dino") != expand().features_task("folder", "dino")
+
+
+def test_only_metrics_that_are_asked_count_where_factors_are_unknown(expand):
+    full = expand().explaining("folder")["options"]["stand_ins"]
+    assert set(full["metrics"]) == {"mig", "dci"}
+    assert expand().explaining("cells")["options"]["stand_ins"] is None
+
+
+def test_scores_of_a_kind_are_listed_once_and_no_two_jobs_write_one_file(expand):
+    jobs = expand()
+    for kind in ("accuracy", "disentanglement", "correlation", "open_set"):
+        files = jobs.score_files(kind)
+        assert len(files) == len(set(files))
+    places = {"dataset": [SOURCE, *jobs.targets], "backbone": ["dino", "rgb"], "part": [1]}
+    places |= {"recipe": jobs.recipes, "seed": [0, 1], "held_out": ["spindle"], "parts": [1]}
+    places |= {"name": list(jobs.study.representations), "images": ["new"]}
+    places |= {"stage": ["source", "transferred", "finetuned"]}
+    templates = [
+        path
+        for name, path in vars(jobs.paths).items()
+        if isinstance(path, str) and name not in ("root", "cut")
+    ]
+    written = [file for template in templates for file in filled(template, **places)]
+    # `source` is the name of a file beside those of targets, and no target.
+    tuned = filled(jobs.paths.tuned_model, **places | {"dataset": SOURCE})
+    tuned += filled(jobs.paths.tuned_model_info, **places | {"dataset": SOURCE})
+    for file in tuned:
+        written.remove(file)
+    assert len(written) == len(set(written))
+
+
+def test_of_models_the_first_is_shown_and_of_a_source_the_first_that_has_it(expand):
+    jobs = expand()
+    places = {place["dataset"]: place for place in jobs.figure_places("traversal")}
+    assert places["cells"]["recipe"] == "beta1"
+    assert places["discs"]["recipe"] == "cells"
+    assert places["discs"]["seed"] == 0
+    drawn = jobs.figure_inputs("traversal", places["discs"])
+    assert f"/{SOURCE}/" in drawn["strips"]
+    assert "/discs/" in drawn["table"]
+
+
+def test_a_table_or_figure_without_scores_is_left_out(expand):
+    jobs = expand(open_set={})
+    assert "open_set" not in jobs.tables
+    assert "open_set" not in jobs.figures
+    assert "open_set" in expand().tables
