@@ -36,19 +36,23 @@ class Study:
     folder: Path
     config: dict
 
-    def run(self, *arguments, env=None, snakefile=ROOT / "Snakefile"):
+    def run(self, *arguments, env=None, snakefile=ROOT / "Snakefile", around=()):
+        """Run Snakemake, by the command `around` it if there is one."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config))
         # --configfile takes all words that follow, so that an option must come after it.
-        command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml"]
+        command = [*around, sys.executable, "-m", "snakemake", "--configfile", "study.yaml"]
         command += ["--snakefile", snakefile, "--profile", ROOT / "profiles/local", "--cores", "2"]
         command += arguments
+        # Jobs import this checkout, whichever one is installed.
+        paths = [(env or {}).get("PYTHONPATH"), str(ROOT / "scripts"), os.environ.get("PYTHONPATH")]
+        env = (env or {}) | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
         done = subprocess.run(
             command,
             cwd=self.folder,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=os.environ | (env or {}),
+            env=os.environ | env,
         )
         return Run(done.returncode, done.stdout)
 

@@ -10,13 +10,15 @@ from conftest import TINY
 from safetensors.numpy import load_file, save_file
 
 from fovscope.cli import main
-from fovscope.datasets.design import FACTORS
 from fovscope.dimensions import dimension_names
 from fovscope.runtime.provenance import read_json, write_json
 
 pytestmark = pytest.mark.slow
 
 MODEL = "lite0/beta1/seed0/synthetic_cells"
+LATENTS = "representations/synthetic_cells/lite0/beta1/seed0/finetuned.parquet"
+FACTORS = ("Texture", "Color", "Shape", "Scale", "Orientation", "PosX", "PosY")
+NAMES = dimension_names(10, FACTORS)
 SAID = ["image", "predicted", "confidence"]
 
 
@@ -49,13 +51,11 @@ def results(tiny_study, tmp_path):
 
 def test_the_images_of_the_study_give_its_latents(tiny_study, encoded):
     results = tiny_study.folder / "results"
-    stored = pd.read_parquet(
-        results / "latents/lite0/beta1/seed0/finetuned/synthetic_cells.parquet"
-    )
+    stored = pd.read_parquet(results / LATENTS)
     table = pd.read_csv(encoded / "latents.csv")
     assert ("images/" + table["image"]).tolist() == stored["image_id"].tolist()
     np.testing.assert_allclose(
-        table[dimension_names(10, FACTORS)],
+        table[NAMES],
         stored[[f"z{k}" for k in range(10)]],
         rtol=1e-3,
         atol=1e-3,
@@ -66,7 +66,7 @@ def test_the_training_images_fill_every_percentile_evenly(tiny_study, encoded):
     manifest = pd.read_parquet(tiny_study.folder / "results/data/synthetic_cells/manifest.parquet")
     train = pd.read_csv(encoded / "latents.csv")[(manifest["split"] == "train").to_numpy()]
     even = 100 * (np.arange(len(train)) + 0.5) / len(train)
-    for name in ("outlier_", *(f"{name} " for name in dimension_names(10, FACTORS))):
+    for name in ("outlier_", *(f"{name} " for name in NAMES)):
         # Rounding may change a rank by one.
         np.testing.assert_allclose(np.sort(train[f"{name}percentile"]), even, atol=100 / len(train))
 
@@ -89,7 +89,7 @@ def test_the_workflow_gives_what_the_command_gives(tiny_study, images, encoded):
     tiny_study.config = TINY | {"encode": {"new": new | {"images": f"{images}s"}}}
     mistaken = tiny_study.run("-n", "encode")
     unused = {
-        "probes": TINY["probes"] | {"mlp_alpha": 1e-3},
+        "probes": TINY["probes"] | {"mlp": TINY["probes"]["mlp"] | {"alpha": 1e-3}},
         "features": TINY["features"] | {"images_per_job": 9_999},
     }
     tiny_study.config = TINY | unused | {"encode": {"new": new}}
@@ -188,7 +188,7 @@ def emptied(file):
         (other_weights, "the backbone here is not that of"),
         (other_version, "it was written by 9.0"),
         (emptied(f"models/{MODEL}.json"), "is damaged"),
-        (emptied("latents/lite0/beta1/seed0/finetuned/synthetic_cells.parquet"), "is damaged"),
+        (emptied(LATENTS), "is damaged"),
     ],
 )
 def test_a_model_that_does_not_fit_is_named(results, tmp_path, images, capsys, spoil, message):

@@ -22,7 +22,14 @@ def planted(tmp_path_factory):
     odd = {"odd_class": True, "images": 500, "test_fraction": 0.4, "val_fraction": 0}
     changes = {
         "seeds": [0],
-        "source": {"train_pairs": 1200, "iid_train": 100, "iid_test": 100, "pairs_per_factor": 10},
+        "sources": {
+            "texture_dsprites": {
+                "train_pairs": 1200,
+                "iid_train": 100,
+                "iid_test": 100,
+                "pairs_per_factor": 10,
+            }
+        },
         "targets": {"cells": cells, "with_odd": cells | odd},
         "open_set": {"with_odd": ["odd"]},
         "backbones": {"lite0": TINY["backbones"]["lite0"] | {"size": None}},
@@ -30,7 +37,7 @@ def planted(tmp_path_factory):
         "model": TINY["model"] | {"width": 256},
         "source_training": {"steps": 1200, "learning_rate": 1.0e-3, "warmup_steps": 250},
         "finetuning": {"epochs": 30, "learning_rate": 1.0e-3},
-        "probes": {"gbt_rounds": 20, "mlp_learning_rate": 1.0e-3, "mlp_max_epochs": 300},
+        "probes": {"gbt": {"rounds": 20}, "mlp": {"learning_rate": 1.0e-3, "max_epochs": 300}},
     }
     study = Study(tmp_path_factory.mktemp("planted"), TINY | changes)
     run = study.run("open_set", "results/tables/transfer.parquet")

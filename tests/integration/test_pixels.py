@@ -48,7 +48,7 @@ def test_pixels_go_the_way_of_features_to_tables_and_pictures(new_study):
     disentanglement = pd.read_parquet(results / "tables/disentanglement.parquet")
     assert (disentanglement["input"] == "rgb").any()
 
-    (table,) = (results / "traversals").rglob("cells.parquet")
+    (table,) = (results / "traversals/cells").rglob("*.parquet")
     decoded = Image.open(io.BytesIO(pd.read_parquet(table)["decoded"][0]))
     assert decoded.size == (32, 32)
     assert (study.folder / strip).stat().st_size > 0
@@ -57,7 +57,7 @@ def test_pixels_go_the_way_of_features_to_tables_and_pictures(new_study):
     images, out = results / "data/cells/images", study.folder / "encoded"
     arguments = ["--model", f"{model}/cells.safetensors", "--images", str(images)]
     assert main(["encode", *arguments, "--out", str(out)]) == 0
-    stored = pd.read_parquet(results / "latents/rgb/beta1/seed0/finetuned/cells.parquet")
+    stored = pd.read_parquet(results / "representations/cells/rgb/beta1/seed0/finetuned.parquet")
     encoded = pd.read_csv(out / "latents.csv")["z2 Shape"]
     np.testing.assert_allclose(encoded, stored["z2"], rtol=1e-3, atol=1e-3)
 

@@ -55,6 +55,7 @@ def job(tmp_path_factory):
     info = {"images_digest": "d", "root": str(folder), "preprocessing": preprocessing}
     write_json(folder / "info.json", info)
     task = {
+        "code": {},  # of no plug-in
         "backbone": Backbone(model="test_vit", weights=str(weights), size=64).model_dump(),
         "features": Features(batch_size=4, shard_rows=8, precision="float32").model_dump(),
     }

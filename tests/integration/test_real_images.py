@@ -24,18 +24,20 @@ def study(tmp_path_factory):
         TINY
         | {
             "seeds": [0],
-            "source": {
-                "train_pairs": 600,
-                "iid_train": 200,
-                "iid_test": 100,
-                "pairs_per_factor": 10,
+            "sources": {
+                "texture_dsprites": {
+                    "train_pairs": 600,
+                    "iid_train": 200,
+                    "iid_test": 100,
+                    "pairs_per_factor": 10,
+                }
             },
             "targets": {"plankton15": {"folder": str(PLANKTON), "background": 255}},
             "backbones": {"lite0": lite0},
             "model": TINY["model"] | {"width": 128},
             "source_training": TINY["source_training"] | {"steps": 800},
             "finetuning": {"epochs": 40, "learning_rate": 1.0e-3},
-            "probes": {"gbt_rounds": 20, "mlp_learning_rate": 1.0e-3},
+            "probes": {"gbt": {"rounds": 20}, "mlp": {"learning_rate": 1.0e-3}},
         },
     )
     run = study.run()
@@ -60,7 +62,7 @@ def test_no_standardised_target_feature_runs_away(study):
     results = study.folder / "results"
     model = load_file(results / "models/lite0/beta1/seed0/source.safetensors")
     target = read_store(results / "features/plankton15/lite0/manifest.json")
-    design = pd.read_parquet(results / "data/texture_dsprites/design.parquet")
+    design = pd.read_parquet(results / "data/texture_dsprites/manifest.parquet")
     source = read_store(results / "features/texture_dsprites/lite0/manifest.json")
     source = source[(design["role"] == "train_pair").to_numpy()]
     centred = np.abs(target - model["scaling.offset"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -19,12 +20,14 @@ from fovscope.study.config import load_study
 pytestmark = pytest.mark.slow
 
 CUT = ".fovscope/parts/texture_dsprites/lite0.json"
+SOURCE = TINY["sources"]["texture_dsprites"]
 
 
 def test_tables_have_a_row_for_everything_that_the_config_asks_for(tiny_study):
     long = pd.read_parquet(tiny_study.folder / "results/tables/accuracy.parquet")
     assert set(long["representation"]) == {
-        *("latents", "named latents", "full Φ", "PCA-10 of Φ", "constant (majority class)")
+        *("latents", "named latents", "full Φ", "PCA-10 of Φ", "random-10 of Φ"),
+        *("handcrafted features", "constant (majority class)"),
     }
     assert set(long["stage"]) == {"transferred", "finetuned", "baseline"}
     assert set(long["score"]) == {"balanced_accuracy", "accuracy", "macro_f1"}
@@ -42,7 +45,9 @@ def test_a_table_cell_is_the_mean_over_models_in_points(tiny_study):
     results = tiny_study.folder / "results"
     values = []
     for seed in (0, 1):
-        scores = pd.read_parquet(results / f"scores/lite0/beta1/seed{seed}/synthetic_cells.parquet")
+        scores = pd.read_parquet(
+            results / f"scores/synthetic_cells/lite0/beta1/seed{seed}/scores.parquet"
+        )
         (value,) = scores.query(
             "stage == 'finetuned' and representation == 'latents' and probe == 'mlp' "
             "and score == 'balanced_accuracy'"
@@ -76,7 +81,7 @@ def test_disentanglement_lies_beside_its_floor_and_ceiling(tiny_study):
     mig = source[(source["score"] == "mig") & ~source["stage"].str.startswith("code")]
     assert (mig["low"] < mig["mean"]).all()
     assert (mig["mean"] < mig["high"]).all()
-    assert mig["n_train"].eq(TINY["source"]["iid_train"]).all()
+    assert mig["n_train"].eq(SOURCE["iid_train"]).all()
     assert (mig["floor"] < 0.1).all()
 
 
@@ -131,7 +136,7 @@ def test_files_tell_what_they_are(tiny_study):
     with safe_open(results / "models/lite0/beta1/seed0/source.safetensors", "np") as model:
         assert sum(np.prod(model.get_slice(k).get_shape()) for k in model.keys()) > 0  # noqa: SIM118
     latents = pd.read_parquet(
-        results / "latents/lite0/beta1/seed0/finetuned/synthetic_cells.parquet"
+        results / "representations/synthetic_cells/lite0/beta1/seed0/finetuned.parquet"
     )
     assert list(latents.columns[:2]) == ["image_id", "z0"]
     assert len(latents) == 120
@@ -158,7 +163,7 @@ def test_the_same_config_gives_the_same_numbers(tiny_study, new_study):
     """In another folder, on one core, a model and its scores are the same bit for bit."""
     again = new_study()
     model = "models/lite0/beta1/seed1/synthetic_cells.safetensors"
-    scores = "scores/lite0/beta1/seed1/synthetic_cells.parquet"
+    scores = "scores/synthetic_cells/lite0/beta1/seed1/scores.parquet"
     run = again.run(f"results/{scores}", "--cores", "1")
     assert run.code == 0, run.text
     first, second = (study.folder / "results" for study in (tiny_study, again))
@@ -199,14 +204,29 @@ def test_the_plan_counts_jobs_without_and_with_packing(tiny_study):
     assert "Nothing will run" in run.text
 
 
-def test_the_full_study_plans(tmp_path, new_study):
+MEASURED = """
+import resource, subprocess, sys, time
+start = time.monotonic()
+code = subprocess.run(sys.argv[1:]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"plan: {time.monotonic() - start:.1f} s, {used.ru_maxrss / 1e3:.0f} MB", flush=True)
+sys.exit(code)
+"""
+
+
+def test_the_full_study_plans_on_a_login_node(tmp_path):
+    """In little memory; how long it takes is printed (`pytest -rP`) and depends on the machine."""
     paper = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     for name, target in paper["targets"].items():
         class_folders(tmp_path / name, per_class=1)
         target["folder"] = str(tmp_path / name)
         if "masks" in target:
             target["masks"] = target["folder"]
-    jobs = Study(tmp_path, paper).run("-n").jobs
+    run = Study(tmp_path, paper).run("-n", around=[sys.executable, "-c", MEASURED])
+    (said,) = re.findall(r"^plan: .*$", run.text, re.M)
+    print(said)
+    assert int(said.split()[-2]) < 250
+    jobs = run.jobs
     models = 6 * 2 * 10  # backbones and pixels, β, seeds
     assert jobs["train"] == models
     assert jobs["finetune"] == 4 * models
@@ -234,8 +254,8 @@ def test_a_store_filled_by_several_jobs_is_that_of_one(tiny_study, new_study):
     assert not parts.run("-n", f"results/{store}/manifest.json").jobs
     # One that has grown is another.
     rows = json.loads((folders[0] / "manifest.json").read_text())["shape"][0]
-    more = TINY["source"]["iid_train"] + 100
-    parts.config["source"] = TINY["source"] | {"iid_train": more}
+    more = SOURCE["iid_train"] + 100
+    parts.config["sources"] = {"texture_dsprites": SOURCE | {"iid_train": more}}
     torn = json.dumps({"images": rows + 100})
     for noted in ((cut := folders[1].parents[2] / CUT).read_text(), torn, "6", ""):
         cut.write_text(noted)  # damaged, it must not hide the job
@@ -309,13 +329,13 @@ def test_all_paths_that_lead_nowhere_are_named_before_anything_runs(new_study, t
     (tmp_path / "images").mkdir()
     (tmp_path / "vit.safetensors").touch()
     run = new_study(
-        source=TINY["source"] | {"sprites": "sprites.npz"},
+        sources={"texture_dsprites": SOURCE | {"sprites": "sprites.npz"}},
         targets={"mine": {"folder": "imagse"}, "listed": {"table": "images"}},
         backbones={"vit": {"model": "test_vit", "weights": "vti.safetensors"}},
     ).run("-n")
     assert run.code != 0
     for line in (
-        "source: archive of sprites sprites.npz does not exist",
+        "sources.texture_dsprites: sprites sprites.npz does not exist",
         "targets.mine: folder imagse does not exist; did you mean 'images'?",
         "targets.listed: table images is a folder; give a file in it",
         "backbones.vit: weights file vti.safetensors does not exist; "

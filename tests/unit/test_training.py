@@ -59,7 +59,7 @@ def source_options(**changes):
 def quick_source(*, seed=0, pairs=None, beta=1.0, supervision="labels", **changes):
     return train_source(
         *(pairs or make_pairs()),
-        model_options=MODEL,
+        make_model=partial(FeatureVAE.fitted, facts={}, options=MODEL.model_dump(), seed=seed),
         options=source_options(**changes),
         objective=BetaVAE(beta=beta),
         supervision=Catalogue().load("supervision", supervision),

@@ -24,6 +24,8 @@ try:
     study = load_study(config)
     jobs = Expansion(study, SCRIPTS)
     missing = jobs.missing_paths()
+    if not missing:
+        jobs.with_classes  # reads names of folders and tables: they may be of no use
 except FovscopeError as error:
     raise WorkflowError(str(error))
 if missing:

@@ -47,6 +47,7 @@ def contact_sheet(
             count=len(table),
             training=len(population.codes),
             tail=_TAIL,
+            centre="the nearest class" if population.probe else "the centre of the training images",
             cards=[_card(table.iloc[row], images[row], population.dimensions) for row in order],
         )
     )
@@ -57,8 +58,8 @@ def _card(row: pd.Series, pixels: NDArray, dimensions: Sequence[str]) -> dict[st
     return {
         "image": row["image"],
         "thumbnail": _data_uri(pixels),
-        "predicted": row["predicted"],
-        "confidence": f"{100 * row['confidence']:.0f}",
+        "predicted": row.get("predicted"),
+        "confidence": f"{100 * row.get('confidence', 0):.0f}",
         "outlier": f"{row['outlier_percentile']:.1f}",
         "outlier_score": f"{row['outlier_score']:.2f}",
         "odd": row["outlier_percentile"] > 100 - _TAIL,
@@ -114,17 +115,19 @@ _SHEET = """<!DOCTYPE html>
 images.
 {% if cards|length < count %}The {{ cards|length }} oddest are shown; the table has all.{% endif %}
 </p>
-<p>Oddest first, by the Mahalanobis distance to the nearest class. Numbers and dots are
+<p>Oddest first, by the Mahalanobis distance to {{ centre }}. Numbers and dots are
 percentiles: the share of the training images that lie below; 50 is typical. Brown squares lie
 among the outer {{ tail }} % on either side of a dimension, a brown frame among the {{ tail }} %
-that are least like any class.</p>
+that lie farthest from it.</p>
 <main>
 {% for card in cards %}
 <article{% if card.odd %} class="odd"{% endif %}>
   <h2>{{ card.image }}</h2>
   <img src="{{ card.thumbnail }}" alt="{{ card.image }}">
   <dl>
+    {% if card.predicted is not none %}
     <dt>{{ card.predicted }}</dt><dd>{{ card.confidence }} % sure</dd>
+    {% endif %}
     <dt>outlier</dt>
     <dd class="outlier">percentile {{ card.outlier }}<br>score {{ card.outlier_score }}</dd>
   </dl>

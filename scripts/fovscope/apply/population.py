@@ -29,15 +29,15 @@ class Population:
         Mahalanobis distances to the nearest class, sorted.
     known : KnownClasses
         Their classes.
-    probe : FittedProbe
-        Fitted on their active dimensions.
+    probe : FittedProbe, optional
+        Fitted on their active dimensions; None where there are no classes.
     """
 
     dimensions: tuple[str, ...]
     codes: NDArray[np.floating]
     outlier_scores: NDArray[np.floating]
     known: KnownClasses
-    probe: FittedProbe
+    probe: FittedProbe | None
 
     def describe(self, images: Sequence[str], codes: NDArray[np.floating]) -> pd.DataFrame:
         """Return what the model says of images.
@@ -52,18 +52,18 @@ class Population:
         Returns
         -------
         DataFrame
-            One row per image: ``image``, ``predicted`` class and its ``confidence``,
-            ``outlier_score`` (Mahalanobis distance to the nearest class) and
-            ``outlier_percentile``, then the latents by the name of their dimension, then
-            ``<dimension> percentile``. A percentile is the share of the training images that
-            lie below, in %; ties count half.
+            One row per image: ``image``, ``predicted`` class and its ``confidence`` where there
+            are classes, ``outlier_score`` (Mahalanobis distance to the nearest class, or to the
+            centre of all images where there are none) and ``outlier_percentile``, then the latents
+            by the name of their dimension, then ``<dimension> percentile``. A percentile is the
+            share of the training images that lie below, in %; ties count half.
         """
-        predicted, confidence = self.probe.predict(codes[:, self.known.active])
+        facts: dict[str, Any] = {"image": list(images)}
+        if self.probe is not None:
+            predicted, confidence = self.probe.predict(codes[:, self.known.active])
+            facts |= {"predicted": predicted, "confidence": confidence}
         outlier = self.known.mahalanobis(codes)
-        facts = {
-            "image": list(images),
-            "predicted": predicted,
-            "confidence": confidence,
+        facts |= {
             "outlier_score": outlier,
             "outlier_percentile": percentiles(self.outlier_scores, outlier),
         }
@@ -92,7 +92,7 @@ def fit_population(
     Parameters
     ----------
     manifest : DataFrame
-        Images of the target: ``label``, ``split``.
+        Images of the target: ``split``, and ``label`` where there are classes.
     codes : ndarray, shape (N, D)
         Their latent codes.
     dimensions : sequence of str
@@ -110,17 +110,19 @@ def fit_population(
         Seed and threads of its fit.
     """
     train = (manifest["split"] == "train").to_numpy()
-    codes, labels = codes[train], manifest["label"][train]
-    known = fit_known_classes(codes, labels, active_sd=active_sd)
-    fitted = fit_probe(
-        probe,
-        codes[:, known.active],
-        labels,
-        options=options,
-        catalogue=catalogue,
-        seed=seed,
-        threads=threads,
-    )
+    codes, classed = codes[train], "label" in manifest
+    labels = manifest["label"][train] if classed else np.full(len(codes), "all images")
+    known, fitted = fit_known_classes(codes, labels, active_sd=active_sd), None
+    if classed:
+        fitted = fit_probe(
+            probe,
+            codes[:, known.active],
+            labels,
+            options=options,
+            catalogue=catalogue,
+            seed=seed,
+            threads=threads,
+        )
     scores = np.sort(known.mahalanobis(codes))
     return Population(tuple(dimensions), np.sort(codes, axis=0), scores, known, fitted)
 

@@ -67,10 +67,12 @@ def held_out_classes(
         If the target has no such class, or fewer than two classes would be left.
     """
     wanted = known if chosen == EACH else sorted(chosen)
-    for label in wanted:
+    for label in wanted if known else ():
         if label not in known:
             kind = f"class of '{name}'"
             raise DataError(f"open_set: {unknown_name(kind, label, known)}")
+    if chosen and not known:
+        raise DataError(f"open_set: '{name}' has no classes, so none can be held out")
     if wanted and len(known) < 3:
         raise DataError(
             f"open_set: '{name}' has {len(known)} classes ({', '.join(known)}); holding one out "

@@ -30,7 +30,9 @@ def scores(given: Given) -> dict[str, pd.DataFrame]:
         if view.facts["classes"] and (view.images["split"] == "test").any():
             tables += _accuracy(given, view)
         tables += _disentanglement(given, view)
-    return {"scores": pd.concat(tables, ignore_index=True)}
+    # Neither classes nor factors: nothing to score, which is no mistake.
+    nothing = score_table({}, given.identity)
+    return {"scores": pd.concat(tables, ignore_index=True) if tables else nothing}
 
 
 @evaluation("references")

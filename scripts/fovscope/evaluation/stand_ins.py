@@ -12,6 +12,9 @@ from fovscope.interpret.features import STAND_INS
 from fovscope.records import score_table
 from fovscope.registry import evaluation
 
+STAND_IN = "stand-in"
+"""In the column `factors` of the score rows: what stands for factors that are not known."""
+
 FEWEST = 200
 """Objects below which binned features say nothing about codes."""
 
@@ -31,6 +34,6 @@ def stand_ins(given: Given) -> dict[str, pd.DataFrame]:
         table = score_codes(
             codes, factors, panel=panel, catalogue=given.catalogue, threads=given.threads
         )
-        identity = view.identity.replace(kind="disentanglement", representation="stand-in factors")
-        tables.append(score_table(table, identity, **given.provenance))
+        identity = view.identity.replace(kind="disentanglement")
+        tables.append(score_table(table.assign(factors=STAND_IN), identity, **given.provenance))
     return {"scores": pd.concat(tables, ignore_index=True)}

@@ -38,9 +38,10 @@ def read_file(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
     Raises
     ------
     FovscopeError
-        If an image is missing or there twice, a column is not numeric or a value not finite.
+        If it is no such table, an image is missing or there twice, a column is not numeric or a
+        value not finite.
     """
-    table = pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+    table = _read(path)
     if "image_id" not in table:
         raise FovscopeError(
             f"{path} has no column image_id; columns there: {', '.join(map(str, table.columns))}"
@@ -59,6 +60,21 @@ def read_file(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
     bad = numbers.index[~np.isfinite(values).all(axis=1)]
     _refuse(path, "values that are not finite in the rows of", bad)
     return values
+
+
+def _read(path: Path) -> pd.DataFrame:
+    is_csv = path.suffix.lower() == ".csv"
+    try:
+        if not is_csv:
+            return pd.read_parquet(path)
+        table = pd.read_csv(path)
+        if "image_id" in table:  # text as it stands: "007" is no number, "NA" is not missing
+            as_text = {"dtype": str, "keep_default_na": False}
+            table["image_id"] = pd.read_csv(path, usecols=["image_id"], **as_text)["image_id"]
+        return table
+    except (ValueError, OSError) as error:  # of both readers; the path itself is there
+        kind = "CSV" if is_csv else "Parquet (CSV files end in .csv)"
+        raise FovscopeError(f"{path} cannot be read as {kind}: {error}") from error
 
 
 def _refuse(path: Path, what: str, cases: Any) -> None:  # noqa: ANN401

@@ -85,6 +85,11 @@ class Expansion:
         """Data sets whose factors are known."""
         return [*self.sources, *(n for n in self.targets if self.study.targets[n].knows_factors)]
 
+    @cached_property
+    def with_classes(self) -> list[str]:
+        """Targets whose images have classes; the others have no accuracy and no importances."""
+        return [name for name in self.targets if self._classes(name)]
+
     def is_source(self, dataset: str) -> bool:
         """Whether a data set is a source."""
         return dataset in self.study.sources
@@ -488,14 +493,17 @@ class Expansion:
             for name in self.study.representations
             if self._representation(name).declared["needs"] == "latents"
         }
+        options, uses = {}, []
+        if dataset in self.with_classes:
+            options = {
+                "bound": self.bound(recipe),
+                "derived": derived,
+                "probes": self.plain["probes"],
+            }
+            uses = [*(self._representation(name) for name in derived), *self.entries("probe")]
         after = self._view_of_source(recipe, "source", stage="finetuned", tuned_on=dataset)
         after |= {"table": "source_table", "facts": "source_facts"}
-        return self._scoring(
-            {"bound": self.bound(recipe), "derived": derived, "probes": self.plain["probes"]},
-            [*self._views_of_target(dataset), after],
-            *(self._representation(name) for name in derived),
-            *self.entries("probe"),
-        )
+        return self._scoring(options, [*self._views_of_target(dataset), after], *uses)
 
     def _scoring(
         self, options: dict[str, Any], views: list[dict[str, Any]], *uses: Entry
@@ -664,15 +672,20 @@ class Expansion:
         """Return the score files that hold rows of a kind."""
         paths = self.paths
         unknown = [name for name in self.targets if name not in self.with_factors]
-        of_target = {
+
+        def meanings(targets: Sequence[str]) -> list[str]:
+            return [
+                *self.of_all_models(paths.meaning, dataset=targets),
+                *self._of_all_baselines(paths.baseline_meaning, targets, explained=True),
+            ]
+
+        of_kind = {
             "accuracy": lambda: [
-                *self.of_all_models(paths.scores, dataset=self.targets),
-                *self._of_all_baselines(paths.baseline_scores, self.targets),
+                *self.of_all_models(paths.scores, dataset=self.with_classes),
+                *self._of_all_baselines(paths.baseline_scores, self.with_classes),
             ],
-            "correlation": lambda: [
-                *self.of_all_models(paths.meaning, dataset=self.targets),
-                *self._of_all_baselines(paths.baseline_meaning, self.targets, explained=True),
-            ],
+            "correlation": lambda: meanings(self.targets),
+            "importance": lambda: meanings(self.with_classes),
             "disentanglement": lambda: [
                 *self.of_all_models(paths.scores, dataset=[SOURCE, *self.targets]),
                 *self._of_all_baselines(
@@ -686,16 +699,14 @@ class Expansion:
                     dataset=[SOURCE, *self.targets] if len(self.seeds) > 1 else [],
                 ),
                 *filled(paths.references, dataset=self.with_factors),
-                *self.of_all_models(paths.meaning, dataset=unknown),
-                *self._of_all_baselines(paths.baseline_meaning, unknown, explained=True),
+                *meanings(unknown),
             ],
             "open_set": lambda: [
                 *self.of_held_out(paths.open_set_scores),
                 *self.of_held_out_baselines(paths.open_set_baseline_scores),
             ],
         }
-        of_target["importance"] = of_target["correlation"]
-        return list(dict.fromkeys(of_target[kind]()))
+        return list(dict.fromkeys(of_kind[kind]()))
 
     def _of_all_baselines(
         self, template: str, datasets: Sequence[str], **options: bool

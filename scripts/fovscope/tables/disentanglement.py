@@ -35,8 +35,8 @@ _BOUNDS = {"code: noise": "noise_floor", "code: perfect": "perfect_ceiling"}
 _ENTRY = r"\[z\d+,"
 """What the entries of matrices, dimensions × factors, have in their names."""
 
-_FACTORS = {"seeds": "none", "stand-in factors": "stand-in"}
-"""Which factors a score of latents is about, by what stands for their representation."""
+_SEEDS = "seeds"
+"""In the place of a representation: the latents of the models of all seeds, compared."""
 
 
 @table(
@@ -105,10 +105,11 @@ def _long(scores: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
     rows = by_family(scores[~scores["score"].str.contains(_ENTRY)], facts)
     rows = rows.rename(columns={"target": "measured_on"})
     optional = ["low", "high", "floor", "ceiling", "n_train", "n_test", "n_pairs", "active_mask"]
+    optional.append("factors")  # of scores against what stands in for factors
     rows = rows.reindex(columns=[*rows, *(c for c in optional if c not in rows)])
-    rows["factors"] = rows["representation"].map(_FACTORS).fillna("known")
+    rows["factors"] = rows["factors"].astype(object).fillna("known")
     rows.loc[rows["score"].isin(_AGREEMENT), "factors"] = "none"
-    rows.loc[rows["representation"].isin(_FACTORS), "representation"] = "latents"
+    rows.loc[rows["representation"] == _SEEDS, "representation"] = "latents"
     reference = rows["stage"] == "reference"
     rows.loc[reference, "stage"] = "code: " + rows.loc[reference, "representation"]
     rows.loc[reference, "representation"] = ""
