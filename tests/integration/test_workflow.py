@@ -45,9 +45,8 @@ def test_a_table_cell_is_the_mean_over_models_in_points(tiny_study):
     results = tiny_study.folder / "results"
     values = []
     for seed in (0, 1):
-        scores = pd.read_parquet(
-            results / f"scores/synthetic_cells/lite0/beta1/seed{seed}/scores.parquet"
-        )
+        of_model = f"scores/synthetic_cells/lite0/beta1/seed{seed}"
+        scores = pd.read_parquet(results / of_model / "scores.parquet")
         (value,) = scores.query(
             "stage == 'finetuned' and representation == 'latents' and probe == 'mlp' "
             "and score == 'balanced_accuracy'"
