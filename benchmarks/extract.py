@@ -20,11 +20,10 @@ import torch
 from torch import Tensor
 
 from fovscope.backbones.networks import FeatureExtractor, load_extractor
-from fovscope.images.source import open_images
 from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.prepare import prepare_design
 from fovscope.features.extract import batch_loader, extract
-from fovscope.images.source import ImageSource
+from fovscope.images.source import ImageSource, open_images
 from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_device, resolve_precision, use_cores
 from fovscope.study.config import Backbone, Features, Target

@@ -1,7 +1,7 @@
 """What a laboratory brings in a file of its own goes through the whole study.
 
-The file is `examples/lab/my_lab.py`: a generator, an objective, a metric, a probe, a representation,
-a table and a figure. It is copied beside the study, as a user has it.
+The file is `examples/lab/my_lab.py`: a generator, an objective, a metric, a probe, a
+representation, a table and a figure. It is copied beside the study, as a user has it.
 """
 
 import json

@@ -45,9 +45,8 @@ def test_a_table_cell_is_the_mean_over_models_in_points(tiny_study):
     results = tiny_study.folder / "results"
     values = []
     for seed in (0, 1):
-        scores = pd.read_parquet(
-            results / f"scores/synthetic_cells/lite0/beta1/seed{seed}/scores.parquet"
-        )
+        of_model = f"scores/synthetic_cells/lite0/beta1/seed{seed}"
+        scores = pd.read_parquet(results / of_model / "scores.parquet")
         (value,) = scores.query(
             "stage == 'finetuned' and representation == 'latents' and probe == 'mlp' "
             "and score == 'balanced_accuracy'"
@@ -300,6 +299,80 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "report": 1,
         "all": 1,
     }
+
+
+# Recipes --------------------------------------------------------------------------------------
+
+# Two objectives, each with two supervisions; one of them with two β.
+RECIPES = {
+    "labels": {"beta": 1.0},
+    "labels_b2": {"beta": 2.0},
+    "ada": {"supervision": "ada"},
+    "tc": {"objective": "beta_tcvae"},
+    "tc_ada": {"objective": "beta_tcvae", "supervision": "ada"},
+}
+WHAT = ["recipe", "source", "objective", "supervision"]
+FAMILIES = {
+    ("labels, labels_b2", "texture_dsprites", "beta_vae", "labels"): 4,
+    ("ada", "texture_dsprites", "beta_vae", "ada"): 2,
+    ("tc", "texture_dsprites", "beta_tcvae", "labels"): 2,
+    ("tc_ada", "texture_dsprites", "beta_tcvae", "ada"): 2,
+}
+"""Recipes that differ in β alone are one family: what tables say of it, and its models."""
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """A study of recipes, two seeds of each, on a budget that is smaller still."""
+    small = {"train_pairs": 100, "iid_train": 100, "iid_test": 100, "pairs_per_factor": 10}
+    changes = {
+        "betas": None,
+        "recipes": RECIPES,
+        "sources": {"texture_dsprites": small},
+        "targets": {"cells": TINY["targets"]["synthetic_cells"] | {"images": 60}},
+        "representations": ["latents", "pca"],
+        "source_training": TINY["source_training"] | {"steps": 20, "warmup_steps": 5},
+        "probes": {"gbt": {"rounds": 3}, "mlp": {"max_epochs": 5}},
+        "metrics": {"panel": "fast", "resamples": 0},
+    }
+    study = Study(tmp_path_factory.mktemp("sweep"), TINY | changes)
+    run = study.run()
+    assert run.code == 0, run.text
+    return study.folder / "results"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("accuracy", "stage == 'finetuned' and probe == 'gbt' and score == 'balanced_accuracy'"),
+        ("comparisons", "probe == 'gbt' and compared_with == 'PCA-10 of Φ'"),
+        ("disentanglement", "measured_on == 'cells' and stage == 'finetuned' and score == 'mig'"),
+        ("disentanglement", "factors == 'none' and stage == 'source' and score == 'udr_lasso'"),
+        ("correlation", "stage == 'finetuned' and score == 'pearson'"),
+        ("transfer", "stage == 'finetuned' and factor == 'Texture'"),
+    ],
+)
+def test_models_are_pooled_over_seeds_and_beta_and_nothing_else(sweep, name, lines):
+    long = pd.read_parquet(sweep / f"tables/{name}.parquet").query(lines)
+    assert dict(zip(long[WHAT].itertuples(index=False, name=None), long["n"], strict=False)) == (
+        FAMILIES
+    )
+    view = pd.read_csv(sweep / f"tables/{name}.csv")
+    assert {"recipe", "objective", "supervision"} <= set(view)
+    assert "source" not in view  # the same for all
+    assert set(FAMILIES) == {
+        (recipe, "texture_dsprites", objective, supervision)
+        for recipe, objective, supervision in view[["recipe", "objective", "supervision"]]
+        .drop_duplicates()
+        .itertuples(index=False, name=None)
+        if recipe != "–" and isinstance(recipe, str)
+    }
+
+
+def test_the_report_shows_each_family(sweep):
+    page = (sweep / "report.html").read_text()
+    for recipe, *_ in FAMILIES:
+        assert f">{recipe}<" in page
 
 
 # What a user sees after a mistake ---------------------------------------------------------

@@ -13,11 +13,11 @@ from fovscope.runtime.provenance import digest_file, write_json
 from fovscope.runtime.verify import verify_study
 
 LISTS = {
-    "prepare_target": ["data/cells/manifest.parquet", "data/cells/manifest.json"],
+    "prepare": ["data/cells/manifest.parquet", "data/cells/manifest.json"],
     "seal_features": ["features/cells/lite0/manifest.json"],
     "tabulate": ["tables/accuracy.parquet", "tables/accuracy.csv"],
 }
-TABLE, INFO = LISTS["prepare_target"]
+TABLE, INFO = LISTS["prepare"]
 (STORE,), (SCORES, AS_TEXT) = LISTS["seal_features"], LISTS["tabulate"]
 
 
@@ -82,7 +82,7 @@ def test_verify_names_each_damage_once_and_ends(study, damage, named):
 
 def test_verify_names_features_of_other_images(study):
     write_json(study / INFO, {"root": str(study), "images_digest": "tomorrow"})
-    note(study, "prepare_target", LISTS["prepare_target"])
+    note(study, "prepare", LISTS["prepare"])
     (problem,) = verify_study(study)
     assert problem.startswith(f"{(study / STORE).parent}: features of other images")
     # Some options of Snakemake take all words that follow: the target comes first.
