@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fovscope.datasets.design import FACTORS, sample_design
-from fovscope.evaluation.disentanglement import source_factors
+from fovscope.datasets.design import sample_design
+from fovscope.evaluation.disentanglement import known_factors
+from fovscope.generators.texture_dsprites import FACTORS
 from fovscope.metrics import disentanglement_panel, reference_codes
 from fovscope.metrics.references import noise_code
-from fovscope.study.config import Source
 
 DOCS = Path(__file__).resolve().parents[1] / "docs/metrics.md"
 LATENT_DIM = 10
@@ -25,33 +25,35 @@ SIZES = (500, 2_000, 10_000)
 
 
 def draw_factors(iid_train=10_000, iid_test=5_000, pairs_per_factor=1_000):
-    """Return the factors of an evaluation design and the factor that changed in each pair."""
-    options = Source(
-        train_pairs=1, iid_train=iid_train, iid_test=iid_test, pairs_per_factor=pairs_per_factor
-    )
-    return source_factors(sample_design(options).query("role != 'train_pair'"))
+    """Return the factors of an evaluation design, and the factor that changed in each pair."""
+    sizes = {"iid_train": iid_train, "iid_test": iid_test, "pairs_per_factor": pairs_per_factor}
+    design = sample_design(FACTORS, train_pairs=1, **sizes)
+    facts = {"factors": [factor.to_json() for factor in FACTORS]}
+    return known_factors(design, facts, levels=20)
 
 
 def score_codes(metrics="full"):
     """Return the scores of each reference code."""
-    factors, changed = draw_factors()
-    codes = reference_codes(factors, LATENT_DIM, np.random.default_rng(0))
-    return {name: whole_scores(code, factors, changed, metrics) for name, code in codes.items()}
+    factors = draw_factors()
+    codes = reference_codes(factors.values, LATENT_DIM, np.random.default_rng(0))
+    return {name: whole_scores(code, factors, metrics) for name, code in codes.items()}
 
 
 def score_noise(metrics="full", sizes=SIZES):
     """Return the scores of noise by the number of training rows."""
     scores = {}
     for n in sizes:
-        factors, changed = draw_factors(n, n // 2, n // 10)
-        code = noise_code(factors, LATENT_DIM, np.random.default_rng(0))
-        scores[f"{n:,}"] = whole_scores(code, factors, changed, metrics)
+        factors = draw_factors(n, n // 2, n // 10)
+        code = noise_code(factors.values, LATENT_DIM, np.random.default_rng(0))
+        scores[f"{n:,}"] = whole_scores(code, factors, metrics)
     return scores
 
 
-def whole_scores(code, factors, changed, metrics):
+def whole_scores(code, factors, metrics):
     """Return the scores of a code, without those of single factors."""
-    panel = disentanglement_panel(code, factors, changed, factor_names=FACTORS, metrics=metrics)
+    panel = disentanglement_panel(
+        code, factors.values, factors.changed, factor_names=factors.names, metrics=metrics
+    )
     return {name: value for name, value in panel.scores.items() if "[" not in name}
 
 

@@ -116,8 +116,8 @@ def target():
 
 
 def explain(manifest, objects, codes):
-    table = explain_codes(manifest, objects, codes, active_sd=0.05, options=TREES, seed=0)
-    return table[table["kind"] == "correlation"], table[table["kind"] == "importance"]
+    tables = explain_codes(manifest, objects, codes, active_sd=0.05, options=TREES, seed=0)
+    return tables["correlation"], tables["importance"]
 
 
 def area_of(correlations, dimension=2):

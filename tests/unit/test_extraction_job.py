@@ -12,10 +12,13 @@ from fovscope.datasets.prepare import prepare_design
 from fovscope.features.job import ExtractionJob, run_job
 from fovscope.features.store import open_store, seal_store
 from fovscope.registry import Catalogue, RegistryError
-from fovscope.runtime.provenance import write_json
+from fovscope.runtime.parquet import write_table
+from fovscope.runtime.provenance import read_json, write_json
 from fovscope.study.config import Backbone, Features, Target
 
 LAB = """
+from dataclasses import replace
+
 import numpy as np
 
 from fovscope.factors import Factor
@@ -41,6 +44,7 @@ def job(tmp_path):
     task = {
         "backbone": Backbone(model="pixels", size=32).model_dump(),
         "features": Features(batch_size=4, shard_rows=8).model_dump(),
+        "code": {},
     }
     write_json(tmp_path / "task.json", task)
     return ExtractionJob(
@@ -56,7 +60,7 @@ def job(tmp_path):
 
 
 def features_of(job, manifest):
-    manifest.table.to_parquet(job.table)
+    write_table(job.table, manifest.table)
     write_json(job.info, manifest.info)
     run_job(job)
     seal_store(job.manifest, 1)
@@ -69,9 +73,12 @@ def test_images_of_a_generator_in_a_plugin(job, tmp_path):
     entry = Catalogue([lab]).entry("generator", "greys")
     sizes = {"train_pairs": 5, "iid_train": 5, "iid_test": 5, "pairs_per_factor": 1}
     manifest = prepare_design(entry, {}, seed=0, **sizes)
-    features = features_of(replace(job, plugins=(str(lab),)), manifest)
+    task = read_json(job.task)
+    write_json(job.task, task | {"code": {str(lab): "0123"}})
+    features = features_of(job, manifest)
     levels = manifest.table["factor_Level"].to_numpy()
     np.testing.assert_array_equal(features, np.repeat(levels[:, None], 32 * 32 * 3, axis=1))
+    write_json(job.task, task)
     with pytest.raises(RegistryError, match="unknown generator 'greys'"):
         run_job(replace(job, manifest=str(tmp_path / "other/manifest.json")))
 
