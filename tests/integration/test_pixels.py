@@ -37,7 +37,7 @@ def test_pixels_go_the_way_of_features_to_tables_and_pictures(new_study):
         assert np.isfinite(tuned.get_tensor("encoder.1.running_var")).all()
 
     accuracy = pd.read_parquet(results / "tables/accuracy.parquet")
-    assert set(accuracy["input"]) == {"rgb"}
+    assert set(accuracy["input"]) == {"rgb", "images"}  # what is measured needs neither
     assert set(accuracy["stage"]) == {"transferred", "finetuned", "baseline"}
     # Beside the published accuracy of images, not that of features.
     (published,) = accuracy.query(

@@ -350,7 +350,7 @@ def _load(files: Mapping[str, Path], catalogue: Catalogue) -> VAE:
     written_by = read_json(files["info"])["versions"]["fovscope"]
     try:
         return load_model(files["model"], catalogue=catalogue)
-    except (ValueError, RuntimeError) as error:  # options, shapes, the file
+    except (FovscopeError, ValueError, RuntimeError) as error:  # the file, options, shapes
         if written_by == fovscope.__version__:
             raise
         raise FovscopeError(

@@ -89,7 +89,7 @@ def load_model(path: Path, *, device: str = "cpu", catalogue: Catalogue | None =
     if not keys:
         raise ModelError(f"{path} is not a model of fovscope; {_AGAIN}")
     architecture = json.loads(metadata[keys[0]])
-    if _digest(tensors) != architecture["sha256"]:
+    if _digest(tensors) != architecture.get("sha256"):
         raise ModelError(f"{path} was damaged after it was written; {_AGAIN}")
     kind = (catalogue or Catalogue()).load("model", keys[0].removeprefix(_KEY))
     model = kind.empty(architecture, tensors).to(device)

@@ -19,7 +19,7 @@ from typing import Any
 
 from fovscope.datasets.classes import class_names, held_out_classes
 from fovscope.datasets.content import path_content, target_content
-from fovscope.datasets.listing import DataError, require_path
+from fovscope.datasets.listing import DataError, require_file, require_folder, require_path
 from fovscope.factors import Factor
 from fovscope.generators.declared import declared_classes, declared_factors
 from fovscope.metrics.presets import declaration, preset
@@ -154,37 +154,43 @@ class Expansion:
     def missing_paths(self) -> list[str]:
         """Return what files and folders the study names that do not exist, a sentence each."""
         missing = []
-        for where, path in self._named_paths():
+        for require, where, path in self._named_paths():
             try:
                 if path:
-                    require_path(Path(path), where)
+                    require(Path(path), where)
             except DataError as error:
                 missing.append(str(error))
         return missing
 
-    def _named_paths(self) -> Iterator[tuple[str, str | None]]:
+    def _named_paths(self) -> Iterator[tuple[Callable[[Path, str], None], str, str | None]]:
+        """Yield what must be at a path, where the path is in the configuration, and the path."""
         for name, target in self.study.targets.items():
-            for key in ("folder", "table", "masks"):
-                yield f"targets.{name}: {key}", getattr(target, key)
+            yield require_folder, f"targets.{name}: folder", target.folder
+            yield require_file, f"targets.{name}: table", target.table
+            yield require_folder, f"targets.{name}: masks", target.masks
             if target.generator:
                 yield from self._generator_files(f"targets.{name}", name)
         for name in self.sources:
             yield from self._generator_files(f"sources.{name}", name)
         for name, backbone in self.study.backbones.items():
             weights = backbone.weights or ""
-            yield f"backbones.{name}: weights", "" if weights.startswith("pip:") else weights
+            weights = "" if weights.startswith("pip:") else weights
+            yield require_file, f"backbones.{name}: weights", weights
         for name, encoding in self.study.encode.items():
-            yield f"encode.{name}: images", encoding.images
-            yield f"encode.{name}: masks", encoding.masks
+            yield require_folder, f"encode.{name}: images", encoding.images
+            yield require_folder, f"encode.{name}: masks", encoding.masks
         for name in self.study.representations:
             if self._representation(name).declared["needs"] == "file":
                 for dataset in self.targets:
                     if self._is_about(name, dataset):
-                        yield f"representations.{name}: file", self.file_of(name, dataset)
+                        where = f"representations.{name}: file"
+                        yield require_file, where, self.file_of(name, dataset)
 
-    def _generator_files(self, where: str, dataset: str) -> Iterator[tuple[str, str]]:
+    def _generator_files(
+        self, where: str, dataset: str
+    ) -> Iterator[tuple[Callable[[Path, str], None], str, str]]:
         files = file_options(self._generator(dataset), self._generator_options(dataset))
-        yield from ((f"{where}: {key}", path) for key, path in files.items())
+        yield from ((require_path, f"{where}: {key}", path) for key, path in files.items())
 
     # Code --------------------------------------------------------------------------------------
 
