@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -35,6 +36,9 @@ _OF_LABELS = {"test_fraction", "val_fraction", "split_seed", "group_pattern", "f
 _PLACES = {"folder", "table", "masks"}
 """Options of targets: what a manifest does not depend on; what only generated ones have; what
 features do not depend on; what is named by its content."""
+
+_WRITING = "generate_images"
+"""The function that writes the images of a generated target, beside the origin that calls it."""
 
 
 class Expansion:
@@ -259,7 +263,8 @@ class Expansion:
 
     def measuring(self, dataset: str) -> dict[str, Any]:
         """Return what the measured objects of a target depend on, beside its image table."""
-        return {"code": self.code("measure", *self._readers(dataset))}
+        del dataset
+        return {"code": self.code("measure")}
 
     def _readers(self, dataset: str) -> list[Entry]:
         """Return what reads the images of a data set."""
@@ -341,7 +346,8 @@ class Expansion:
         left_out = _OF_LABELS | _PLACES
         options = {k: v for k, v in self._manifest_options(dataset).items() if k not in left_out}
         if dataset in self.generated:
-            code = self.code("prepare", self._generator(dataset))
+            writing = replace(self.catalogue.entry("origin", "generated"), definition=_WRITING)
+            code = self.code("prepare", writing, self._generator(dataset))
             return {"code": code, "options": options, "files": self.files(dataset)}
         content = self.files(dataset)
         return {
@@ -479,13 +485,8 @@ class Expansion:
 
     def scoring(self, recipe: str, dataset: str = SOURCE) -> dict[str, Any]:
         """Return what the scores of a model on a data set depend on, beside representations."""
-        derived = {
-            name: self._resolved_representation(name)
-            for name in self.study.representations
-            if self._representation(name).declared["needs"] == "latents"
-        }
-        used = [self._representation(name) for name in derived]
-        options = {"panel": self.panel(), "bound": self.bound(recipe), "derived": derived}
+        options: dict[str, Any] = {"panel": self.panel(), "parts": ["disentanglement"]}
+        used: list[Entry] = []
         identity = {
             "stage": "source",
             "representation": "latents",
@@ -493,8 +494,14 @@ class Expansion:
         }
         views = [{"values": "latents", "identity": identity}]
         if dataset != SOURCE:
-            options["probes"] = self.plain["probes"]
-            used += self.entries("probe")
+            derived = {
+                name: self._resolved_representation(name)
+                for name in sorted(self.study.representations)
+                if self._representation(name).declared["needs"] == "latents"
+            }
+            options |= {"parts": ["accuracy", "disentanglement"], "derived": derived}
+            options |= {"probes": self.plain["probes"], "bound": self.bound(recipe)}
+            used += [*map(self._representation, derived), *self.entries("probe")]
             after = {"stage": "finetuned", "tuned_on": dataset}
             views = [
                 *self._views_of_target(dataset),
@@ -508,7 +515,7 @@ class Expansion:
         return {
             "code": self.code(
                 "evaluate",
-                self.catalogue.entry("evaluation", "scores"),
+                *self.entries("evaluation", ["scores", *options["parts"]]),
                 *self.entries("metric", list(options["panel"]["metrics"])),
                 *used,
             ),
@@ -528,24 +535,20 @@ class Expansion:
 
     def scoring_baseline(self, dataset: str, name: str) -> dict[str, Any]:
         """Return what the scores of a representation without a model depend on."""
-        known = dataset in self.with_factors
-        panel = self.panel()
-        metrics = self.entries("metric", list(panel["metrics"])) if known else []
-        if not known:  # its metrics are not asked
-            panel = {"factor_levels": panel["factor_levels"], "widest": panel["widest"]}
+        options: dict[str, Any] = {"parts": ["accuracy"], "probes": self.plain["probes"]}
+        metrics: list[str] = []
+        if dataset in self.with_factors:
+            options |= {"parts": ["accuracy", "disentanglement"], "panel": self.panel()}
+            metrics = list(options["panel"]["metrics"])
         return {
             "code": self.code(
                 "evaluate",
-                self.catalogue.entry("evaluation", "scores"),
-                *metrics,
+                *self.entries("evaluation", ["scores", *options["parts"]]),
+                *self.entries("metric", metrics),
                 *self.entries("probe"),
             ),
             "evaluation": "scores",
-            "options": {
-                "panel": panel,
-                "probes": self.plain["probes"],
-                "views": [self._view_of_baseline(dataset, name)],
-            },
+            "options": options | {"views": [self._view_of_baseline(dataset, name)]},
         }
 
     def _view_of_baseline(self, dataset: str, name: str) -> dict[str, Any]:
@@ -614,7 +617,7 @@ class Expansion:
             ),
             "evaluation": "references",
             "options": {
-                "panel": {k: v for k, v in panel.items() if k not in ("repeated", "resamples")},
+                "panel": {k: panel[k] for k in ("metrics", "active_sd", "factor_levels")},
                 "latent_dim": self.study.model.latent_dim,
             },
         }
@@ -720,10 +723,27 @@ class Expansion:
         entry = self.tables[name]
         facts = self.facts()
         needed = ("variant", "recipes", "labels", *entry.declared.get("facts", ()))
+        shown = self._shown_representations(entry.declared["kinds"])
+        facts["labels"] = {name: label for name, label in facts["labels"].items() if name in shown}
         return {
             "code": self.code("tabulate_scores", entry),
             "table": name,
             "facts": {key: facts[key] for key in needed},
+        }
+
+    def _shown_representations(self, kinds: Sequence[str]) -> set[str]:
+        """Return the representations of which there are scores of some kinds."""
+        names = set(self.study.representations)
+        if not {"accuracy", "disentanglement"}.isdisjoint(kinds):
+            return names
+        return {
+            name
+            for name in names
+            if name == "latents"
+            or (
+                (declared := self._representation(name).declared)["needs"] != "latents"
+                and declared.get("explained", True)
+            )
         }
 
     def facts(self) -> dict[str, Any]:
@@ -753,7 +773,8 @@ class Expansion:
                 "images": [n for n in self.backbones if study.backbones[n].is_pixels],
             },
             "factors": {
-                name: [factor.to_json() for factor in self.factors(name)] for name in self.sources
+                name: [factor.to_json() for factor in self.factors(name)]
+                for name in sorted(set(map(self.source_of, self.recipes)))
             },
         }
 
@@ -853,7 +874,7 @@ class Expansion:
         recipe, metrics = place.get("recipe"), self.study.metrics
         facts = {
             "factors": [
-                factor for name in self.sources for factor in self.facts()["factors"][name]
+                factor for factors in self.facts()["factors"].values() for factor in factors
             ],
             "metrics": {
                 "active_sd": metrics.active_sd,
