@@ -53,7 +53,9 @@ CONFIG = {
     "probes": {"gbt": {"rounds": 2}, "mlp": {"max_epochs": 2}},
     "metrics": {"panel": "fast", "resamples": 2},
 }
-PLOTS = {f"plot_{name}" for name in Catalogue()["figure"]} - {"plot_open_set"}  # no class is held out
+PLOTS = {f"plot_{name}" for name in Catalogue()["figure"]} - {
+    "plot_open_set"
+}  # no class is held out
 LAB = '''"""A metric and a probe of a laboratory."""
 
 from pathlib import Path
@@ -246,7 +248,9 @@ def edited(file: str, name: str) -> Edit:
         first = node.body[0]
         start = min([first, *getattr(first, "decorator_list", [])], key=lambda n: n.lineno).lineno
         has_text = ast.get_docstring(node) is not None
-        lines.insert(first.end_lineno if has_text else start - 1, " " * first.col_offset + statement)
+        lines.insert(
+            first.end_lineno if has_text else start - 1, " " * first.col_offset + statement
+        )
         path.write_text("".join(lines))
 
     return edit
@@ -341,7 +345,9 @@ NOTHING = {
     "a comment in a metric": added(f"code/{MIG}", "# nothing"),
     "a docstring in a metric": code(MIG, '"""Mutual', '"""Not. Mutual'),
     "a private helper renamed": code(MIG, "_entropy", "_nats"),
-    "type hints": code(MIG, "def gaps(information: FloatArray) -> FloatArray", "def gaps(information)"),
+    "type hints": code(
+        MIG, "def gaps(information: FloatArray) -> FloatArray", "def gaps(information)"
+    ),
     "a new function beside those in use": added(f"code/{MIG}", "def unused(): return 1"),
     "a new constant beside those in use": added(f"code/{MIG}", "UNUSED = 1"),
     "a new metric that the panel leaves out": added(
@@ -425,7 +431,10 @@ EDITS = {
         CONFIG_FILE | PROBED,
     ),
     "how probes are fitted": (edited("probes/classifiers.py", "fit_classifier"), PROBED),
-    "the title of a probe": (code(f"{PACKAGE}/probes/mlp.py", 'title="MLP"', 'title="M"'), ACCURACY),
+    "the title of a probe": (
+        code(f"{PACKAGE}/probes/mlp.py", 'title="MLP"', 'title="M"'),
+        ACCURACY,
+    ),
     "a representation of features": (edited("representations/features.py", "pca"), PCA),
     "a representation from codes": (edited("representations/latents.py", "named"), EVALUATED),
     "a representation that the study leaves out": (
@@ -753,7 +762,7 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pretended(tmp_path_factory):
-    """A study with pixels and two recipes, declared done with files that stand for the real ones."""
+    """A study of pixels with two recipes, declared done with files that stand for the real ones."""
     work = tmp_path_factory.mktemp("studies") / "pretended"
     recipes = {"usual": {"beta": 1}, "strong": {"beta": 4, "finetuning": {"epochs": 3}}}
     changes = {"backbones": {"rgb": "pixels"}, "recipes": recipes, "seeds": [0, 1]}

@@ -747,7 +747,11 @@ class Expansion:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return what tables may know of the study, as plain values."""
+        """Return what tables may know of the study, as plain values.
+
+        The recipes are in the order of the configuration, which is that of the tables; of all
+        else the order is no reason to compute again.
+        """
         study = self.study
         return {
             "variant": study.variant,
@@ -756,7 +760,7 @@ class Expansion:
                 name: self._representation(name)
                 .declared["label"]
                 .format(**{"name": name, **one.options})
-                for name, one in study.representations.items()
+                for name, one in sorted(study.representations.items())
             },
             "probes": {
                 name: entry.declared["title"] for name, entry in self.catalogue["probe"].items()
@@ -769,7 +773,7 @@ class Expansion:
                 for score, title in declared.titles.items()
             },
             "published": {
-                "data": {name: target.published for name, target in study.targets.items()},
+                "data": {name: study.targets[name].published for name in self.targets},
                 "images": [n for n in self.backbones if study.backbones[n].is_pixels],
             },
             "factors": {
