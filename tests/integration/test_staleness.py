@@ -555,8 +555,11 @@ EDITS = {
     "the backbone": (config("backbones.lite0", size=96), CONFIG_FILE | FEATURES),
     "the source": (config(f"sources.{SOURCE}", train_pairs=50), CONFIG_FILE | DESIGN),
     "another source, for no model": (
-        config("sources.other", generator=SOURCE, **SOURCE_OPTIONS),
-        CONFIG_FILE | on("prepare", "other") | on("evaluate_references", "other") | DISENTANGLEMENT,
+        config("sources.unused", generator=SOURCE, **SOURCE_OPTIONS),
+        CONFIG_FILE
+        | on("prepare", "unused")
+        | on("evaluate_references", "unused")
+        | DISENTANGLEMENT,
     ),
     "the background of a target": (config("targets.folder", background=9), CONFIG_FILE | FOLDER),
     "the split of a target": (config("targets.table", split_seed=1), CONFIG_FILE | TABLE_LABELS),
@@ -1030,7 +1033,7 @@ def test_a_plan_does_not_import_plug_ins(work):
 
 @pytest.mark.parametrize(
     "file",
-    ["metrics/mig.py", "tables/render.py", "datasets/splits.py", "training/loop.py", "../train.py"],
+    ["metrics/mig.py", "datasets/splits.py", "features/store.py", "../train.py"],
 )
 def test_a_mistake_in_code_is_named_with_file_and_line(work, file):
     path = work / "code/scripts/fovscope" / file

@@ -26,6 +26,7 @@ from fovscope.generators.declared import declared_classes, declared_factors
 from fovscope.metrics.presets import declaration, preset
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
+from fovscope.runtime.syntax import parsed
 from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
 from fovscope.study.entries import file_options
 from fovscope.study.layout import SOURCE, Paths, model_files
@@ -63,6 +64,7 @@ class Expansion:
         self.paths = Paths(study.results)
         # Sorted, because the order in which options are declared is no reason to compute again.
         self.plain = json.loads(json.dumps(study.model_dump(mode="json"), sort_keys=True))
+        self._scripts = scripts
         self._digests = CodeDigests(scripts)
         self._contents: dict[str, dict[str, Any]] = {}
         self.sources = sorted(study.sources)
@@ -186,6 +188,18 @@ class Expansion:
         yield from ((f"{where}: {key}", path) for key, path in files.items())
 
     # Code --------------------------------------------------------------------------------------
+
+    def check_code(self) -> None:
+        """Parse all scripts and modules, before the rules ask for any of them.
+
+        Raises
+        ------
+        CodeError
+            If one is no Python. In the middle of a rule Snakemake would add where it asked.
+        """
+        modules = (self._scripts / "fovscope").rglob("*.py")
+        for file in sorted([*self._scripts.glob("*.py"), *modules]):
+            parsed(file)
 
     def code(self, script: str, *uses: Entry | None) -> dict[str, str]:
         """Return the digests of the code of a job, with the registered entries that it uses."""
