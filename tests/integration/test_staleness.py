@@ -5,6 +5,7 @@ files; each edit is followed by a real dry run and then taken back.
 """
 
 import ast
+import filecmp
 import json
 import os
 import re
@@ -812,7 +813,7 @@ def _restore(saved: Path, work: Path) -> None:
             path.unlink()
     for path in saved.rglob("*"):
         to = work / path.relative_to(saved)
-        if path.is_file() and _is_kept(path.relative_to(saved)) and _stamp(path) != _stamp(to):
+        if path.is_file() and _is_kept(path.relative_to(saved)) and not _is_same(path, to):
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, to)
 
@@ -822,8 +823,10 @@ def _is_kept(name: Path) -> bool:
     return not of_snakemake and "__pycache__" not in name.parts
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    return (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None
+def _is_same(one: Path, other: Path) -> bool:
+    if not other.is_file() or one.stat().st_mtime_ns != other.stat().st_mtime_ns:
+        return False
+    return filecmp.cmp(one, other, shallow=False)
 
 
 def _copy(source: Path, to: Path) -> None:
