@@ -13,19 +13,15 @@ with logged(snakemake) as job:
     fit = images["split"] == "train"
     if held_out := snakemake.params.get("held_out"):
         fit &= images["label"] != held_out
-    objects, values = None, None
+    objects = None
     if "objects" in given:
         objects = read_table(given["objects"]).set_index("image_id").loc[images["image_id"]]
-    if "file" in what:
-        from fovscope.representations.file import read_file
-
-        values = read_file(Path(what["file"]), images)
     represented = Given(
         images,
         fit=fit.to_numpy(),
         features=read_store(given["features"]) if "features" in given else None,
         objects=objects,
-        values=values,
+        file=Path(what["file"]) if "file" in what else None,
     )
     one = what["representation"]
     make = job.catalogue.load("representation", one["representation"])

@@ -454,7 +454,7 @@ AS_IS = {"kind": "metric", "order": 1, "section": "a", "caption": "a", "fast": "
         ("metric", {"order": 2}, False),
         ("metric", {"section": "b"}, False),
         ("metric", {"caption": "b"}, True),
-        ("metric", {"fast": "{'a': 1}"}, True),
+        ("metric", {"fast": "{'a': 1}"}, False),  # arrives as options of the panel
         ("figure", {"caption": "b"}, False),
         ("figure", {"order": 2, "section": "b"}, False),
         ("figure", {"fast": "{'a': 1}"}, True),
@@ -576,7 +576,7 @@ def test_an_entry_counts_as_if_the_script_used_it(loaded):
     [
         ("return 1", "return 2", ["a"]),
         ("_shared(), C", "C", ["a"]),
-        ('metric("b")', 'metric("b", fast={})', ["b"]),
+        ('metric("b")', 'metric("b", needs_pairs=True)', ["b"]),
         ("return helper.h()", "return helper.h() + 1", ["b"]),
     ],
 )

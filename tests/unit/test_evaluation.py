@@ -193,6 +193,7 @@ def given(manifest, codes, *, facts=TARGET, stage="finetuned", **options):
     values = representation_table(manifest["image_id"], codes, np.zeros_like(codes))
     view = {"values": "latents", "identity": {"stage": stage, "representation": "latents"}}
     usual = {"panel": panel(resamples=0), "probes": PROBES, "bound": [], "views": [view]}
+    usual["parts"] = ["accuracy", "disentanglement"]
     return Given(
         {"table": manifest, "facts": facts, "latents": values},
         usual | options,
@@ -253,6 +254,14 @@ def test_without_classes_there_are_no_probes_and_without_factors_no_metrics(mani
     assert set(table["kind"]) == {"disentanglement"}
     table = scores(given(manifest, codes, facts=TARGET | {"factors": []}))["scores"]
     assert set(table["kind"]) == {"accuracy"}
+    neither = TARGET | {"factors": [], "classes": []}
+    assert scores(given(unlabelled, codes, facts=neither))["scores"].empty
+
+
+def test_only_what_the_study_asks_for_is_scored(manifest):
+    codes = np.random.default_rng(4).standard_normal((len(manifest), 3)).astype(np.float32)
+    table = scores(given(manifest, codes, parts=["disentanglement"], probes=None))["scores"]
+    assert set(table["kind"]) == {"disentanglement"}
 
 
 def test_codes_of_known_quality_are_named_as_representations(design):

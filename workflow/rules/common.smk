@@ -23,6 +23,7 @@ from fovscope.study.layout import FORMATS, SOURCE
 try:
     study = load_study(config)
     jobs = Expansion(study, SCRIPTS)
+    jobs.check_code()
     missing = jobs.missing_paths()
     if not missing:
         jobs.with_classes  # reads names of folders and tables: they may be of no use

@@ -15,6 +15,7 @@ rule save_config:
         mem_mb=scaled(1000),
         runtime=scaled(30),
     params:
+        code=jobs.code("record"),
         content=jobs.plain,
     message:
         "Save the resolved configuration"

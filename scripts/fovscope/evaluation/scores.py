@@ -1,4 +1,8 @@
-"""The scores of representations: probes where there are classes, disentanglement where factors."""
+"""The scores of representations: probes where there are classes, disentanglement where factors.
+
+Both are evaluations of their own, which `scores` runs one after the other: a job depends on the
+code of those alone that the study asks of it (a source has no classes, for example).
+"""
 
 from __future__ import annotations
 
@@ -24,15 +28,31 @@ from fovscope.representations.base import Given as Represented
 
 @evaluation("scores")
 def scores(given: Given) -> dict[str, pd.DataFrame]:
-    """Score representations by probes and, where factors are known, by disentanglement."""
-    tables = []
-    for view in given.views():
-        if view.facts["classes"] and (view.images["split"] == "test").any():
-            tables += _accuracy(given, view)
-        tables += _disentanglement(given, view)
-    # Neither classes nor factors: nothing to score, which is no mistake.
-    nothing = score_table({}, given.identity)
-    return {"scores": pd.concat(tables, ignore_index=True) if tables else nothing}
+    """Score representations by the evaluations that the option ``parts`` names."""
+    tables = [
+        given.catalogue.load("evaluation", part)(given)["scores"] for part in given.options["parts"]
+    ]
+    return _together(given, tables)
+
+
+@evaluation("accuracy")
+def accuracy(given: Given) -> dict[str, pd.DataFrame]:
+    """Score representations by probes, where there are classes and images to test on."""
+    tables = [
+        table
+        for view in given.views()
+        if view.facts["classes"] and (view.images["split"] == "test").any()
+        for table in _accuracy(given, view)
+    ]
+    return _together(given, tables)
+
+
+@evaluation("disentanglement")
+def disentanglement(given: Given) -> dict[str, pd.DataFrame]:
+    """Score representations by disentanglement, where factors are known."""
+    return _together(
+        given, [table for view in given.views() for table in _disentanglement(given, view)]
+    )
 
 
 @evaluation("references")
@@ -55,6 +75,13 @@ def references(given: Given) -> dict[str, pd.DataFrame]:
         for code, values in scored.items()
     ]
     return {"scores": pd.concat(tables, ignore_index=True)}
+
+
+def _together(given: Given, tables: list[pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the rows of tables as one, which has the columns of scores even if there are none."""
+    some = [table for table in tables if len(table)]  # an empty one knows no types
+    found = pd.concat(some, ignore_index=True) if some else score_table({}, given.identity)
+    return {"scores": found}
 
 
 def _accuracy(given: Given, view: View) -> Iterator[pd.DataFrame]:

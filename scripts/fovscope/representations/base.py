@@ -10,7 +10,7 @@ image, shape (N, D). It declares what it `needs`:
 ``images``
     The image table alone. Made once for each data set.
 ``file``
-    A file of the user's, read before.
+    A file of the user's, one for each data set or one for all.
 ``latents``
     The codes of a model. Made where these are scored; such an entry may also return which
     dimensions it takes, a boolean array of shape (d,), or None where a model has none of them.
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -47,8 +48,8 @@ class Given:
         Features of the backbone.
     objects : DataFrame, optional
         Measured objects, in the order of the images.
-    values : ndarray, shape (N, D), optional
-        Numbers of the user's file, in the order of the images.
+    file : Path, optional
+        The user's file.
     codes : ndarray, shape (N, d), optional
         Posterior means of a model.
     active : ndarray of bool, shape (d,), optional
@@ -62,7 +63,7 @@ class Given:
     seed: int = 0
     features: NDArray | None = None
     objects: pd.DataFrame | None = None
-    values: NDArray | None = None
+    file: Path | None = None
     codes: NDArray | None = None
     active: NDArray[np.bool_] | None = None
     bound: Sequence[Factor] = ()

@@ -26,11 +26,11 @@ def file(given: Given, *, file: str, datasets: list[str] | None = None) -> NDArr
     datasets : list of str
         The data sets that it is about; by default all targets.
     """
-    del file, datasets  # read by `read_file`, for the data sets that the study asks for
-    return given.values
+    del file, datasets  # `given.file` is that of the data set
+    return _read(given.file, given.images)
 
 
-def read_file(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
+def _read(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
     """Read the numbers (N, D) of N images from a user's table.
 
     Columns called ``Metadata_…`` are left out, as pycytominer does.

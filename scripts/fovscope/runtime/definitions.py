@@ -30,10 +30,19 @@ LOOSE = ""
 _NOT_CODE = frozenset({"ctx", "type_comment", "kind", "type_params"})
 """Fields of a syntax tree that repeat what its other fields say, or are comments or types."""
 
-_NOT_RESULTS = {kind: frozenset({"section", "order"}) for kind in KINDS} | {
-    "figure": frozenset({"section", "order", "caption"})
+_TOLD_BY_THE_STUDY = {
+    "metric": ("titles", "group", "fast", "fits", "options"),
+    "probe": ("title",),
+    "representation": ("label", "explained"),
+    "figure": ("caption",),
 }
-"""What the decorator of a kind declares without any result following from it."""
+"""What those jobs that use it are told by the study, as values: presets, headings of tables."""
+
+_NOT_RESULTS = {
+    kind: frozenset({"section", "order", *names})
+    for kind, names in (dict.fromkeys(KINDS, ()) | _TOLD_BY_THE_STUDY).items()
+}
+"""What the decorator of a kind declares without any result of its code following from it."""
 
 _READ_ANNOTATIONS = frozenset({"register", "validate_call", "script"})
 """Decorators that read type annotations when they run (functools, pydantic, torch.jit)."""

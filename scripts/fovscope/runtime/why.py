@@ -1,7 +1,8 @@
 """Why jobs will run, in words: a dry run of Snakemake, with its reasons read aloud.
 
 Snakemake prints the values of the parameters that changed, before and now, without their
-names. Here they are compared key by key: the digests of modules, of images, and the config.
+names. Here they are compared key by key: the digests of code, of images, and the configuration,
+whose options are called as it calls them (`fovscope.study.expansion` has made the values).
 """
 
 from __future__ import annotations
@@ -26,6 +27,25 @@ _PARAMS = re.compile(r"Params have changed since last execution: [^:]*: before: 
 _NOTHING = "<nothing exclusive>"
 _CONTENT = {"files", "sha256"}
 """What a digest of files has and no part of the config: a backbone has a `sha256` too."""
+
+_IN_CONFIG = (
+    (r"options\.(?:panel|stand_ins)\.(?:metrics\.)?", "metrics."),
+    (r"options\.(active_sd|factor_levels|resamples|widest)\b", r"metrics.\1"),
+    (r"options\.trees\.", "probes.gbt."),
+    (r"options\.(probes)\.", r"\1."),
+    (r"options\.latent_dim\b", "model.latent_dim"),
+    (r"options\.derived\.(?:(\w+)\.options\.)?", r"representations.\1."),
+    (r"representation\.options\.", "representations."),
+    (r"training\.", "source_training."),
+    (r"(?:recipe|objective)\.(?:options\.)?", "recipes."),
+    (r"backbone\.", "backbones."),
+    (r"encoding\.", "encode."),
+    (r"probe\.", "probes."),
+)
+"""Beginnings of the names of options among the parameters of jobs, and in the configuration."""
+
+_CONTENT_OF = {"": "images", "files": "images", "content": "the file"}
+"""What a digest is of, where it does not bear the name of the option that gives the file."""
 
 _LISTED = 3
 """How many files of one reason are named."""
@@ -117,7 +137,8 @@ def _likeness(one: object, other: object) -> float:
 
 def _difference(name: str, old: object, new: object, results: Path) -> Iterator[str]:
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        yield f"config changed: {name} {_shown(old)} -> {_shown(new)}".replace(":  ", ": ")
+        shown = f"{_in_config(name)} {_shown(old)} -> {_shown(new)}"
+        yield f"config changed: {shown.strip()}"
     elif new.keys() >= _CONTENT:
         yield from _content_changes(name, old, new, results)
     elif all(key.endswith(".py") for key in old.keys() | new.keys()):
@@ -133,7 +154,17 @@ def _difference(name: str, old: object, new: object, results: Path) -> Iterator[
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 where = f"{section}.{key}" if section else key
+                if key == "options":
+                    where = _section(new.get(key) or {}) or where
                 yield from _difference(where, old.get(key), new.get(key), results)
+
+
+def _in_config(name: str) -> str:
+    """Return what the configuration calls an option of a job."""
+    for pattern, called in _IN_CONFIG:
+        if match := re.match(pattern, name):
+            return match.expand(called).replace("..", ".") + name[match.end() :]
+    return name
 
 
 def _section(values: Mapping[str, Any]) -> str:
@@ -147,13 +178,16 @@ def _section(values: Mapping[str, Any]) -> str:
 
 
 def _content_changes(name: str, old: dict, new: dict, results: Path) -> Iterator[str]:
-    if old.get("table_sha256") != new.get("table_sha256"):
+    tables = ("table_sha256", "rows_sha256")  # features depend on the latter alone
+    if any(old.get(key) != new.get(key) for key in tables):
         yield "table changed"
     if old.get("sha256") == new["sha256"]:
         return
     counts = _image_changes(new["sha256"], results)
     words = ", ".join(f"{number} {change}" for change, number in sorted(counts.items()))
-    yield f"content of {name or 'images'} changed" + (f": {words}" if words else "")
+    option = name.rpartition(".")[2]
+    what = _CONTENT_OF.get(option, option)
+    yield f"content of {what} changed" + (f": {words}" if words else "")
 
 
 def _image_changes(digest: str, results: Path) -> Counter[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -25,6 +26,7 @@ from fovscope.generators.declared import declared_classes, declared_factors
 from fovscope.metrics.presets import declaration, preset
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
+from fovscope.runtime.syntax import parsed
 from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
 from fovscope.study.entries import file_options
 from fovscope.study.layout import SOURCE, STAGES, Paths, model_files
@@ -35,6 +37,9 @@ _OF_LABELS = {"test_fraction", "val_fraction", "split_seed", "group_pattern", "f
 _PLACES = {"folder", "table", "masks"}
 """Options of targets: what a manifest does not depend on; what only generated ones have; what
 features do not depend on; what is named by its content."""
+
+_WRITING = "generate_images"
+"""The function that writes the images of a generated target, beside the origin that calls it."""
 
 
 class Expansion:
@@ -59,6 +64,7 @@ class Expansion:
         self.paths = Paths(study.results)
         # Sorted, because the order in which options are declared is no reason to compute again.
         self.plain = json.loads(json.dumps(study.model_dump(mode="json"), sort_keys=True))
+        self._scripts = scripts
         self._digests = CodeDigests(scripts)
         self._contents: dict[str, dict[str, Any]] = {}
         self.sources = sorted(study.sources)
@@ -194,6 +200,18 @@ class Expansion:
 
     # Code --------------------------------------------------------------------------------------
 
+    def check_code(self) -> None:
+        """Parse all scripts and modules, before the rules ask for any of them.
+
+        Raises
+        ------
+        CodeError
+            If one is no Python. In the middle of a rule Snakemake would add where it asked.
+        """
+        modules = (self._scripts / "fovscope").rglob("*.py")
+        for file in sorted([*self._scripts.glob("*.py"), *modules]):
+            parsed(file)
+
     def code(self, script: str, *uses: Entry | None) -> dict[str, str]:
         """Return the digests of the code of a job, with the registered entries that it uses."""
         return self._digests.of(script, [entry for entry in uses if entry is not None])
@@ -270,7 +288,8 @@ class Expansion:
 
     def measuring(self, dataset: str) -> dict[str, Any]:
         """Return what the measured objects of a target depend on, beside its image table."""
-        return {"code": self.code("measure", *self._readers(dataset))}
+        del dataset
+        return {"code": self.code("measure")}
 
     def _readers(self, dataset: str) -> list[Entry]:
         """Return what reads the images of a data set."""
@@ -352,7 +371,8 @@ class Expansion:
         left_out = _OF_LABELS | _PLACES
         options = {k: v for k, v in self._manifest_options(dataset).items() if k not in left_out}
         if dataset in self.generated:
-            code = self.code("prepare", self._generator(dataset))
+            writing = replace(self.catalogue.entry("origin", "generated"), definition=_WRITING)
+            code = self.code("prepare", writing, self._generator(dataset))
             return {"code": code, "options": options, "files": self.files(dataset)}
         content = self.files(dataset)
         return {
@@ -490,40 +510,57 @@ class Expansion:
 
     def scoring_source(self, recipe: str) -> dict[str, Any]:
         """Return what the scores of a source model depend on, beside its representation."""
-        return self._scoring({"bound": []}, [self._view_of_source(recipe, "latents")])
+        return self._scoring([self._view_of_source(recipe, "latents")])
 
     def scoring(self, recipe: str, dataset: str) -> dict[str, Any]:
         """Return what the scores of a model on a target depend on, beside representations."""
-        derived = {
-            name: self._resolved_representation(name)
-            for name in self.study.representations
-            if self._representation(name).declared["needs"] == "latents"
-        }
-        options, uses = {}, []
-        if dataset in self.with_classes:
-            options = {
-                "bound": self.bound(recipe),
-                "derived": derived,
-                "probes": self.plain["probes"],
-            }
-            uses = [*(self._representation(name) for name in derived), *self.entries("probe")]
         after = self._view_of_source(recipe, "source", stage="finetuned", tuned_on=dataset)
         after |= {"table": "source_table", "facts": "source_facts"}
-        return self._scoring(options, [*self._views_of_target(dataset), after], *uses)
+        views = [*self._views_of_target(dataset), after]
+        if dataset not in self.with_classes:
+            return self._scoring(views)
+        derived = {
+            name: self._resolved_representation(name)
+            for name in sorted(self.study.representations)
+            if self._representation(name).declared["needs"] == "latents"
+        }
+        return self._scoring(
+            views,
+            *map(self._representation, derived),
+            probed={"bound": self.bound(recipe), "derived": derived},
+        )
+
+    def scoring_baseline(self, dataset: str, name: str) -> dict[str, Any]:
+        """Return what the scores of a representation without a model depend on."""
+        return self._scoring(
+            [self._view_of_baseline(dataset, name)],
+            probed={} if dataset in self.with_classes else None,
+            factors=dataset in self.with_factors,
+        )
 
     def _scoring(
-        self, options: dict[str, Any], views: list[dict[str, Any]], *uses: Entry
+        self,
+        views: list[dict[str, Any]],
+        *uses: Entry,
+        probed: Mapping[str, Any] | None = None,
+        factors: bool = True,
     ) -> dict[str, Any]:
-        panel = self.panel()
+        """Return it for these views; `probed` are options of the probes, None without probes."""
+        options: dict[str, Any] = {"parts": [], "views": views}
+        if probed is not None:
+            options["parts"] += ["accuracy"]
+            options |= {"probes": self.plain["probes"], **probed}
+            uses += tuple(self.entries("probe"))
+        if factors:
+            options["parts"] += ["disentanglement"]
+            options["panel"] = self.panel()
+            uses += tuple(self.entries("metric", list(options["panel"]["metrics"])))
         return {
             "code": self.code(
-                "evaluate",
-                self.catalogue.entry("evaluation", "scores"),
-                *self.entries("metric", list(panel["metrics"])),
-                *uses,
+                "evaluate", *self.entries("evaluation", ["scores", *options["parts"]]), *uses
             ),
             "evaluation": "scores",
-            "options": options | {"panel": panel, "views": views},
+            "options": options,
         }
 
     def _view_of_source(
@@ -541,28 +578,6 @@ class Expansion:
                 "identity": shared | {"stage": "finetuned", "tuned_on": dataset},
             },
         ]
-
-    def scoring_baseline(self, dataset: str, name: str) -> dict[str, Any]:
-        """Return what the scores of a representation without a model depend on."""
-        known = dataset in self.with_factors
-        panel = self.panel()
-        metrics = self.entries("metric", list(panel["metrics"])) if known else []
-        if not known:  # its metrics are not asked
-            panel = {"factor_levels": panel["factor_levels"], "widest": panel["widest"]}
-        return {
-            "code": self.code(
-                "evaluate",
-                self.catalogue.entry("evaluation", "scores"),
-                *metrics,
-                *self.entries("probe"),
-            ),
-            "evaluation": "scores",
-            "options": {
-                "panel": panel,
-                "probes": self.plain["probes"],
-                "views": [self._view_of_baseline(dataset, name)],
-            },
-        }
 
     def _view_of_baseline(self, dataset: str, name: str) -> dict[str, Any]:
         identity = {"dataset": dataset, "stage": "baseline", "representation": name}
@@ -630,7 +645,7 @@ class Expansion:
             ),
             "evaluation": "references",
             "options": {
-                "panel": {k: v for k, v in panel.items() if k not in ("repeated", "resamples")},
+                "panel": {k: panel[k] for k in ("metrics", "active_sd", "factor_levels")},
                 "latent_dim": self.study.model.latent_dim,
             },
         }
@@ -739,14 +754,35 @@ class Expansion:
         entry = self.tables[name]
         facts = self.facts()
         needed = ("variant", "recipes", "labels", *entry.declared.get("facts", ()))
+        shown = self._shown_representations(entry.declared["kinds"])
+        facts["labels"] = {name: label for name, label in facts["labels"].items() if name in shown}
         return {
             "code": self.code("tabulate_scores", entry),
             "table": name,
             "facts": {key: facts[key] for key in needed},
         }
 
+    def _shown_representations(self, kinds: Sequence[str]) -> set[str]:
+        """Return the representations of which there are scores of some kinds."""
+        names = set(self.study.representations)
+        if not {"accuracy", "disentanglement"}.isdisjoint(kinds):
+            return names
+        return {
+            name
+            for name in names
+            if name == "latents"
+            or (
+                (declared := self._representation(name).declared)["needs"] != "latents"
+                and declared.get("explained", True)
+            )
+        }
+
     def facts(self) -> dict[str, Any]:
-        """Return what tables may know of the study, as plain values."""
+        """Return what tables may know of the study, as plain values.
+
+        The recipes are in the order of the configuration, which is that of the tables; of all
+        else the order is no reason to compute again.
+        """
         study = self.study
         return {
             "variant": study.variant,
@@ -755,7 +791,7 @@ class Expansion:
                 name: self._representation(name)
                 .declared["label"]
                 .format(**{"name": name, **one.options})
-                for name, one in study.representations.items()
+                for name, one in sorted(study.representations.items())
             },
             "probes": {
                 name: entry.declared["title"] for name, entry in self.catalogue["probe"].items()
@@ -768,11 +804,12 @@ class Expansion:
                 for score, title in declared.titles.items()
             },
             "published": {
-                "data": {name: target.published for name, target in study.targets.items()},
+                "data": {name: study.targets[name].published for name in self.targets},
                 "images": [n for n in self.backbones if study.backbones[n].is_pixels],
             },
             "factors": {
-                name: [factor.to_json() for factor in self.factors(name)] for name in self.sources
+                name: [factor.to_json() for factor in self.factors(name)]
+                for name in sorted(set(map(self.source_of, self.recipes)))
             },
         }
 
@@ -872,7 +909,7 @@ class Expansion:
         recipe, metrics = place.get("recipe"), self.study.metrics
         facts = {
             "factors": [
-                factor for name in self.sources for factor in self.facts()["factors"][name]
+                factor for factors in self.facts()["factors"].values() for factor in factors
             ],
             "metrics": {
                 "active_sd": metrics.active_sd,
