@@ -60,3 +60,22 @@ def test_a_new_image_has_class_place_and_outlier_score(population):
     assert (described["outlier_percentile"][:2] < 50).all()
     assert described["Shape percentile"][2] == 100
     assert described["Color percentile"][0] == pytest.approx(50, abs=12)
+
+
+def test_without_classes_an_outlier_is_far_from_the_centre_of_all(training):
+    manifest, codes = training
+    population = fit_population(
+        *(manifest.drop(columns="label"), codes),
+        dimensions=("z0", "z1", "z2", "z3"),
+        active_sd=0.05,
+        probe="gbt",
+        options=OPTIONS["gbt"],
+        seed=0,
+        threads=1,
+    )
+    # Halfway between the two clusters, where no class of them is, lies the centre of both.
+    points = np.array([[4, 0, 0, 0], [4, 0, 30, 0]], np.float32)
+    described = population.describe(["x", "y"], points)
+    assert {"predicted", "confidence"}.isdisjoint(described)
+    assert described["outlier_score"][0] < 0.5
+    assert described["outlier_percentile"].tolist()[1] == 100

@@ -335,3 +335,23 @@ def test_views_say_the_same_in_every_format(tmp_path):
     assert r"input\_name & GBT" in texts["tex"]
     assert r"\caption{In \%, $\beta$ = 1.}" in texts["tex"]
     pd.testing.assert_frame_equal(pd.read_parquet(paths["parquet"]), view)
+
+
+def test_what_stands_in_for_factors_is_said_for_each_representation_by_itself(facts):
+    scores = [
+        disentanglement_scores(stage, name, value).assign(factors="stand-in")
+        for stage, name, value in (
+            *(("finetuned", "latents", 0.3), ("baseline", "pca", 0.2)),
+            ("baseline", "random", 0.1),
+        )
+    ]
+    known = disentanglement_scores("finetuned", "latents", 0.5)
+    long = disentanglement(pd.concat([*scores, known]), facts).long
+    mig = long[long["score"] == "mig"].set_index(["factors", "stage", "representation"])["mean"]
+    labels = {name: facts["labels"].get(name, name) for name in ("latents", "pca", "random")}
+    assert mig.to_dict() == {
+        ("stand-in", "finetuned", labels["latents"]): 0.3,
+        ("known", "finetuned", labels["latents"]): 0.5,
+        ("stand-in", "baseline", labels["pca"]): 0.2,
+        ("stand-in", "baseline", labels["random"]): 0.1,
+    }
