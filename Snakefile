@@ -33,6 +33,7 @@ include: "workflow/rules/encode.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/collect.smk"
 
+
 from snakemake.logging import logger
 
 from fovscope.runtime.failures import Failures
