@@ -25,7 +25,7 @@ _OUTPUTS = (
     "data/*/manifest.*",
     "features/*/*/manifest.json",
     "models/**/*.safetensors",
-    "latents/**/*.parquet",
+    "representations/**/*.parquet",
     "scores/**/*.parquet",
     "tables/*.parquet",
 )
@@ -85,12 +85,14 @@ def verify_study(root: Path) -> list[str]:
     for table in tables:
         info = table.with_suffix(".json")
         if info in sound:
-            problems += _changed_images(table, Path(read_info(info)["root"]))
+            facts = read_info(info)
+            # Images that a generator renders when they are needed are no files.
+            problems += _changed_images(table, Path(facts["root"])) if "root" in facts else []
         elif info not in damaged:
             problems.append(f"{info}: absent, so its images cannot be found; {_cure(info)}")
     absent = len(noted) - len(expected)
     logger.info(
-        "%d files, %d feature stores and the images of %d targets compared: %s%s",
+        "%d files, %d feature stores and the images of %d data sets compared: %s%s",
         *(len(expected), len(stores), len(tables)),
         f"{len(problems)} do not match" if problems else "all match",
         f"; absent outputs: {absent}, a run makes those it needs" if absent else "",
