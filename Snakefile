@@ -4,6 +4,7 @@ Run the demo with `make demo`, your own study with
 `snakemake --profile slurm --configfile config/mine.yaml` (add -n to see the plan).
 """
 
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.27.1")
@@ -32,11 +33,6 @@ include: "workflow/rules/present.smk"
 include: "workflow/rules/encode.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/collect.smk"
-
-
-from snakemake.logging import logger
-
-from fovscope.runtime.failures import Failures
 
 FAILURES = Failures()
 

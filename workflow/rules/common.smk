@@ -14,6 +14,7 @@ SCRIPTS = Path(workflow.current_basedir).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from fovscope import FovscopeError
+from fovscope.runtime.failures import Failures
 from fovscope.runtime.plan import leave_facts
 from fovscope.runtime.provenance import digest_file
 from fovscope.study.config import IMAGES, load_study
