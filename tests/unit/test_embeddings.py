@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fovscope import FovscopeError
-from fovscope.representations.file import read_file
+from fovscope.representations.file import read_numbers
 
 IMAGES = pd.DataFrame({"image_id": ["007", "NA", "b/1.png"]})
 TABLE = pd.DataFrame(
@@ -26,7 +26,7 @@ def written(table, folder, suffix):
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_numbers_come_in_the_order_of_the_images_whatever_their_names(tmp_path, suffix):
-    values = read_file(written(TABLE, tmp_path, suffix), IMAGES)
+    values = read_numbers(written(TABLE, tmp_path, suffix), IMAGES)
     np.testing.assert_array_equal(values, [[3, 30], [4, 40], [1, 10]])
 
 
@@ -47,11 +47,11 @@ MISTAKES = {
 @pytest.mark.parametrize("message", MISTAKES)
 def test_what_cannot_be_used_is_named(tmp_path, suffix, message):
     with pytest.raises(FovscopeError, match=f"mine{suffix} has {message}"):
-        read_file(written(MISTAKES[message], tmp_path, suffix), IMAGES)
+        read_numbers(written(MISTAKES[message], tmp_path, suffix), IMAGES)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.csv", "CSV"), ("a.parquet", "Parquet")])
 def test_a_file_of_another_kind_is_named(tmp_path, name, kind):
     (tmp_path / name).write_bytes(b'"image_id\n\xff')
     with pytest.raises(FovscopeError, match=f"{name} cannot be read as {kind}"):
-        read_file(tmp_path / name, IMAGES)
+        read_numbers(tmp_path / name, IMAGES)

@@ -39,7 +39,7 @@ def choose_rows(manifest: pd.DataFrame, flags: pd.Series) -> list[int]:
     Parameters
     ----------
     manifest : DataFrame
-        With the column `label`.
+        With the column `label` where there are classes; without, images are spread over all.
     flags : Series of str
         In the same order; empty where nothing is doubtful.
 
@@ -48,7 +48,8 @@ def choose_rows(manifest: pd.DataFrame, flags: pd.Series) -> list[int]:
     list of int
         At most 180 positions in the manifest.
     """
-    by_class = np.argsort(manifest["label"].to_numpy(), kind="stable")
+    labels = manifest["label"] if "label" in manifest else pd.Series("", manifest.index)
+    by_class = np.argsort(labels.to_numpy(), kind="stable")
     doubtful = (flags != "").to_numpy()[by_class]
     flagged = _spread(by_class[doubtful], round(_FLAGGED_SHARE * _TILES))
     return [*flagged, *_spread(by_class[~doubtful], _TILES - len(flagged))]

@@ -27,10 +27,10 @@ def file(given: Given, *, file: str, datasets: list[str] | None = None) -> NDArr
         The data sets that it is about; by default all targets.
     """
     del file, datasets  # `given.file` is that of the data set
-    return _read(given.file, given.images)
+    return read_numbers(given.file, given.images)
 
 
-def _read(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
+def read_numbers(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
     """Read the numbers (N, D) of N images from a user's table.
 
     Columns called ``Metadata_…`` are left out, as pycytominer does.
@@ -41,7 +41,7 @@ def _read(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
         If it is no such table, an image is missing or there twice, a column is not numeric or a
         value not finite.
     """
-    table = _read(path)
+    table = _read_table(path)
     if "image_id" not in table:
         raise FovscopeError(
             f"{path} has no column image_id; columns there: {', '.join(map(str, table.columns))}"
@@ -62,7 +62,7 @@ def _read(path: Path, images: pd.DataFrame) -> NDArray[np.float64]:
     return values
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read_table(path: Path) -> pd.DataFrame:
     is_csv = path.suffix.lower() == ".csv"
     try:
         if not is_csv:
