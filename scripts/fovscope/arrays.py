@@ -17,7 +17,7 @@ def finite_codes(codes: ArrayLike) -> NDArray[np.floating]:
     Parameters
     ----------
     codes : array_like, shape (N, D)
-        One row a sample, one column a latent dimension.
+        One row per sample, one column per latent dimension.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def factor_table(
     if factors.ndim != 2 or len(factors) != n_rows:
         raise ValueError(
             f"factors of shape {factors.shape} do not belong to {n_rows} codes: "
-            "give one row a code, one column a factor"
+            "give one row per code, one column per factor"
         )
     if factors.shape[1] == 0:
         raise ValueError("there are no factors: give at least one column")

@@ -283,7 +283,7 @@ def encode_folder(
     probe : str
         What predicts the class.
     table, sheet : Path
-        Where to write the CSV (as `Population.describe`, one row an image) and the HTML.
+        Where to write the CSV (as `Population.describe`, one row per image) and the HTML.
     device : torch.device
         Where the networks run.
     threads : int

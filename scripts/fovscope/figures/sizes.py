@@ -38,7 +38,7 @@ def sizes(given: Given) -> Drawing:
 
 
 def draw_by_size(canvas: Figure, scores: pd.DataFrame, shown: Mapping[str, str]) -> None:
-    """Draw one panel a score.
+    """Draw one panel per score.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Generated images of stained cells with known factors, exact masks and classes.
 
 A target to try every stage on: brightfield cytology in the manner of a Pap or Giemsa smear,
-one cell an image. Six factors are drawn independently and uniformly (`RANGES`); all else
+one cell per image. Six factors are drawn independently and uniformly (`RANGES`); all else
 (outline, place of the nucleus, chromatin, illumination, noise) is chance. Colours follow the
 law of Beer and Lambert: stains add up in optical density.
 
@@ -169,7 +169,7 @@ def factor_table(n_images: int, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a cell in order of its index: ``label`` and one column a factor.
+        One row per cell in order of its index: ``label`` and one column per factor.
     """
     drawn = (_draw(np.random.default_rng([seed, index])) for index in range(n_images))
     return pd.DataFrame([{"label": label, **factors} for factors, label in drawn])

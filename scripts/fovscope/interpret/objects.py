@@ -53,7 +53,7 @@ def measure_objects(
     Returns
     -------
     objects : DataFrame
-        One row an image, in the order of the manifest: `image_id`, `segmentation` (``given`` or
+        One row per image, in the order of the manifest: `image_id`, `segmentation` (``given`` or
         ``automatic``), `flag` (what makes it doubtful, empty if nothing does), `side` (of the
         square canvas, native pixels: 224 canvas pixels) and the columns of `FEATURES`, NaN where
         there is nothing to measure.

@@ -43,7 +43,7 @@ def planned_jobs(dry_run: str) -> dict[str, int]:
 
 
 def plan(dry_run: str, workflow: Mapping[str, Any], results: Path) -> str:
-    """Return the plan as text: a line a rule, the sums, and where an estimate is missing.
+    """Return the plan as text: a line for each rule, the sums, and where an estimate is missing.
 
     Parameters
     ----------

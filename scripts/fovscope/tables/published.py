@@ -30,7 +30,7 @@ _ROWS = [
 
 
 def published_accuracy() -> pd.DataFrame:
-    """Return the published table, one row a number.
+    """Return the published table, one row per number.
 
     Returns
     -------
