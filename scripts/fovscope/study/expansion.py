@@ -736,11 +736,11 @@ class Expansion:
 
     @cached_property
     def tables(self) -> dict[str, Entry]:
-        """The tables of the study in their order: those for which there are scores."""
+        """The tables of the study in their order: those with scores of the kind named first."""
         kept = {
             name: entry
             for name, entry in self.catalogue["table"].items()
-            if any(self.score_files(kind) for kind in entry.declared["kinds"])
+            if self.score_files(entry.declared["kinds"][0])
         }
         return dict(sorted(kept.items(), key=lambda item: item[1].declared["order"]))
 

@@ -18,7 +18,7 @@ _SCORES = {"gain": "gain, %", "permutation": "permutation, points"}
 
 @table(
     "importance",
-    kinds=("correlation", "importance"),
+    kinds=("importance", "correlation"),
     facts=("factors",),
     section="Which dimensions tell the classes apart",
     order=10,
