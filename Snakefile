@@ -34,6 +34,7 @@ include: "workflow/rules/encode.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/collect.smk"
 
+
 FAILURES = Failures()
 
 
