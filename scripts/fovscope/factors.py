@@ -6,7 +6,7 @@ they are ordered, repeat after a period or are names, stands beside the table in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,6 +38,9 @@ class Factor:
         The handcrafted features that measure it on a real image (`fovscope.interpret.features`).
     unit : str
         Unit of the values, empty for a pure number.
+    log : bool
+        Whether equal ratios of values are equal steps, as of sizes: the scale on which models
+        are told a value, and on which it is drawn between limits.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Factor:
     nuisance: bool = False
     counterparts: tuple[str, ...] = ()
     unit: str = ""
+    log: bool = False
 
     @property
     def column(self) -> str:
@@ -69,3 +73,47 @@ class Factor:
     def from_json(cls, raw: Mapping[str, Any]) -> Factor:
         """Return the factor of `to_json`."""
         return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in raw.items()})
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A factor and the latent dimensions that training bound to it.
+
+    Attributes
+    ----------
+    factor : Factor
+        Which names the dimensions.
+    dimensions : tuple of int
+        One; two, cosine and sine, of a direction that was told as an angle.
+    """
+
+    factor: Factor
+    dimensions: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"factor": self.factor.to_json(), "dimensions": list(self.dimensions)}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Bound:
+        """Return what `to_json` was made of."""
+        return cls(Factor.from_json(raw["factor"]), tuple(raw["dimensions"]))
+
+
+def bind(factors: Iterable[Factor], *, angles: bool) -> tuple[Bound, ...]:
+    """Bind the first latent dimensions to factors, in their order.
+
+    Parameters
+    ----------
+    factors : iterable of Factor
+        What is known.
+    angles : bool
+        Whether a direction, a factor with a period, gets two dimensions: cosine and sine.
+    """
+    bound: list[Bound] = []
+    start = 0
+    for factor in factors:
+        stop = start + (2 if angles and factor.period is not None else 1)
+        bound.append(Bound(factor, tuple(range(start, stop))))
+        start = stop
+    return tuple(bound)

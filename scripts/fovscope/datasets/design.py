@@ -42,7 +42,7 @@ def sample_design(
     ----------
     factors : sequence of Factor
         Factors of the generator. A factor with listed values takes each of them equally often;
-        one with limits is uniform between them.
+        one with limits is uniform between them, or its logarithm is.
     train_pairs, iid_train, iid_test : int
         Number of training pairs, of independent training rows and of independent test rows.
     pairs_per_factor : int
@@ -229,6 +229,6 @@ def _values(factor: Factor, places: NDArray) -> NDArray:
     """Return the values of a factor at the given places."""
     if factor.limits is not None:
         low, high = factor.limits
-        return low + places * (high - low)
+        return low * (high / low) ** places if factor.log else low + places * (high - low)
     levels = places.astype(np.int64)
     return levels if isinstance(factor.values, int) else np.array(factor.values)[levels]

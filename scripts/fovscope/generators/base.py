@@ -153,7 +153,9 @@ def draw_factors(factors: Sequence[Factor], rng: np.random.Generator) -> dict[st
 
 def _draw(factor: Factor, rng: np.random.Generator) -> Any:  # noqa: ANN401
     if factor.limits is not None:
-        return float(rng.uniform(*factor.limits))
+        low, high = factor.limits
+        place = rng.uniform()
+        return float(low * (high / low) ** place if factor.log else low + place * (high - low))
     level = int(rng.integers(factor.size))
     return level if isinstance(factor.values, int) else factor.values[level]
 

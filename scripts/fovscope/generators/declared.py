@@ -49,6 +49,11 @@ def declared_factors(entry: Entry) -> tuple[Factor, ...]:
                 f"{_place(entry)}: a factor is called '{factor.name}'; each name must be there "
                 "once, and without a comma"
             )
+        if factor.log and factor.limits is not None and factor.limits[0] <= 0:
+            raise GeneratorError(
+                f"{_place(entry)}: factor '{factor.name}' has a logarithm, so its limits must be "
+                "above 0"
+            )
         if not _varies(factor):
             raise GeneratorError(
                 f"{_place(entry)}: factor '{factor.name}' needs either values (two or more) or "
