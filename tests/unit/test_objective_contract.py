@@ -28,7 +28,10 @@ from fovscope.training.state import TrainingState
 CPU = torch.device("cpu")
 LAB = Path(__file__).with_name("lab_objectives.py")
 CATALOGUE = Catalogue([LAB, *EVERYTHING.plugins])
-SMALL = {"factor_vae": {"discriminator_width": 16}}
+SMALL = {
+    "factor_vae": {"discriminator_width": 16},
+    "anchored": {"agreement": 0.1, "total_correlation": 0.5},
+}
 MODEL = Model(latent_dim=5, width=16, likelihood_sd=0.3, likelihood_units="scaled")
 PAIRS, FEATURES, FACTORS, STEPS = 60, 12, 3, 20
 
@@ -50,14 +53,19 @@ def make(objective) -> Objective:
 
 
 def make_pairs():
-    """Return features (2 P, D) of pairs and what changed in each: one factor or two."""
+    """Return features (2 P, D) of pairs, what changed in each, and factors (2, P, K).
+
+    One factor changed or two; some are unknown.
+    """
     rng = np.random.default_rng(0)
     changed = np.eye(FACTORS, dtype=bool)[rng.integers(FACTORS, size=PAIRS)]
     changed[::2, 0] = True
     first, fresh = rng.normal(size=(2, PAIRS, FACTORS))
-    factors = np.concatenate([first, np.where(changed, fresh, first)])
-    features = factors @ rng.normal(size=(FACTORS, FEATURES)) + 5
-    return torch.from_numpy(features.astype(np.float32)), torch.from_numpy(changed)
+    factors = np.stack([first, np.where(changed, fresh, first)]).astype(np.float32)
+    features = factors.reshape(-1, FACTORS) @ rng.normal(size=(FACTORS, FEATURES)) + 5
+    factors[:, ::3, 1] = np.nan
+    made = features.astype(np.float32), changed, factors
+    return [torch.from_numpy(array) for array in made]
 
 
 def new_model(features, *, seed=0):
@@ -65,7 +73,7 @@ def new_model(features, *, seed=0):
 
 
 def run(objective, supervision, *, steps=STEPS, seed=0, precision="float32", checkpoints=None):
-    features, changed = make_pairs()
+    features, changed, anchors = make_pairs()
     entry = make(objective)
     state = TrainingState.start(
         new_model(features, seed=seed),
@@ -75,7 +83,7 @@ def run(objective, supervision, *, steps=STEPS, seed=0, precision="float32", che
     )
     train(
         *(state, entry),
-        pair_batches(features, changed, CATALOGUE.load("supervision", supervision)),
+        pair_batches(features, changed, CATALOGUE.load("supervision", supervision), anchors),
         **{"steps": steps, "precision": precision, "log_every": 5, "warmup_steps": 6},
         **{"clip_norm": 1.0, "checkpoints": checkpoints},
     )
@@ -156,7 +164,7 @@ def test_all_networks_are_trained(objective):
 @all_objectives
 def test_finetuning_starts_from_any_model_and_bears_a_last_batch_of_two_rows(objective):
     """Two, because batch statistics of one row do not exist."""
-    features, _ = make_pairs()
+    features, *_ = make_pairs()
     source = new_model(features)
     before = {name: tensor.clone() for name, tensor in source.state_dict().items()}
     tuned = finetune(
@@ -194,7 +202,7 @@ class NothingIsRead(TorchDispatchMode):
 
 
 def losses_of(objective, *, tensors=False, shape=(2, 9), precision="float32"):
-    features, _ = make_pairs()
+    features, _, anchors = make_pairs()
     entry = make(objective)
     model = new_model(features)
     networks = torch.nn.ModuleDict(entry.networks(model, seed=0))
@@ -203,8 +211,10 @@ def losses_of(objective, *, tensors=False, shape=(2, 9), precision="float32"):
         coefficients = {name: torch.tensor(value) for name, value in coefficients.items()}
     rows = features[: np.prod(shape)].view(*shape, FEATURES)
     noise = torch.Generator().manual_seed(0)
+    known = {"anchors": anchors.flatten(0, 1)[: np.prod(shape)].view(*shape, FACTORS)}
     with NothingIsRead(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-        return entry.losses(Batch.of(model, rows, noise, networks=networks), coefficients)
+        batch = Batch.of(model, rows, noise, networks=networks, known=known)
+        return entry.losses(batch, coefficients)
 
 
 @pytest.mark.parametrize("shape", [(2, 9), (9,)])

@@ -88,6 +88,12 @@ class Finetuning(Section):
     epochs: int = option(20, "Passes over the training split.", ge=1)
     batch_size: int = option(128, "Images per step.", ge=1)
     learning_rate: float = option(1e-4, "AdamW learning rate.", gt=0)
+    replay: int = option(
+        0,
+        "Images of the source in each batch, whose settings are known: they keep what binds "
+        "dimensions to factors.",
+        ge=0,
+    )
     precision: Literal["float32", "bfloat16"] = option(
         "float32", "Arithmetic of the matrix products."
     )

@@ -3,11 +3,15 @@
 Dapueto et al., IJCNN 2025 (arXiv 2506.20649): the objective of the source model on single
 images, AdamW, no warm-up, all weights; the last epoch is kept. The scaling stays that of the
 source.
+
+What binds dimensions to factors is not in the target's images, so it fades as the model is tuned.
+Replay keeps it: images of the source whose settings are known go into every batch.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,8 +23,25 @@ from fovscope.objectives.base import Batch, Objective
 from fovscope.study.config import Finetuning
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import MakeBatch, TrainedModel, place_features, train
-from fovscope.training.sampling import EpochSampler
+from fovscope.training.sampling import REPLAY, EpochSampler, stream_seed
 from fovscope.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Images of the source that a model sees again while it is tuned.
+
+    Attributes
+    ----------
+    features : array of shape (M, D)
+        Raw features, or pixels.
+    anchors : array of shape (M, k)
+        Settings on the scale of the first k latent dimensions, NaN where unknown
+        (`fovscope.training.anchors`).
+    """
+
+    features: np.ndarray
+    anchors: np.ndarray
 
 
 def finetune(
@@ -31,6 +52,7 @@ def finetune(
     objective: Objective,
     seed: int,
     device: torch.device,
+    replay: Replay | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
     """Continue a source model on a target, without labels.
@@ -45,13 +67,15 @@ def finetune(
     features : array of shape (N, D)
         Raw features, or pixels, of the target's training split.
     options : Finetuning
-        Epochs, batch, learning rate, precision.
+        Epochs, batch, learning rate, images to replay in each batch, precision.
     objective : Objective
         What to train for: that of the source model.
     seed : int
         Of order, noise and further networks.
     device : torch.device
         Where to train.
+    replay : Replay, optional
+        What the model sees again; needed where `options` asks for it.
     checkpoints : Checkpoints, optional
         Where to go on from, and where to save now and then.
 
@@ -63,7 +87,7 @@ def finetune(
     Raises
     ------
     ValueError
-        If the features are not those that the model was made for.
+        If the features are not those that the model was made for, or nothing is there to replay.
     DivergedError
         If a loss became infinite or not a number.
     """
@@ -71,11 +95,24 @@ def finetune(
     tuned = deepcopy(model).to(device)
     data = place_features(features, device=device)
     sampler = EpochSampler(len(data), options.batch_size, seed=seed, device=device)
+    make_batch = image_batches(data)
+    if options.replay:
+        if replay is None:
+            raise ValueError("there is nothing to replay")
+        again = EpochSampler(
+            len(replay.features), options.replay, seed=stream_seed(seed, REPLAY), device=device
+        )
+        make_batch = replaying_batches(
+            data,
+            place_features(replay.features, device=device),
+            torch.tensor(replay.anchors, dtype=torch.float32, device=device),
+            again,
+        )
     adamw = partial(torch.optim.AdamW, lr=options.learning_rate, fused=True)
     return train(
         TrainingState.start(tuned, objective, adamw, sampler),
         objective,
-        image_batches(data),
+        make_batch,
         steps=options.epochs * sampler.steps_per_epoch,
         precision=options.precision,
         log_every=sampler.steps_per_epoch,
@@ -87,6 +124,40 @@ def image_batches(features: Tensor) -> MakeBatch:
     """Return what makes a batch of single images of raw features (N, D)."""
 
     def make_batch(state: TrainingState, rows: Tensor, noise: torch.Generator) -> Batch:
-        return Batch.of(state.model, features[rows], noise, networks=state.networks)
+        unknown = torch.empty(len(rows), 0, device=features.device)
+        return Batch.of(
+            *(state.model, features[rows], noise),
+            networks=state.networks,
+            known={"anchors": unknown},
+        )
+
+    return make_batch
+
+
+def replaying_batches(
+    features: Tensor, replayed: Tensor, anchors: Tensor, again: EpochSampler
+) -> MakeBatch:
+    """Return what makes a batch of images of the target and, after them, of the source.
+
+    Parameters
+    ----------
+    features : Tensor of shape (N, D)
+        Raw features of the target.
+    replayed : Tensor of shape (M, D)
+        Raw features of the source.
+    anchors : Tensor of shape (M, k)
+        Settings of the source's images.
+    again : EpochSampler
+        Of the source's rows.
+    """
+
+    def make_batch(state: TrainingState, rows: Tensor, noise: torch.Generator) -> Batch:
+        old = again(state.step)
+        unknown = anchors.new_full((len(rows), anchors.shape[1]), torch.nan)
+        return Batch.of(
+            *(state.model, torch.cat([features[rows], replayed[old]]), noise),
+            networks=state.networks,
+            known={"anchors": torch.cat([unknown, anchors[old]])},
+        )
 
     return make_batch

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ORDER, NOISE, NETWORKS = 0, 1, 2
+ORDER, NOISE, NETWORKS, REPLAY = 0, 1, 2, 3
 """Independent streams of random numbers."""
 
 

@@ -24,7 +24,7 @@ from fovscope.training.sampling import EpochSampler
 from fovscope.training.state import TrainingState
 
 Supervision = Callable[[Posterior, Tensor], Posterior]
-"""From posteriors (2, B, d) and changed factors (B, K) to the posteriors after sharing."""
+"""From posteriors (2, B, d) and changed dimensions (B, k) to the posteriors after sharing."""
 
 
 def train_source(
@@ -38,6 +38,7 @@ def train_source(
     supervision: Supervision,
     seed: int,
     device: torch.device,
+    anchors: np.ndarray | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
     """Train a new model on pairs.
@@ -46,8 +47,9 @@ def train_source(
     ----------
     pairs_first, pairs_second : arrays of shape (P, D)
         Raw features of both members, on which their scaling is fitted; or pixels, uint8.
-    changed : boolean array of shape (P, K)
-        True for each of K factors in which the members differ.
+    changed : boolean array of shape (P, k)
+        True for each of the first k dimensions that stands for a factor in which the members
+        differ: of a factor each in its order, unless it has two.
     make_model : callable
         From raw features (2 P, D) of all members, on the device, to a new model (`VAE.fitted`).
     options : SourceTraining
@@ -60,6 +62,9 @@ def train_source(
         Of order, noise and further networks.
     device : torch.device
         Where to train.
+    anchors : array of shape (2, P, k), optional
+        Settings of first and of second members (`fovscope.training.anchors`), for an objective
+        that asks for them.
     checkpoints : Checkpoints, optional
         Where to go on from, and where to save now and then.
 
@@ -83,7 +88,12 @@ def train_source(
     return train(
         TrainingState.start(model, objective, adam, sampler),
         objective,
-        pair_batches(features, torch.tensor(changed, device=device), supervision),
+        pair_batches(
+            features,
+            torch.tensor(changed, device=device),
+            supervision,
+            None if anchors is None else torch.tensor(anchors, device=device),
+        ),
         steps=options.steps,
         precision=options.precision,
         log_every=max(100, options.steps // 200),
@@ -93,17 +103,21 @@ def train_source(
     )
 
 
-def pair_batches(features: Tensor, changed: Tensor, supervision: Supervision) -> MakeBatch:
+def pair_batches(
+    features: Tensor, changed: Tensor, supervision: Supervision, anchors: Tensor | None = None
+) -> MakeBatch:
     """Return what makes a batch of pairs.
 
     Parameters
     ----------
     features : Tensor of shape (2 P, D)
         Raw features of all first members, then of all second members.
-    changed : boolean Tensor of shape (P, K)
-        Factors in which the members differ.
+    changed : boolean Tensor of shape (P, k)
+        Dimensions whose factors differ within the pair.
     supervision : callable
         What becomes of the posteriors of a pair.
+    anchors : Tensor of shape (2, P, k), optional
+        Settings of both members.
     """
     pairs, feature_dim = len(changed), features.shape[1]
 
@@ -113,7 +127,10 @@ def pair_batches(features: Tensor, changed: Tensor, supervision: Supervision) ->
 
         # Both members in one pass: one double batch is faster, and batch statistics are of all.
         both = features[torch.cat([rows, rows + pairs])].view(2, len(rows), feature_dim)
-        return Batch.of(state.model, both, noise, networks=state.networks, share=share)
+        known = {"changed": changed[rows]}
+        if anchors is not None:
+            known["anchors"] = anchors[:, rows]
+        return Batch.of(state.model, both, noise, networks=state.networks, share=share, known=known)
 
     return make_batch
 
@@ -123,5 +140,5 @@ def _check_pairs(first: np.ndarray, second: np.ndarray, changed: np.ndarray) -> 
     if first.shape != second.shape or not fits:
         raise ValueError(
             f"pairs do not fit together: first {first.shape}, second {second.shape}, changed "
-            f"{changed.shape} of {changed.dtype}; expected (P, D), (P, D) and (P, K) of bool"
+            f"{changed.shape} of {changed.dtype}; expected (P, D), (P, D) and (P, k) of bool"
         )
