@@ -19,7 +19,6 @@ with logged(snakemake) as job:
             features=Features.model_validate(what["features"]),
             probes=what["probe"],
             active_sd=what["active_sd"],
-            bound=tuple(what["bound"]),
             seed=int(encoding.model.split("/")[2].removeprefix("seed")),
             catalogue=job.catalogue,
         ),

@@ -3,12 +3,14 @@
 Where outputs are named for it, the images are encoded before and after, and the source after.
 """
 
+from fovscope.factors import bound_of
 from fovscope.features.store import open_store
 from fovscope.models.storage import load_model
 from fovscope.models.vae import encode
 from fovscope.records import read_table, representation_table, write_table
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import job_key, logged
+from fovscope.runtime.provenance import read_json
 from fovscope.study.models import Finetuning
 from fovscope.training.finetune import finetune
 from fovscope.training.record import save_trained, training
@@ -50,6 +52,7 @@ with (
         codes["transferred"] = (images, model, features)
         source_features = open_store(given.source_features)[:][evaluation]
         codes["source"] = (source[evaluation], tuned.model, source_features)
-    save_trained(out["model"], out["info"], tuned, given.features)
+    bound = bound_of(read_json(given.model_info))
+    save_trained(out["model"], out["info"], tuned, given.features, bound=bound)
     for name, (of, encoder, rows) in codes.items():
         write_table(out[name], representation_table(of["image_id"], *encode(encoder, rows)))

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from fovscope.datasets.listing import read_info
 from fovscope.dimensions import dimension_names
+from fovscope.factors import bound_of
 from fovscope.figures.given import Given
 from fovscope.figures.style import figure, save
 from fovscope.images.source import open_images
 from fovscope.interpret.traversal import movement_matrix
 from fovscope.records import read_table, representation_values
 from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json
 
 with logged(snakemake) as job:
     what, files = snakemake.params.job, dict(snakemake.input.items())
@@ -37,7 +39,8 @@ with logged(snakemake) as job:
         dimensions = given["strips"]["dimension"].nunique()
     if "moves" in given:
         dimensions = len(movement_matrix(given["moves"]))
-    given["dimensions"] = dimension_names(dimensions, what["bound"])
+    bound = bound_of(read_json(files["model"])) if "model" in files else ()
+    given["dimensions"] = dimension_names(dimensions, bound)
     drawing = entry.load()(Given(**given))
     with figure(drawing.width, drawing.height) as canvas:
         drawing.draw(canvas)

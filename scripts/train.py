@@ -4,7 +4,7 @@ from functools import partial
 
 from fovscope.datasets.design import changed_matrix
 from fovscope.datasets.listing import read_info
-from fovscope.factors import Factor
+from fovscope.factors import Factor, bind
 from fovscope.features.store import open_store
 from fovscope.models.vae import encode
 from fovscope.records import read_table, representation_table, write_table
@@ -52,5 +52,12 @@ with (
     codes = representation_table(
         images.loc[~pairs, "image_id"], *encode(trained.model, features[~pairs])
     )
-    save_trained(snakemake.output.model, snakemake.output.info, trained, snakemake.input.features)
+    supervision = job.catalogue.entry("supervision", recipe["supervision"])
+    save_trained(
+        snakemake.output.model,
+        snakemake.output.info,
+        trained,
+        snakemake.input.features,
+        bound=bind(factors, angles=False) if supervision.declared.get("binds") else (),
+    )
     write_table(snakemake.output.source, codes)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fovscope import FovscopeError
+
 PREFIX = "factor_"
 """What the column of a factor begins with in an image table."""
 
@@ -98,6 +100,22 @@ class Bound:
     def from_json(cls, raw: Mapping[str, Any]) -> Bound:
         """Return what `to_json` was made of."""
         return cls(Factor.from_json(raw["factor"]), tuple(raw["dimensions"]))
+
+
+def bound_of(info: Mapping[str, Any]) -> tuple[Bound, ...]:
+    """Return what dimensions of a model are bound to, from the JSON beside it.
+
+    Raises
+    ------
+    FovscopeError
+        If it does not say so.
+    """
+    if "bound" not in info:
+        raise FovscopeError(
+            "the JSON beside the model does not say which dimensions have names (no entry "
+            "'bound'): it is of an earlier version; run the workflow again, which trains anew"
+        )
+    return tuple(map(Bound.from_json, info["bound"]))
 
 
 def bind(factors: Iterable[Factor], *, angles: bool) -> tuple[Bound, ...]:

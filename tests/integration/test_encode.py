@@ -11,14 +11,15 @@ from safetensors.numpy import load_file, save_file
 
 from fovscope.cli import main
 from fovscope.dimensions import dimension_names
+from fovscope.factors import bind
+from fovscope.generators.texture_dsprites import FACTORS
 from fovscope.runtime.provenance import read_json, write_json
 
 pytestmark = pytest.mark.slow
 
 MODEL = "lite0/beta1/seed0/synthetic_cells"
 LATENTS = "representations/synthetic_cells/lite0/beta1/seed0/finetuned.parquet"
-FACTORS = ("Texture", "Color", "Shape", "Scale", "Orientation", "PosX", "PosY")
-NAMES = dimension_names(10, FACTORS)
+NAMES = dimension_names(10, bind(FACTORS, angles=False))
 SAID = ["image", "predicted", "confidence"]
 
 

@@ -56,6 +56,17 @@ SEVERAL = ONE_FAMILY | {
 }
 
 
+def bound_to(place, recipes):
+    """The factors that dimensions of a place's model are bound to."""
+    recipe = recipes.get(place["recipe"], {"supervision": "none"})
+    return [f.name for f in SOURCES[recipe["source"]]] if recipe["supervision"] == "labels" else []
+
+
+def owned(dimensions, factors):
+    """The columns that say what dimensions are bound to."""
+    return {"factor": [factors[k] if k < len(factors) else "" for k in dimensions], "part": ""}
+
+
 def facts_of(recipes, **changes):
     """Facts of a study of these recipes."""
     scores = {
@@ -169,6 +180,7 @@ class Rows:
                 table = pd.DataFrame({"dimension": dimension, "value": values.ravel()})
                 table["feature"] = np.array(MEASURED)[feature]
                 table = table.assign(q=self.rng.uniform(0, 0.1, len(table)), images=50)
+                table = table.assign(**owned(dimension, bound_to(place, self.recipes)))
                 tables.append(table.assign(score=score, **place))
         return self._table("correlation", tables)
 
@@ -180,6 +192,7 @@ class Rows:
             for score in ("gain", "permutation"):
                 shares = self.rng.dirichlet(np.ones(self.dims))
                 table = pd.DataFrame({"dimension": range(self.dims), "value": shares})
+                table = table.assign(**owned(range(self.dims), bound_to(place, self.recipes)))
                 tables.append(table.assign(score=score, **place))
         return self._table("importance", tables)
 
@@ -187,9 +200,7 @@ class Rows:
         tables = []
         detectors = ("mahalanobis", "knn", "gbt confidence", "mlp confidence")
         for place in self._models(("finetuned",)):
-            recipe = self.recipes[place["recipe"]]
-            bound = recipe["supervision"] == "labels"
-            factors = [f.name for f in SOURCES[recipe["source"]]] if bound else []
+            factors = bound_to(place, self.recipes)
             rows = [
                 (detector, "", "", "", score, self.rng.uniform(0.5, 0.9))
                 for detector in detectors

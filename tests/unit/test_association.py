@@ -7,7 +7,7 @@ from scipy import stats
 
 from fovscope.datasets.prepare import generate_images
 from fovscope.generators.synthetic_cells import SyntheticCells
-from fovscope.interpret.association import correlate
+from fovscope.interpret.association import correlate, correlate_pairs
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.objects import measure_objects
 
@@ -144,6 +144,107 @@ def test_the_same_seed_gives_the_same_p_values():
 def test_codes_and_features_must_be_of_the_same_images():
     with pytest.raises(ValueError, match="3 codes do not belong to 4 rows"):
         correlate(np.zeros((3, 1)), pd.DataFrame({"area": range(4)}), seed=0)
+
+
+# Pairs of dimensions, cosine and sine ------------------------------------------------------
+
+
+def directions(n, rng, feature="hue"):
+    """Features with evenly spaced directions in random order, and these as angles (N,)."""
+    features, period = random_features(n, rng), FEATURES[feature].period
+    features[feature] = rng.permutation(n) * period / n
+    return features, 2 * np.pi * features[feature].to_numpy() / period
+
+
+def of_pair(codes, features, feature="hue", score="pearson", **options):
+    found = correlate_pairs(codes, features, [(0, 1)], seed=0, **{"permutations": 20} | options)
+    return value(found, score, 0, feature)
+
+
+@pytest.mark.parametrize("score", ["pearson", "spearman"])
+@pytest.mark.parametrize("feature", ["hue", "orientation"])
+def test_a_turned_scaled_and_shifted_direction_has_a_correlation_of_1(feature, score):
+    features, angle = directions(90, np.random.default_rng(10), feature)
+    features[feature] = 0.6 * features[feature]  # not all around: centring has something to do
+    turned = 0.6 * angle + 2.1
+    codes = 3 * np.stack([np.cos(turned), np.sin(turned)], axis=1) + [5.0, -2.0]
+    assert of_pair(codes, features, feature, score) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("score", ["pearson", "spearman"])
+def test_a_mirrored_direction_does_not_count_although_each_coordinate_is_there(score):
+    features, angle = directions(90, np.random.default_rng(11))
+    codes = np.stack([np.cos(angle), -np.sin(angle)], axis=1)
+    assert of_pair(codes, features, score=score) == pytest.approx(0, abs=1e-9)
+    alone = correlate(codes, features, seed=0, permutations=20)
+    assert value(alone, "pearson", 1, "hue") == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("a", "b"), [(2.0, 1.0), (1.0, 0.0), (1.0, -1.0)])
+def test_an_ellipse_has_the_share_of_its_circle(a, b):
+    """(a cos φ, b sin φ) is (a + b)/2 exp(iφ) + (a - b)/2 exp(-iφ), and the first counts."""
+    features, angle = directions(60, np.random.default_rng(12))
+    codes = np.stack([a * np.cos(angle), b * np.sin(angle)], axis=1)
+    expected = (a + b) / np.sqrt(2 * (a**2 + b**2))
+    assert of_pair(codes, features) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_plain_feature_has_the_multiple_correlation_of_a_regression():
+    rng = np.random.default_rng(13)
+    codes, features = rng.standard_normal((70, 2)), random_features(70, rng)
+    codes[:, 1] += 0.8 * codes[:, 0]
+    features["area"] = np.exp(codes[:, 0] - codes[:, 1]) + features["area"]
+    for score, change in (("pearson", np.asarray), ("spearman", stats.rankdata)):
+        x = np.column_stack([np.ones(70), *(change(column) for column in codes.T)])
+        y = change(features["area"])
+        fitted = x @ np.linalg.lstsq(x, y)[0]
+        expected = np.corrcoef(fitted, y)[0, 1]
+        assert of_pair(codes, features, "area", score) == pytest.approx(expected)
+
+
+def test_ranks_of_a_direction_keep_however_far_the_points_lie_from_the_middle():
+    rng = np.random.default_rng(14)
+    features, angle = directions(80, rng)
+    radius = np.tile(rng.uniform(0.2, 3, 40), 2)  # opposite points balance, so the mean stays
+    codes = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    codes *= radius[np.rint(features["hue"] * 80 / 360).astype(int)][:, None]
+    assert of_pair(codes, features, score="spearman") == pytest.approx(1)
+    # Of r exp(iφ) with exp(iφ): the mean of r over its root mean square.
+    expected = radius.mean() / np.sqrt((radius**2).mean())
+    assert of_pair(codes, features) == pytest.approx(expected)
+
+
+def test_independent_pairs_have_the_correlations_of_chance_and_honest_p_values():
+    """R² is 2/(N - 1) in the mean, the square of the rotational correlation 1/(N - 1)."""
+    rng, n = np.random.default_rng(15), 40
+    found = pd.concat(
+        correlate_pairs(
+            *(rng.standard_normal((n, 4)), random_features(n, rng), [(0, 1), (2, 3)]),
+            seed=seed,
+            permutations=200,
+        ).assign(run=seed)
+        for seed in range(25)
+    ).query("score == 'pearson'")
+    direction = found["feature"].isin(["hue", "orientation"])
+    plain, turned = found[~direction], found[direction]
+    assert (plain["value"] ** 2).mean() == pytest.approx(2 / (n - 1), rel=0.1)
+    assert (turned["value"] ** 2).mean() == pytest.approx(1 / (n - 1), rel=0.4)
+    assert stats.kstest(plain.groupby(["run", "dimension"])["p"].first(), "uniform").pvalue > 0.01
+    assert stats.kstest(turned["p"], "uniform").pvalue > 0.01
+    assert found["p"].min() >= 1 / 401
+    for _, rows in found.groupby("run"):
+        np.testing.assert_allclose(rows["q"], stats.false_discovery_control(rows["p"]))
+
+
+def test_a_pair_that_does_not_vary_goes_with_nothing():
+    rng = np.random.default_rng(16)
+    codes, features = np.full((30, 2), 0.3), random_features(30, rng)
+    found = correlate_pairs(codes, features, [(0, 1)], seed=0, permutations=20)
+    assert (found["value"] == 0).all()
+    assert (found["p"] == 1).all()
+    grey = features.assign(hue=np.nan, saturation=0.1)
+    found = correlate_pairs(codes, grey, [(0, 1)], seed=0, permutations=20)
+    assert not found["feature"].isin(["hue", "saturation"]).any()
 
 
 def test_a_planted_code_goes_with_its_handcrafted_twin(tmp_path):

@@ -15,23 +15,22 @@ from fovscope.tables.transfer import gaps_without_each, transfer
 NAMES = list(FEATURES)
 
 
-def model(strength, seed="0", q=0.001, score="pearson", stage="finetuned", **changes):
+BOUND = ("Texture", "Color", "Shape", "Scale", "Orientation", "PosX", "PosY")
+
+
+def model(strength, seed="0", q=0.001, score="pearson", stage="finetuned", bound=BOUND, **changes):
     """Rows of a model from r (dimensions × features as a mapping feature → values)."""
     table = pd.DataFrame(strength, dtype=float)
     rows = table.stack().rename_axis(["dimension", "feature"]).rename("value").reset_index()
     identity = {"dataset": "t", "backbone": "b", "recipe": "beta1", "seed": seed, "stage": stage}
     identity |= {"kind": "correlation", "representation": "latents"}
     provenance = {"weights_digest": "w", "data_digest": "d", "fovscope": "1"}
-    return rows.assign(score=score, q=q, images=50, **identity | provenance | changes)
+    rows = rows.assign(score=score, q=q, images=50, **identity | provenance | changes)
+    factor = [bound[k] if k < len(bound) else "" for k in rows["dimension"]]
+    return rows.assign(factor=factor, part="")
 
 
-def with_supervision(facts, supervision):
-    recipes = {name: r | {"supervision": supervision} for name, r in facts["recipes"].items()}
-    return facts | {"recipes": recipes}
-
-
-def names_of(rows, facts, supervision="labels"):
-    facts = with_supervision(facts, supervision)
+def names_of(rows, facts):
     return list(name_dimensions(by_family(rows, facts), facts)["name"])
 
 
@@ -42,8 +41,7 @@ def test_bound_dimensions_have_the_names_of_their_factors(facts):
     ]
 
 
-@pytest.mark.parametrize("supervision", ["ada", "none"])
-def test_unbound_dimensions_are_assigned_whatever_their_order_and_sign(supervision, facts):
+def test_unbound_dimensions_are_assigned_whatever_their_order_and_sign(facts):
     planted = {
         "area": [0.1, 0.8, 0.0, 0.1, 0.2, 0.3],
         "circularity": [0.0, 0.7, 0.6, 0.1, 0.0, 0.1],
@@ -55,35 +53,35 @@ def test_unbound_dimensions_are_assigned_whatever_their_order_and_sign(supervisi
     order = np.random.default_rng(0).permutation(6)
     sign = np.array([1, -1, -1, 1, -1, 1])
     mixed = {name: (sign * values)[order] for name, values in planted.items()}
-    both = pd.concat([model(planted), model(mixed, seed="1")])
-    names = names_of(both, facts, supervision)
+    both = pd.concat([model(planted, bound=()), model(mixed, seed="1", bound=())])
+    names = names_of(both, facts)
     assert names[:6] == expected
     assert names[6:] == [expected[k] for k in order]
 
 
 def test_assignment_is_the_best_in_sum_and_not_greedy(facts):
-    rows = model({"area": [0.9, 0.8], "hue": [0.7, 0.1]})
-    assert names_of(rows, facts, "none") == ["Color", "Scale"]
+    rows = model({"area": [0.9, 0.8], "hue": [0.7, 0.1]}, bound=())
+    assert names_of(rows, facts) == ["Color", "Scale"]
 
 
 def test_fewer_dimensions_than_factors_take_the_strongest(facts):
-    rows = model({name: [0.1] for name in NAMES} | {"extent": [0.5]})
-    assert names_of(rows, facts, "none") == ["Shape"]
+    rows = model({name: [0.1] for name in NAMES} | {"extent": [0.5]}, bound=())
+    assert names_of(rows, facts) == ["Shape"]
 
 
 def test_a_nuisance_is_never_assigned_whatever_measures_it(facts):
     position = Factor(name="x", values=3, nuisance=True, counterparts=("area",))
     other = Factor(name="hue", values=3, counterparts=("hue",))
     facts["factors"] = {"sprites": [position.to_json(), other.to_json()]}
-    rows = model({"area": [0.9, 0.8], "hue": [0.3, 0.1]})
-    assert names_of(rows, facts, "none") == ["hue", "free 1"]
+    rows = model({"area": [0.9, 0.8], "hue": [0.3, 0.1]}, bound=())
+    assert names_of(rows, facts) == ["hue", "free 1"]
 
 
 def test_models_are_named_after_the_factors_of_their_own_source(facts):
     other = facts["recipes"]["beta1"] | {"source": "blobs", "family": "blobs"}
     facts["recipes"]["blobs"] = other
-    rows = model({"area": [0.9, 0.3]})
-    both = pd.concat([rows, rows.assign(recipe="blobs")])
+    strength = {"area": [0.9, 0.3]}
+    both = pd.concat([model(strength), model(strength, recipe="blobs", bound=("size", "x"))])
     assert names_of(both, facts) == ["Texture", "Color", "size", "x"]
     lines = transfer(both, facts).long[["source", "factor"]].to_numpy().tolist()
     assert lines == [["sprites", "Texture"], ["sprites", "Color"], ["blobs", "size"]]
@@ -91,7 +89,10 @@ def test_models_are_named_after_the_factors_of_their_own_source(facts):
 
 def test_other_representations_are_matched_to_nothing(facts):
     rows = model({"area": [0.9, 0.3], "hue": [0.1, 0.2]})
-    pca = rows.assign(recipe="", seed="", stage="baseline", representation="pca")
+    pca = rows.assign(
+        **{"recipe": "", "seed": "", "stage": "baseline"},
+        **{"representation": "pca", "factor": "", "part": ""},
+    )
     both = pd.concat([pca, rows], ignore_index=True)
     views = correlation(both, facts)
     assert views.long.groupby("representation")["dimension"].unique().map(list).to_dict() == {
@@ -250,6 +251,64 @@ def test_a_target_without_sound_objects_has_lines_without_numbers(facts):
     assert transfer(rows, facts).view["gap"].eq("–").all()
     lines = correlation(rows, facts).view
     assert lines["strongest feature"].eq("–").all()
+
+
+# Factors that own two dimensions ----------------------------------------------------------
+
+HUE = Factor(name="Hue", limits=(0, 360), period=360.0, counterparts=("hue", "mean_red"))
+SIZE = Factor(name="Size", limits=(1, 9), counterparts=("area",))
+
+
+def anchored(seed="0", sign=1, hue=0.9, perimeter=0.3, **changes):
+    """Rows of a model whose dimensions 0 and 1 hold a hue, 2 a size, and 3 is free."""
+    single = {
+        "area": [0.1, 0.2, 0.7, 0.0],
+        "perimeter": [0.2 * sign, -0.1, 0.6, 0.1],
+        "hue": [0.6, 0.7, 0.0, 0.3],
+    }
+    both = {"area": [0.22], "perimeter": [perimeter], "hue": [hue]}
+    rows = model(single, seed=seed, bound=("Hue", "Hue", "Size"), **changes)
+    rows["part"] = rows["dimension"].map({0: "cos", 1: "sin"}).fillna("")
+    return pd.concat([rows, model(both, seed=seed, bound=("Hue",), **changes).assign(part="both")])
+
+
+@pytest.fixture
+def two_dimensions(facts):
+    return facts | {"factors": {"sprites": [HUE.to_json(), SIZE.to_json()]}}
+
+
+def test_a_direction_is_judged_by_its_two_dimensions_together(two_dimensions):
+    both = pd.concat([anchored(), anchored(seed="1", hue=0.8, perimeter=0.4)])
+    long = transfer(both, two_dimensions).long.set_index("factor")
+    assert list(long.index) == ["Hue", "Size"]
+    hue = long.loc["Hue"]
+    assert (hue["own_mean"], hue["own_feature"]) == (pytest.approx(0.85), "hue")
+    assert (hue["other_mean"], hue["other_feature"]) == (pytest.approx(0.35), "perimeter")
+    assert (hue["n"], long.loc["Size", "own_mean"]) == (2, pytest.approx(0.7))
+
+
+def test_a_person_reads_one_line_of_both_dimensions_and_each_is_in_the_long_table(two_dimensions):
+    views = correlation(pd.concat([anchored(), anchored(seed="1", sign=-1)]), two_dimensions)
+    assert list(views.view["dimension"]) == ["Hue", "Size", "free 1"]
+    line = views.view.set_index("dimension").loc["Hue"]
+    assert line["strongest feature"].startswith("hue 0.90")
+    assert line["second"] == "perimeter 0.30 ± 0.00 (100 %)"  # without a sign, hence without bars
+    long = views.long.set_index(["dimension", "feature"])
+    assert list(dict.fromkeys(views.long["dimension"])) == [
+        *("Hue", "Hue (cos)", "Hue (sin)", "Size", "free 1"),
+    ]
+    assert long.loc[("Hue", "perimeter"), "directional"]
+    assert not long.loc[("Hue (cos)", "perimeter"), "directional"]
+    assert long.loc[("Hue (cos)", "perimeter"), "mean_abs"] == pytest.approx(0.2)
+
+
+def test_each_of_two_dimensions_has_its_importance(two_dimensions):
+    importances = model({"": [0.2, 0.3, 0.4, 0.1]}, score="gain", kind="importance")
+    importances["part"] = importances["dimension"].map({0: "cos", 1: "sin"}).fillna("")
+    view = importance(pd.concat([anchored(), importances]), two_dimensions).view
+    assert view.set_index("dimension")["gain, %"].to_dict() == {
+        **{"Hue (cos)": "20.0", "Hue (sin)": "30.0", "Size": "40.0", "free 1": "10.0"},
+    }
 
 
 def test_importances_are_in_percent_and_points_by_name(facts):

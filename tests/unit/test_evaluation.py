@@ -1,5 +1,7 @@
 """Which rows and columns go into which score, on codes whose scores are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from fovscope import FovscopeError
 from fovscope.datasets.design import sample_design
 from fovscope.evaluation.agreement import compare_models
-from fovscope.evaluation.base import Given
+from fovscope.evaluation.base import Given, read_inputs
 from fovscope.evaluation.by_size import scores_by_size
 from fovscope.evaluation.disentanglement import (
     arrange,
@@ -17,12 +19,13 @@ from fovscope.evaluation.disentanglement import (
     score_references,
 )
 from fovscope.evaluation.scores import references, scores
-from fovscope.factors import Factor
+from fovscope.factors import Factor, bind
 from fovscope.generators.texture_dsprites import FACTORS
 from fovscope.metrics import dci_scores, mig_score, omes_score
 from fovscope.metrics.presets import preset
 from fovscope.records import Identity, representation_table
 from fovscope.registry import Catalogue
+from fovscope.runtime.provenance import write_json
 
 CATALOGUE = Catalogue()
 COLUMNS = [factor.column for factor in FACTORS]
@@ -188,14 +191,17 @@ def test_measured_properties_stand_in_for_factors(manifest):
 # Evaluations -----------------------------------------------------------------------------
 
 
-def given(manifest, codes, *, facts=TARGET, stage="finetuned", **options):
+def given(manifest, codes, *, facts=TARGET, stage="finetuned", bound=(), **options):
     """The inputs of an evaluation of one representation."""
     values = representation_table(manifest["image_id"], codes, np.zeros_like(codes))
     view = {"values": "latents", "identity": {"stage": stage, "representation": "latents"}}
-    usual = {"panel": panel(resamples=0), "probes": PROBES, "bound": [], "views": [view]}
+    usual = {"panel": panel(resamples=0), "probes": PROBES, "views": [view]}
     usual["parts"] = ["accuracy", "disentanglement"]
     return Given(
-        {"table": manifest, "facts": facts, "latents": values},
+        {
+            **{"table": manifest, "facts": facts, "latents": values},
+            "model": {"bound": [one.to_json() for one in bound]},
+        },
         usual | options,
         Identity(dataset="t", backbone="b", recipe="r", seed=3),
         {"weights_digest": "w"},
@@ -204,7 +210,11 @@ def given(manifest, codes, *, facts=TARGET, stage="finetuned", **options):
 
 
 DERIVED = {n: {"representation": n, "options": {}} for n in ("latents", "named")}
-BOUND = [Factor(name=n, values=2, nuisance=n == "PosX").to_json() for n in ("A", "B", "PosX")]
+NAMED = [
+    Factor(name="A", values=2),
+    Factor(name="B", limits=(0, 180), period=180.0),
+    Factor(name="PosX", values=2, nuisance=True),
+]
 
 
 def accuracy(table, probe="gbt"):
@@ -218,7 +228,8 @@ def test_probes_see_active_dimensions_or_the_named_ones_without_nuisance(manifes
     codes = rng.standard_normal((len(manifest), 6)).astype(np.float32)
     codes[:, 5] = manifest["factor_Size"] * 3  # not among the named ones
     codes[:, 3] = 0.01 * codes[:, 3]
-    table = scores(given(manifest, codes, derived=DERIVED, bound=BOUND))["scores"]
+    bound = bind(NAMED, angles=False)
+    table = scores(given(manifest, codes, bound=bound, derived=DERIVED))["scores"]
     found = accuracy(table)
     assert found["latents"][1] == "111011"
     assert found["latents"][0] > 0.9
@@ -227,8 +238,26 @@ def test_probes_see_active_dimensions_or_the_named_ones_without_nuisance(manifes
     assert set(table["kind"]) == {"accuracy", "disentanglement"}
     assert set(table["seed"]) == {3}
     assert set(table["weights_digest"]) == {"w"}
+    table = scores(given(manifest, codes, bound=bind(NAMED, angles=True), derived=DERIVED))
+    assert accuracy(table["scores"])["named"][1] == "111000"  # B is a direction
     unnamed = scores(given(manifest, codes, derived=DERIVED))["scores"]
     assert list(accuracy(unnamed)) == ["latents"]
+
+
+def test_names_come_from_the_json_beside_the_model(tmp_path, manifest):
+    bound, files = bind(NAMED, angles=True), {"model": str(tmp_path / "m.json")}
+    info = {"provenance": {"weights_digest": "w"}, "bound": [one.to_json() for one in bound]}
+    write_json(files["model"], info)
+    inputs, provenance = read_inputs(files)
+    assert provenance == {"weights_digest": "w"}
+    what = Given(inputs, {}, Identity(), provenance, CATALOGUE)
+    assert what.bound == bound
+    assert bound[1].dimensions == (1, 2)
+    assert replace(what, inputs={}).bound == ()  # without a model
+    del info["bound"]
+    write_json(files["model"], info)
+    with pytest.raises(FovscopeError, match="does not say which dimensions have names"):
+        _ = replace(what, inputs=read_inputs(files)[0]).bound
 
 
 def test_collapsed_codes_are_probed_as_they_are(manifest):

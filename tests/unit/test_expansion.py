@@ -111,7 +111,6 @@ def test_what_jobs_depend_on_is_plain_and_says_nothing_of_other_jobs(expand):
     assert not {"probes", "metrics"} & keys(training)
     scoring = jobs.scoring("ada", "folder")
     assert not {"gbt_rounds", "epochs", "steps"} & keys(scoring)
-    assert scoring["options"]["bound"] == []
     assert "probes" not in jobs.scoring_source("ada")["options"]
     everything = [
         *(jobs.preparation(name) for name in jobs.datasets),
@@ -119,7 +118,7 @@ def test_what_jobs_depend_on_is_plain_and_says_nothing_of_other_jobs(expand):
         *(training, tuning, scoring),
         *(jobs.explaining(name, "pca") for name in jobs.targets),
         *(jobs.comparing(SOURCE, "ada"), jobs.referencing("discs")),
-        *(jobs.opening("cells", "spindle", "ada"), jobs.reporting()),
+        *(jobs.opening("cells", "spindle"), jobs.reporting()),
         *(jobs.tabulating(name) for name in jobs.tables),
     ]
     for what in everything:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fovscope.factors import Factor, bind
 from fovscope.interpret.explain import FEWEST, explain_codes
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.importance import dimension_importance
@@ -115,8 +116,20 @@ def target():
     return manifest, objects, codes
 
 
-def explain(manifest, objects, codes):
-    tables = explain_codes(manifest, objects, codes, active_sd=0.05, options=TREES, seed=0)
+BOUND = bind(
+    [
+        Factor(name="Size", limits=(1, 9)),
+        Factor(name="Hue", limits=(0, 360), period=360.0),
+        Factor(name="x", limits=(0, 1), nuisance=True),
+    ],
+    angles=True,
+)
+
+
+def explain(manifest, objects, codes, bound=()):
+    tables = explain_codes(
+        manifest, objects, codes, bound=bound, active_sd=0.05, options=TREES, seed=0
+    )
     return tables["correlation"], tables["importance"]
 
 
@@ -159,3 +172,35 @@ def test_inactive_dimensions_are_marked(target):
     codes[:, 4] *= 0.01
     for table in explain(manifest, objects, codes):
         assert set(table.loc[~table["active"], "dimension"]) == {4}
+
+
+def test_rows_say_what_their_dimension_is_bound_to(target):
+    owned = {
+        **{(0, ""): "Size", (1, "cos"): "Hue", (2, "sin"): "Hue", (3, ""): "x", (4, ""): ""},
+    }
+    correlations, importances = explain(*target, BOUND)
+    for table, expected in ((importances, owned), (correlations, owned | {(1, "both"): "Hue"})):
+        found = table.drop_duplicates(["dimension", "part"]).set_index(["dimension", "part"])
+        assert found["factor"].to_dict() == expected
+    (both,) = correlations.query("part == 'both' and score == 'pearson' and feature == 'area'")[
+        "value"
+    ]
+    assert both == pytest.approx(1)  # the area is the sine
+    free = pd.concat(explain(*target))
+    assert (free["factor"] == "").all()
+    assert (free["part"] == "").all()
+
+
+def test_what_both_dimensions_say_changes_nothing_of_each(target):
+    together, alone = explain(*target, BOUND)[0], explain(*target)[0]
+    columns = ["score", "dimension", "feature", "value", "p", "q", "images", "active"]
+    single = together.loc[together["part"] != "both", columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(single, alone[columns])
+
+
+def test_both_dimensions_have_rows_without_values_too(target):
+    manifest, objects, codes = target
+    objects.loc[FEWEST - 1 :, "flag"] = "fragmented"
+    correlations, _ = explain(manifest, objects, codes, BOUND)
+    assert correlations["value"].isna().all()
+    assert (correlations["part"] == "both").sum() == 2 * len(FEATURES)

@@ -6,6 +6,7 @@ import pytest
 from contracts import CATALOGUE
 
 from fovscope.dimensions import dimension_names
+from fovscope.factors import Factor, bind
 from fovscope.figures import sizes
 from fovscope.figures.given import Given
 from fovscope.figures.style import PAGE, figure, save
@@ -21,6 +22,7 @@ DATASETS = {"datasets", "targets", "sources", "with_factors", "open_set"}
 PLACE = {"dataset": "cells", "backbone": "lite0", "recipe": "beta1", "seed": "0"}
 PLAIN_NEEDS = {"images", "representation", "strips", "moves"}
 IMAGES, DIMS = 60, 8
+BOUND = bind([Factor(name="Texture", values=5), Factor(name="Hue", period=360.0)], angles=True)
 
 pytestmark = pytest.mark.parametrize("name", ENTRIES)
 
@@ -56,7 +58,7 @@ def given(name, study, monkeypatch):
     factors = [factor for source in study.facts["factors"].values() for factor in source]
     return Given(
         place={key: PLACE[key] for key in SCOPES[entry.declared["scope"]]},
-        dimensions=dimension_names(DIMS, ["Texture", "Color"]),
+        dimensions=dimension_names(DIMS, BOUND),
         options={"factors": factors, "metrics": {}},
         **made,
     )

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fovscope.dimensions import dimension_names
-from fovscope.factors import Factor
+from fovscope.dimensions import dimension_names, factor_of
+from fovscope.factors import Factor, bind
 from fovscope.figures.correlation import correlation_size, draw_correlations
 from fovscope.figures.disentanglement import before_after_size, draw_before_after
 from fovscope.figures.given import Given, kinds_of
@@ -25,7 +25,9 @@ from fovscope.figures.traversal import draw_traversal, strip_images
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.traversal import as_png
 
-FACTORS = ("Texture", "Color", "Shape", "Scale")
+FACTORS = bind(
+    [Factor(name=name, values=3) for name in ("Texture", "Color", "Shape", "Scale")], angles=False
+)
 
 
 @pytest.fixture
@@ -42,6 +44,13 @@ def test_dimensions_are_named_after_what_they_were_bound_to():
     assert dimension_names(6, FACTORS)[2:] == ["z2 Shape", "z3 Scale", "z4", "z5"]
     assert dimension_names(2, FACTORS) == ["z0 Texture", "z1 Color"]
     assert dimension_names(2) == ["z0", "z1"]
+
+
+def test_a_direction_that_owns_two_dimensions_names_both_and_is_found_in_their_names():
+    factors = [Factor(name="Size", values=3), Factor(name="Cell hue", period=360.0)]
+    names = dimension_names(4, bind(factors, angles=True))
+    assert names == ["z0 Size", "z1 Cell hue (cos)", "z2 Cell hue (sin)", "z3"]
+    assert [factor_of(name) for name in names] == ["Size", "Cell hue", "Cell hue", ""]
 
 
 def test_equal_figures_are_equal_files(tmp_path, target):

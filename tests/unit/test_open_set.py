@@ -7,10 +7,12 @@ from scipy.stats import norm
 
 from fovscope import FovscopeError
 from fovscope.dimensions import dimension_names
+from fovscope.factors import Factor, bind
 from fovscope.interpret.known import NEIGHBOUR, fit_known_classes
 from fovscope.interpret.open_set import detection_scores, score_open_set
 
-NAMES = dimension_names(8, ["Texture", "Color", "Shape"])
+FACTORS = [Factor(name=name, values=3) for name in ("Texture", "Color", "Shape")]
+NAMES = dimension_names(8, bind(FACTORS, angles=False))
 QUICK = {"gbt": {"rounds": 5}, "mlp": {"max_epochs": 300, "learning_rate": 1e-2}}
 
 

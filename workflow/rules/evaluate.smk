@@ -215,7 +215,7 @@ rule score_open_set:
         mem_mb=scaled(2000, per_gb=20_000),
         runtime=scaled(60),
     params:
-        job=by(jobs.opening, "dataset", "held_out", "recipe"),
+        job=by(jobs.opening, "dataset", "held_out"),
     message:
         "Score {wildcards.held_out} held out of {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
     script:

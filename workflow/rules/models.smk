@@ -38,6 +38,7 @@ rule finetune:
         table=PATHS.manifest,
         features=PATHS.features,
         model=PATHS.source_model,
+        model_info=PATHS.source_model_info,
     output:
         model=PATHS.tuned_model,
         info=PATHS.tuned_model_info,
@@ -71,6 +72,7 @@ rule finetune_open_set:
         table=PATHS.manifest,
         features=PATHS.features,
         model=PATHS.source_model,
+        model_info=PATHS.source_model_info,
     output:
         model=PATHS.open_set_model,
         info=PATHS.open_set_model_info,

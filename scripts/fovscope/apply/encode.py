@@ -30,6 +30,7 @@ from fovscope.apply.population import Population, fit_population
 from fovscope.backbones.networks import WeightsError, load_extractor
 from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
 from fovscope.dimensions import dimension_names
+from fovscope.factors import bound_of
 from fovscope.features.extract import batch_loader, cut_batches, extract
 from fovscope.images.read import FolderImages
 from fovscope.models.storage import load_model
@@ -38,7 +39,7 @@ from fovscope.records import read_table, representation_values
 from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_precision
 from fovscope.runtime.provenance import read_json, replacing
-from fovscope.study.config import bound_factors, load_study
+from fovscope.study.config import load_study
 from fovscope.study.features import Backbone, Features
 from fovscope.study.layout import Paths, model_files
 from fovscope.study.section import ConfigError
@@ -65,8 +66,6 @@ class Options:
         Options by probe.
     active_sd : float
         A dimension with a smaller SD counts as inactive.
-    bound : tuple of str
-        Names of the factors that dimensions are bound to.
     seed : int
         Of the model, and of its probe.
     catalogue : Catalogue
@@ -77,7 +76,6 @@ class Options:
     features: Features
     probes: Mapping[str, Mapping[str, Any]]
     active_sd: float
-    bound: tuple[str, ...]
     seed: int
     catalogue: Catalogue
 
@@ -119,15 +117,13 @@ def find_model(model: Path) -> tuple[dict[str, Path], Options]:
         if name not in known:
             raise FovscopeError(f"{config} has no {kind} '{name}'; put it back into the study")
     names = model_files(Paths(str(root)), "/".join([*parts[-4:-1], model.stem]))
-    catalogue = Catalogue(study.plugins)
     return {key: Path(name) for key, name in names.items()}, Options(
         study.backbones[backbone],
         study.features,
         study.probes,
         study.metrics.active_sd,
-        tuple(factor.name for factor in bound_factors(study, catalogue, recipe)),
         int(seed.removeprefix("seed")),
-        catalogue,
+        Catalogue(study.plugins),
     )
 
 
@@ -250,7 +246,7 @@ def training_population(
     return fit_population(
         manifest,
         codes,
-        dimensions=dimension_names(codes.shape[1], options.bound),
+        dimensions=dimension_names(codes.shape[1], bound_of(read_json(files["info"]))),
         active_sd=options.active_sd,
         probe=probe,
         options=options.probes[probe],

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.datasets.listing import read_info
+from fovscope.factors import Bound, bound_of
 from fovscope.records import Identity, read_table, representation_values
 from fovscope.registry import Catalogue
 from fovscope.runtime.provenance import read_json
@@ -52,6 +53,7 @@ class Given:
     ----------
     inputs : mapping of str to object
         Tables and facts by the name that the rule gives them; several of a name are a list.
+        ``model`` is what the JSON beside a model holds.
     options : mapping
         What the study says, as plain values.
     identity : Identity
@@ -75,6 +77,11 @@ class Given:
     def seed(self) -> int:
         """Seed of all that is fitted: that of the model, 0 without one."""
         return int(self.identity.seed or 0)
+
+    @property
+    def bound(self) -> tuple[Bound, ...]:
+        """Factors with the latent dimensions of the model that they name; none without a model."""
+        return bound_of(self.inputs["model"]) if "model" in self.inputs else ()
 
     def views(self) -> Iterator[View]:
         """Yield the representations that the job is about, as the rule lists them.
@@ -107,7 +114,7 @@ def read_inputs(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
     Returns
     -------
     inputs : dict
-        Tables and facts by name.
+        Tables and facts by name, and the JSON of the model.
     provenance : dict
         ``weights_digest, data_digest`` and more: what scores come from.
     """
@@ -115,7 +122,8 @@ def read_inputs(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
     provenance = None
     for name, path in inputs.items():
         if name == "model":
-            provenance = read_json(path)["provenance"]
+            read[name] = read_json(path)
+            provenance = read[name]["provenance"]
         elif name == "features":
             manifest = read_json(path)
             if provenance is None:

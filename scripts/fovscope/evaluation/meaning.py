@@ -37,6 +37,7 @@ def _explained(given: Given, view: View) -> Iterator[pd.DataFrame]:
         view.images,
         given.inputs["objects"],
         view.values,
+        bound=given.bound,
         active_sd=given.options["active_sd"],
         options=given.options["trees"],
         seed=given.seed,

@@ -15,12 +15,11 @@ from fovscope.registry import evaluation
 def open_set(given: Given) -> dict[str, pd.DataFrame]:
     """Score what probes make of a held-out class, and how well it is told from known ones."""
     (view,) = given.views()
-    bound = [factor["name"] for factor in given.options["bound"]]
     scores, images = score_open_set(
         view.images,
         view.values,
         held_out=given.options["held_out"],
-        dimensions=dimension_names(view.values.shape[1], bound),
+        dimensions=dimension_names(view.values.shape[1], given.bound),
         active_sd=given.options["active_sd"],
         probes=given.options["probes"],
         catalogue=given.catalogue,

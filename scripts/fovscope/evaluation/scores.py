@@ -20,7 +20,6 @@ from fovscope.evaluation.disentanglement import (
     score_codes,
     score_references,
 )
-from fovscope.factors import Factor
 from fovscope.records import score_table
 from fovscope.registry import evaluation
 from fovscope.representations.base import Given as Represented
@@ -112,7 +111,7 @@ def _seen(given: Given, view: View) -> Iterator[tuple[str, NDArray, NDArray[np.b
         seed=given.seed,
         codes=view.values,
         active=view.values.std(axis=0) >= given.options["panel"]["active_sd"],
-        bound=[Factor.from_json(raw) for raw in given.options["bound"]],
+        bound=given.bound,
     )
     for name, one in derived.items():
         make = given.catalogue.load("representation", one["representation"])

@@ -23,7 +23,7 @@ from fovscope.figures.heatmap import SIGNED, UNSIGNED, draw_heatmap
 from fovscope.figures.style import Drawing
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import figure
-from fovscope.tables.correlation import common_sign
+from fovscope.tables.correlation import common_sign, without_parts
 
 _MOST = 0.5
 """Share of the models in which a correlation must be significant to be printed in bold."""
@@ -56,7 +56,7 @@ def correlation(given: Given) -> Drawing:
         The long table ``correlation``; option ``factors``.
     """
     long = given.lines("correlation")
-    long = long[long["score"] == "pearson"]
+    long = without_parts(long[long["score"] == "pearson"])
     factors = [Factor.from_json(factor) for factor in given.options.get("factors", ())]
     draw = partial(draw_correlations, long=long, factors=factors)
     return Drawing(*correlation_size(long), draw)

@@ -5,17 +5,43 @@ its cosine and sine together, Mardia's circular-linear correlation: from 0 to 1,
 and the same wherever 0° lies; for Spearman both sides are ranked first, the direction to equally
 spaced angles. An orientation repeats after 180°, so its angle is doubled.
 
+A pair of dimensions that holds the cosine and the sine of a direction is one name, so it is also
+judged as one, by numbers from 0 to 1:
+
+* with a plain feature by the multiple correlation R of the feature on both dimensions, the largest
+  r of the feature with any direction in their plane; for Spearman all three are ranked;
+* with a direction φ by the rotational correlation |corr(z_cos + i z_sin, exp(iφ))|, the modulus of
+  the complex correlation coefficient. It is 1 exactly where the code is (cos φ, sin φ), turned by
+  any angle, scaled and shifted. The mirror image (cos φ, -sin φ) does not count (that would be the
+  reflectional correlation): an anchored model was told both coordinates, so one that turns the
+  other way round has not learned the direction. For Spearman both directions are ranked to equally
+  spaced angles, that of the code about its mean: Mardia's circular rank correlation, without its
+  mirrored half.
+
+R is chosen as the largest of a plane, hence by chance larger than the other: of N images R² is 2/N
+and the square of the rotational correlation 1/N in the mean. That is on the safe side where one
+asks whether a direction goes with its own counterpart more than with any other feature.
+
 Significance: features are permuted against codes, the dimensions of a model together; the null of
 a feature pools its dimensions, which it meets all alike. P-values of a model, stage and coefficient
-(all dimensions and features) are corrected together after Benjamini and Hochberg.
+(all dimensions and features) are corrected together after Benjamini and Hochberg. Pairs have a null
+of their own, and are corrected among themselves: they repeat what their dimensions say.
 
 References
 ----------
 Mardia (1976), "Linear-circular correlation coefficients and rhythmometry", Biometrika 63:403-405.
+Mardia (1975), "Statistics of directional data", J. R. Stat. Soc. B 37:349-393 (circular rank
+correlation).
+Anderson (2003), "An Introduction to Multivariate Statistical Analysis", 3rd edition, section 2.5
+(multiple correlation).
+Schreier and Scharf (2010), "Statistical Signal Processing of Complex-Valued Data", section 4.1.1
+(rotational and reflectional correlation).
 Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57:289-300.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,6 +53,9 @@ from fovscope.arrays import finite_codes
 from fovscope.interpret.features import FEATURES
 
 FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+COEFFICIENTS = ("pearson", "spearman")
 
 _BATCH = 50  # permutations at a time: what fits the caches
 
@@ -59,12 +88,10 @@ def correlate(
     ValueError
         If codes are not finite or do not belong to the features.
     """
-    codes = finite_codes(codes).astype(np.float64)
-    if len(codes) != len(features):
-        raise ValueError(f"{len(codes)} codes do not belong to {len(features)} rows of features")
+    codes = _checked(codes, features)
     rng = np.random.default_rng(seed)
     tables = []
-    for score in ("pearson", "spearman"):
+    for score in COEFFICIENTS:
         ranked = score == "spearman"
         unit_codes = _unit_columns(rankdata(codes, axis=0) if ranked else codes)
         bases = {
@@ -75,20 +102,90 @@ def correlate(
         bases = {name: basis for name, basis in bases.items() if basis.size}
         values = np.stack([_coefficient(unit_codes.T @ basis) for basis in bases.values()], axis=1)
         p = _permutation_p(unit_codes, list(bases.values()), np.abs(values), permutations, rng)
-        dimension, feature = np.indices(values.shape).reshape(2, -1)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "score": score,
-                    "dimension": dimension,
-                    "feature": np.array(list(bases))[feature],
-                    "value": values.ravel(),
-                    "p": p.ravel(),
-                    "q": false_discovery_control(p, axis=None).ravel(),
-                }
-            )
-        )
+        tables.append(_rows(score, range(codes.shape[1]), list(bases), values, p))
     return pd.concat(tables, ignore_index=True)
+
+
+def correlate_pairs(
+    codes: ArrayLike,
+    features: pd.DataFrame,
+    pairs: Sequence[tuple[int, int]],
+    *,
+    seed: int,
+    permutations: int = 1_000,
+) -> pd.DataFrame:
+    """Correlate pairs of latent dimensions, cosine and sine, with each handcrafted feature.
+
+    Parameters
+    ----------
+    codes : array_like, shape (N, d)
+        Latent means of N images.
+    features : DataFrame
+        As in `correlate`.
+    pairs : sequence of (int, int)
+        Dimensions that hold the cosine and the sine of a direction; one pair at least.
+    seed : int
+        Of the permutations.
+    permutations : int
+        Random orders of the images; the smallest p-value is 1 / (1 + pairs·permutations).
+
+    Returns
+    -------
+    DataFrame
+        As of `correlate`, a pair in the place of a dimension: `dimension` is the first of both,
+        and each `value` lies between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If codes are not finite or do not belong to the features.
+    """
+    codes = _checked(codes, features)
+    rng = np.random.default_rng(seed)
+    tables = []
+    for score in COEFFICIENTS:
+        ranked = score == "spearman"
+        names, plain, directions = _plain_and_directions(features, ranked=ranked)
+        sides = [_plane_and_points(codes[:, list(pair)], ranked=ranked) for pair in pairs]
+        values = np.stack([_pair_coefficients(*side, plain, directions) for side in sides])
+        null = np.concatenate(
+            [
+                _pair_coefficients(plane[orders], points[orders], plain, directions)
+                for orders in _orders(len(codes), permutations, rng)
+                for plane, points in sides
+            ]
+        )
+        p = _p_values(null, values)
+        tables.append(_rows(score, [first for first, _ in pairs], names, values, p))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _checked(codes: ArrayLike, features: pd.DataFrame) -> FloatArray:
+    codes = finite_codes(codes).astype(np.float64)
+    if len(codes) != len(features):
+        raise ValueError(f"{len(codes)} codes do not belong to {len(features)} rows of features")
+    return codes
+
+
+def _rows(
+    score: str,
+    dimensions: Sequence[int],
+    features: Sequence[str],
+    values: FloatArray,
+    p: FloatArray,
+) -> pd.DataFrame:
+    """Return values and p-values (dimensions, features) as rows, with false discoveries."""
+    dimension, feature = np.indices(values.shape).reshape(2, -1)
+    return pd.DataFrame(
+        {
+            "score": score,
+            "dimension": np.array(dimensions)[dimension],
+            "feature": np.array(features)[feature],
+            "value": values.ravel(),
+            "p": p.ravel(),
+            "q": false_discovery_control(p, axis=None).ravel(),
+        }
+    )
 
 
 def _unit_columns(values: FloatArray) -> FloatArray:
@@ -107,6 +204,12 @@ def _basis(values: FloatArray, period: float | None, *, ranked: bool) -> FloatAr
     if period is None:
         column = _unit_columns(rankdata(values)[:, None] if ranked else values[:, None])
         return column if column.any() else column[:, :0]
+    centred = _direction(values, period, ranked=ranked)
+    return orth(centred, rcond=1e-9) if np.abs(centred).max() > 1e-9 else centred[:, :0]
+
+
+def _direction(values: FloatArray, period: float, *, ranked: bool) -> FloatArray:
+    """Return cosine and sine (N, 2) of a direction, centred."""
     known = np.isfinite(values)
     angle = 2 * np.pi * (values[known] % period) / period
     if ranked and known.any():
@@ -114,8 +217,7 @@ def _basis(values: FloatArray, period: float | None, *, ranked: bool) -> FloatAr
     # Where there is no direction (the hue of a grey object), neither axis is favoured.
     columns = np.zeros((len(values), 2))
     columns[known] = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    centred = columns - columns.mean(axis=0)
-    return orth(centred, rcond=1e-9) if np.abs(centred).max() > 1e-9 else centred[:, :0]
+    return columns - columns.mean(axis=0)
 
 
 def _coefficient(projections: FloatArray) -> FloatArray:
@@ -140,15 +242,101 @@ def _permutation_p(
     if not varying.any():
         return np.ones_like(observed)
     null = []
-    for start in range(0, permutations, _BATCH):
-        count = min(_BATCH, permutations - start)
-        orders = rng.permuted(np.tile(np.arange(len(codes)), (count, 1)), axis=1)
+    for orders in _orders(len(codes), permutations, rng):
         shuffled = codes[orders].transpose(0, 2, 1).reshape(-1, len(codes))
         null.append(np.sqrt(np.add.reduceat((shuffled @ basis) ** 2, starts, axis=1)))
-    null = np.sort(np.concatenate(null), axis=0)
+    return _p_values(np.concatenate(null), observed)
+
+
+def _orders(n: int, permutations: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Yield random orders of n images, (count, n) at a time."""
+    for start in range(0, permutations, _BATCH):
+        count = min(_BATCH, permutations - start)
+        yield rng.permuted(np.tile(np.arange(n), (count, 1)), axis=1)
+
+
+def _p_values(null: FloatArray, observed: FloatArray) -> FloatArray:
+    """Return the p-values of `observed` (d, features) against a null (permutations, features)."""
+    null = np.sort(null, axis=0)
     # The observed order is one of the possible ones, hence + 1. Ties up to rounding count.
     at_least = [
         len(null) - np.searchsorted(column, values * (1 - 1e-6))
         for column, values in zip(null.T, observed.T, strict=True)
     ]
     return (1 + np.stack(at_least, axis=1)) / (1 + len(null))
+
+
+# Pairs of dimensions ---------------------------------------------------------------------------
+
+
+def _plain_and_directions(
+    features: pd.DataFrame, *, ranked: bool
+) -> tuple[list[str], FloatArray, ComplexArray]:
+    """Return names, unit columns of plain features (N, A), unit vectors of directions (N, B).
+
+    The names are those of the A plain features, then those of the B directions.
+    """
+    plain: dict[str, FloatArray] = {}
+    directions: dict[str, ComplexArray] = {}
+    for name, feature in FEATURES.items():
+        if name not in features:
+            continue
+        values = features[name].to_numpy(float)
+        if feature.period is None:
+            column = _basis(values, None, ranked=ranked)
+            if column.size:
+                plain[name] = column[:, 0]
+        else:
+            points = _unit_points(_direction(values, feature.period, ranked=ranked))
+            if points.any():
+                directions[name] = points
+    n = len(features)
+    return (
+        [*plain, *directions],
+        np.array(list(plain.values())).reshape(-1, n).T,
+        np.array(list(directions.values()), complex).reshape(-1, n).T,
+    )
+
+
+def _plane_and_points(pair: FloatArray, *, ranked: bool) -> tuple[FloatArray, ComplexArray]:
+    """Return what a pair of dimensions (N, 2) is compared by.
+
+    Returns
+    -------
+    plane : ndarray, shape (N, 2)
+        Orthonormal axes of all that the two dimensions can say of a plain feature; zeros in the
+        place of an axis that they lack.
+    points : ndarray of complex, shape (N,)
+        The pair as points of a plane, of mean 0 and length 1; for ranks on a circle.
+    """
+    varying = _unit_columns(rankdata(pair, axis=0) if ranked else pair)
+    axes = orth(varying, rcond=1e-9) if varying.any() else varying[:, :0]
+    plane = np.pad(axes, ((0, 0), (0, 2 - axes.shape[1])))
+    centred = np.where(_unit_columns(pair).any(axis=0), pair - pair.mean(axis=0), 0)
+    if ranked and centred.any():
+        centred = _direction(np.arctan2(centred[:, 1], centred[:, 0]), 2 * np.pi, ranked=True)
+    return plane, _unit_points(centred)
+
+
+def _unit_points(centred: FloatArray) -> ComplexArray:
+    """Return centred columns (N, 2) as complex numbers (N,) of length 1; zeros where constant."""
+    length = np.linalg.norm(centred)
+    scaled = centred / length if length > 1e-9 else np.zeros_like(centred)
+    return scaled[:, 0] + 1j * scaled[:, 1]
+
+
+def _pair_coefficients(
+    plane: FloatArray, points: ComplexArray, plain: FloatArray, directions: ComplexArray
+) -> FloatArray:
+    """Return the correlations (..., A + B) of a pair with A plain features and B directions.
+
+    Parameters
+    ----------
+    plane, points : ndarray, shape (..., N, 2), (..., N)
+        As of `_plane_and_points`; the first axes are orders of the images.
+    plain, directions : ndarray, shape (N, A), (N, B)
+        As of `_plain_and_directions`.
+    """
+    multiple = np.linalg.norm(np.swapaxes(plane, -2, -1) @ plain, axis=-2)
+    rotational = np.abs(points @ directions.conj())
+    return np.concatenate([multiple, rotational], axis=-1)

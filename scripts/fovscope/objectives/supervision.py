@@ -4,7 +4,8 @@ The members of a pair differ in one factor of variation or a few. In the latent 
 should not have changed both get the same posterior. An entry says which dimensions these are and
 how the two posteriors become one: it is a function of the posteriors (2, B, d), first members
 first, and of `changed`, a boolean tensor (B, K) that is true for each of K factors that changed.
-It returns new posteriors (2, B, d) and leaves the given ones as they are.
+It returns new posteriors (2, B, d) and leaves the given ones as they are. One that binds
+dimension i to factor i, which thereby names it, declares ``binds=True``.
 
 Ada-GVAE and Ada-ML-VAE: Locatello et al. 2020 (arXiv 2002.02886), section 4.1. Labels: Dapueto
 et al., IJCNN 2025 (arXiv 2506.20649), the published source models.
@@ -21,7 +22,7 @@ from fovscope.models.gaussian import Posterior, kl_between
 from fovscope.registry import supervision
 
 
-@supervision("labels")
+@supervision("labels", binds=True)
 def labels(posterior: Posterior, changed: Tensor) -> Posterior:
     """Share, by averaging, all dimensions but those bound to the factors that changed.
 

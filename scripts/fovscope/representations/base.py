@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.factors import Factor
+from fovscope.factors import Bound
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Given:
         Posterior means of a model.
     active : ndarray of bool, shape (d,), optional
         Dimensions of the codes that vary.
-    bound : sequence of Factor
-        Factors that the first dimensions of the codes are bound to.
+    bound : sequence of Bound
+        Factors with the dimensions of the codes that are bound to them.
     """
 
     images: pd.DataFrame
@@ -66,4 +66,4 @@ class Given:
     file: Path | None = None
     codes: NDArray | None = None
     active: NDArray[np.bool_] | None = None
-    bound: Sequence[Factor] = ()
+    bound: Sequence[Bound] = ()

@@ -18,5 +18,5 @@ def latents(given: Given) -> NDArray[np.bool_]:
 @representation("named", needs="latents", label="named latents")
 def named(given: Given) -> NDArray[np.bool_] | None:
     """Take the dimensions that training bound to factors which mean something on real images."""
-    named = [k for k, factor in enumerate(given.bound) if not factor.nuisance]
+    named = [k for one in given.bound if not one.factor.nuisance for k in one.dimensions]
     return np.isin(np.arange(len(given.active)), named) if named else None

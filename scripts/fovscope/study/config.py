@@ -42,9 +42,6 @@ RECIPE = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
 REPRESENTATIONS = ("latents", "named", "full", "pca", "random", "handcrafted", "constant")
 """The representations that a study compares unless it says which."""
 
-BINDING = ("labels",)
-"""Supervisions that bind dimension i to factor i."""
-
 IMAGES = "images"
 """In the place of a backbone: what is measured on images and needs none."""
 
@@ -330,7 +327,7 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
 def bound_factors(study: Study, catalogue: Catalogue, recipe: str) -> tuple[Factor, ...]:
     """Return the factors that a recipe binds dimensions to: dimension i to factor i."""
     one = study.recipes[recipe]
-    if one.supervision not in BINDING:
+    if not catalogue.entry("supervision", one.supervision).declared.get("binds", False):
         return ()
     return declared_factors(catalogue.entry("generator", study.sources[one.source].generator))
 

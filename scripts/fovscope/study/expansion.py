@@ -27,7 +27,7 @@ from fovscope.metrics.presets import declaration, preset
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
 from fovscope.runtime.syntax import parsed
-from fovscope.study.config import IMAGES, Study, bound_factors, recipe_section
+from fovscope.study.config import IMAGES, Study, recipe_section
 from fovscope.study.entries import file_options
 from fovscope.study.layout import SOURCE, STAGES, Paths, model_files
 
@@ -387,10 +387,6 @@ class Expansion:
         section = self.plain["recipes"][recipe]
         return {key: section[key] for key in ("source", "objective", "supervision", "options")}
 
-    def bound(self, recipe: str) -> list[dict[str, Any]]:
-        """Return the factors that a recipe binds dimensions to, as plain values."""
-        return [f.to_json() for f in bound_factors(self.study, self.catalogue, recipe)]
-
     def factors(self, source: str) -> tuple[Factor, ...]:
         """Return the factors of a source."""
         return declared_factors(self._generator(source))
@@ -527,7 +523,7 @@ class Expansion:
         return self._scoring(
             views,
             *map(self._representation, derived),
-            probed={"bound": self.bound(recipe), "derived": derived},
+            probed={"derived": derived},
         )
 
     def scoring_baseline(self, dataset: str, name: str) -> dict[str, Any]:
@@ -650,24 +646,18 @@ class Expansion:
             },
         }
 
-    def opening(self, dataset: str, held_out: str, recipe: str) -> dict[str, Any]:
+    def opening(self, dataset: str, held_out: str) -> dict[str, Any]:
         """Return what the scores of a class that a model was tuned without depend on."""
         identity = {"stage": "finetuned", "tuned_on": dataset, "representation": "latents"}
-        active_sd = self.study.metrics.active_sd
-        return self._opening(dataset, held_out, identity, self.bound(recipe), active_sd)
+        return self._opening(dataset, held_out, identity, self.study.metrics.active_sd)
 
     def opening_baseline(self, dataset: str, held_out: str, name: str) -> dict[str, Any]:
         """Return the same of a representation without a model; all its dimensions count."""
         identity = {"stage": "baseline", "representation": name}
-        return self._opening(dataset, held_out, identity, [], 0.0)
+        return self._opening(dataset, held_out, identity, 0.0)
 
     def _opening(
-        self,
-        dataset: str,
-        held_out: str,
-        identity: dict[str, str],
-        bound: list[dict[str, Any]],
-        active_sd: float,
+        self, dataset: str, held_out: str, identity: dict[str, str], active_sd: float
     ) -> dict[str, Any]:
         return {
             "code": self.code(
@@ -677,7 +667,6 @@ class Expansion:
             "options": {
                 "held_out": self.class_of(dataset, held_out),
                 "active_sd": active_sd,
-                "bound": bound,
                 "probes": self.plain["probes"],
                 "views": [{"values": "values", "identity": {"dataset": dataset} | identity}],
             },
@@ -881,7 +870,10 @@ class Expansion:
         """Return the inputs of a picture."""
         inputs: dict[str, Any] = {}
         tables = []
-        for need in self.catalogue.entry("figure", name).declared["needs"]:
+        declared = self.catalogue.entry("figure", name).declared
+        if declared["scope"] == "model":  # it says what its dimensions are called
+            inputs["model"] = self._of_shown_model("model", place)
+        for need in declared["needs"]:
             if need.startswith("table:"):
                 tables.append(self.paths.table(need.partition(":")[2])["parquet"])
             elif need == "images":
@@ -895,6 +887,7 @@ class Expansion:
         dataset = SOURCE if self.is_source(place["dataset"]) else place["dataset"]
         stage = self.stages(dataset)[-1]
         template = {
+            "model": self.last_model(dataset)["info"],
             "representation": self.latents(dataset, stage),
             "strips": self.paths.strips,
             "moves": self.paths.moves,
@@ -906,7 +899,7 @@ class Expansion:
         entry = self.catalogue.entry("figure", name)
         declared = entry.declared
         readers = self._readers(place["dataset"]) if "images" in declared["needs"] else []
-        recipe, metrics = place.get("recipe"), self.study.metrics
+        metrics = self.study.metrics
         facts = {
             "factors": [
                 factor for factors in self.facts()["factors"].values() for factor in factors
@@ -920,7 +913,6 @@ class Expansion:
         return {
             "code": self.code("plot", entry, *readers),
             "figure": name,
-            "bound": [factor["name"] for factor in self.bound(recipe)] if recipe else [],
             "options": {key: facts[key] for key in declared.get("facts", ())},
         }
 
@@ -955,7 +947,7 @@ class Expansion:
     def encoding(self, images: str) -> dict[str, Any]:
         """Return what the codes of new images depend on, beside the model."""
         section = self.plain["encode"][images]
-        backbone, recipe, *_ = section["model"].split("/")
+        backbone = section["model"].partition("/")[0]
         features = {k: v for k, v in self.features_options(backbone).items() if k != "shard_rows"}
         probe = section["probe"]
         files = {
@@ -976,7 +968,6 @@ class Expansion:
             "features": features,
             "probe": {probe: self.plain["probes"][probe]},
             "active_sd": self.study.metrics.active_sd,
-            "bound": [factor["name"] for factor in self.bound(recipe)],
         }
 
     def traversing(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:

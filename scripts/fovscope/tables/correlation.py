@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fovscope.dimensions import BOTH, without_part
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import table
 from fovscope.tables.base import RECIPE, Views, by_family, labelled, row_of
@@ -58,7 +59,8 @@ def correlation(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
         way, because the sign of a latent is arbitrary; `mean_abs` and `sd_abs` of |r|;
         `significant`, the share of models with q < 0.05; `n` models; `images` of a model;
         `group`, what the feature is about; `directional`, whether r is that of a direction (0 to
-        1).
+        1). A factor that owns two dimensions has rows of its name, for both together, which count
+        as directional, and rows of each, ``Hue (cos)``.
     """
     rows = by_family(scores, facts)
     long = _long(with_names(rows, name_dimensions(rows, facts)))
@@ -72,6 +74,7 @@ def _long(correlations: pd.DataFrame) -> pd.DataFrame:
         value=_pointing_the_same_way(correlations),
         absolute=correlations["value"].abs(),
         found=correlations["q"] < ALPHA,
+        directional=_directional(correlations),
     )
     groups = rows.groupby(
         [*_KEYS, "weights_digest", "data_digest"], sort=False, as_index=False, dropna=False
@@ -82,10 +85,17 @@ def _long(correlations: pd.DataFrame) -> pd.DataFrame:
         sd_abs=("absolute", "std"),
         significant=("found", "mean"),
         images=("images", "first"),
+        directional=("directional", "first"),
     )
-    long["group"] = [FEATURES[name].group for name in long["feature"]]
-    long["directional"] = [FEATURES[name].period is not None for name in long["feature"]]
+    group = [FEATURES[name].group for name in long["feature"]]
+    long.insert(long.columns.get_loc("directional"), "group", group)
     return long
+
+
+def _directional(rows: pd.DataFrame) -> pd.Series:
+    """Return whether each r is that of a direction, on either side, and has no sign."""
+    of_feature = rows["feature"].map(lambda name: FEATURES[name].period is not None)
+    return of_feature.astype(bool) | (rows["part"] == BOTH)
 
 
 def _pointing_the_same_way(rows: pd.DataFrame) -> pd.Series:
@@ -95,8 +105,7 @@ def _pointing_the_same_way(rows: pd.DataFrame) -> pd.Series:
     that fits best; over all, the strongest mean correlation is positive.
     """
     turned = rows["value"].copy()
-    signed = rows["feature"].map(lambda name: FEATURES[name].period is None)
-    for _, group in rows[signed].groupby(_ROW, sort=False):
+    for _, group in rows[~_directional(rows)].groupby(_ROW, sort=False):
         pearson = group[group["score"] == "pearson"]
         pattern = pearson.pivot(index="model", columns="feature", values="value").fillna(0)
         first = np.linalg.svd(pattern.to_numpy(), full_matrices=False)[0][:, 0]
@@ -105,6 +114,11 @@ def _pointing_the_same_way(rows: pd.DataFrame) -> pd.Series:
         sign *= -1.0 if mean[mean.abs().idxmax()] < 0 else 1.0
         turned[group.index] *= group["model"].map(sign).to_numpy()
     return turned
+
+
+def without_parts(long: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that people read: of a factor that owns two dimensions, both together."""
+    return long[long["dimension"].map(lambda name: without_part(name) == name).astype(bool)]
 
 
 def common_sign(long: pd.DataFrame) -> pd.Series:
@@ -119,7 +133,8 @@ def common_sign(long: pd.DataFrame) -> pd.Series:
 
 def _view(long: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
     """Return the strongest features of each dimension."""
-    shown, rows = long[long["score"] == "pearson"].assign(sign=common_sign), []
+    shown = without_parts(long[long["score"] == "pearson"]).assign(sign=common_sign)
+    rows = []
     columns = row_of(_ROW, facts, long)
     for row, group in shown.groupby(columns, sort=False):
         best = group.sort_values("mean_abs", ascending=False, kind="stable")

@@ -1,11 +1,12 @@
 """One name for the dimensions of different models that stand for the same factor.
 
-Trained with ``labels``, dimension i is bound to factor i of its source and carries its name.
-Otherwise the factors that have counterparts on the target are assigned to dimensions so that the
-sum of the strongest |r| with a counterpart is largest (Hungarian method); chosen by |r|, such a
-dimension has a larger |r| than an unchosen one by selection alone. Dimensions without a factor are
-numbered by their strongest |r|, so that ``free 1`` is the one that says most. Dimensions of
-anything but latents are matched to nothing and stay ``z0``, ``z1``, …
+Score rows say which factor a dimension is bound to, and it carries that name. Where a factor owns
+two dimensions, both together are called by its name, and each of them ``Hue (cos)``, ``Hue (sin)``.
+Where a model binds nothing, the factors of its source that have counterparts on the target are
+assigned to dimensions so that the sum of the strongest |r| with a counterpart is largest (Hungarian
+method); chosen by |r|, such a dimension has a larger |r| than an unchosen one by selection alone.
+Dimensions without a factor are numbered by their strongest |r|, so that ``free 1`` is the one that
+says most. Dimensions of anything but latents are matched to nothing and stay ``z0``, ``z1``, …
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from fovscope.dimensions import dimension_names
+from fovscope.dimensions import BOTH, PARTS, Owner, dimension_names
 from fovscope.factors import Factor
 from fovscope.interpret.features import FEATURES
 from fovscope.tables.base import in_order
@@ -41,11 +42,6 @@ def meaningful(factors: Iterable[Factor]) -> list[Factor]:
     return [factor for factor in factors if not factor.nuisance]
 
 
-def bound_names(source: str, supervision: str, facts: Mapping[str, Any]) -> list[str]:
-    """Return the factors that dimensions of a model are bound to, in the order of dimensions."""
-    return [f.name for f in factors_of(source, facts)] if supervision == "labels" else []
-
-
 def name_dimensions(correlations: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
     """Name the latent dimensions of all models.
 
@@ -59,27 +55,32 @@ def name_dimensions(correlations: pd.DataFrame, facts: Mapping[str, Any]) -> pd.
     Returns
     -------
     DataFrame
-        The columns of `MODEL`, `dimension` and `name`; a row for each dimension of each model.
+        The columns of `MODEL`, `dimension`, `part` and `name`; a row for each dimension of each
+        model, and for each pair of them that a factor owns.
     """
     is_named = (correlations["score"] == "pearson") & (correlations["representation"] == LATENTS)
-    tables = [pd.DataFrame(columns=[*MODEL, "dimension", "name"])]
+    tables = [pd.DataFrame(columns=[*MODEL, "dimension", "part", "name"])]
     for model, rows in correlations[is_named].groupby(MODEL, sort=False):
-        strength = rows.pivot(index="dimension", columns="feature", values="value").abs().fillna(0)
-        source, supervision = rows.iloc[0][["source", "supervision"]]
-        bound = bound_names(source, supervision, facts)
-        names = _names(strength, bound, meaningful(factors_of(source, facts)))
-        model_columns = dict(zip(MODEL, model, strict=True))
-        tables.append(
-            pd.DataFrame({"dimension": strength.index, "name": names}).assign(**model_columns)
+        is_pair = rows["part"] == BOTH
+        pairs, single = (
+            chosen.drop_duplicates("dimension").sort_values("dimension")
+            for chosen in (rows[is_pair], rows[~is_pair])
         )
+        bound = [Owner(*of).name for of in single[["factor", "part"]].to_numpy()]
+        strength = rows[~is_pair].pivot(index="dimension", columns="feature", values="value")
+        factors = meaningful(factors_of(rows["source"].iloc[0], facts))
+        names = _names(strength.abs().fillna(0), bound, factors)
+        named = pd.concat([single.assign(name=names), pairs.assign(name=pairs["factor"])])
+        model_columns = dict(zip(MODEL, model, strict=True))
+        tables.append(named[["dimension", "part", "name"]].assign(**model_columns))
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
 def _names(
     strength: pd.DataFrame, bound: Sequence[str], factors: Sequence[Factor]
 ) -> Sequence[str]:
-    """Return a name for each row of |r| (dimensions × features)."""
-    named = dict(enumerate(bound)) or _assigned(strength, factors)
+    """Return a name for each row of |r| (dimensions × features); `bound` is empty where free."""
+    named = {row: name for row, name in enumerate(bound) if name} or _assigned(strength, factors)
     strongest = strength.max(axis=1).to_numpy()
     free = sorted(set(range(len(strength))) - set(named), key=lambda row: -strongest[row])
     named |= {row: f"free {number}" for number, row in enumerate(free, 1)}
@@ -118,7 +119,7 @@ def with_names(scores: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
     found = scores.assign(dimension=numbers).merge(
         names.astype({"dimension": int}),
         how="left",
-        on=[*MODEL, "dimension"],
+        on=[*MODEL, "dimension", "part"],
         validate="many_to_one",
     )
     number = found.pop("dimension")
@@ -137,6 +138,11 @@ def in_named_order(
 
 def _dimension_order(names: pd.Series, facts: Mapping[str, Any]) -> list[str]:
     """Return factors in the order of their sources, then other dimensions by number."""
-    factors = [factor["name"] for of_source in facts["factors"].values() for factor in of_source]
+    factors = [
+        Owner(factor["name"], part).name
+        for of_source in facts["factors"].values()
+        for factor in of_source
+        for part in ("", *PARTS)
+    ]
     others = set(names) - set(factors)
-    return factors + sorted(others, key=lambda name: (name[0], int(re.search(r"\d+$", name)[0])))
+    return factors + sorted(others, key=lambda name: re.sub(r"\d+", lambda n: n[0].zfill(9), name))

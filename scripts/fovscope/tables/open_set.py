@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fovscope.dimensions import dimension_names
+from fovscope.dimensions import factor_of
 from fovscope.registry import table
 from fovscope.tables.base import RECIPE, Views, by_family, in_order, labelled, row_of
-from fovscope.tables.matching import factors_of
+from fovscope.tables.matching import factors_of, meaningful
 from fovscope.tables.render import STATISTICS, mean_sd
 
 _ROW = ["target", "input", *RECIPE, "representation", "held_out"]
@@ -76,22 +76,16 @@ def _view(long: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def _named(source: str, facts: Mapping[str, Any]) -> set[str]:
-    """Return what dimensions are called that are bound to a factor that is no nuisance."""
-    factors = factors_of(source, facts) if source else []
-    names = dimension_names(len(factors), [factor.name for factor in factors])
-    return {name for name, factor in zip(names, factors, strict=True) if not factor.nuisance}
-
-
 def _mistake(rows: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, str]:
     """Return what the class is taken for most, and the dimension that speaks most against it."""
-    named = _named(rows["source"].iloc[0], facts)
+    source = rows["source"].iloc[0]
+    named = {factor.name for factor in meaningful(factors_of(source, facts) if source else ())}
     first = next(probe for probe in facts["probes"] if probe in set(rows["probe"]))
     rows = rows[rows["probe"] == first]
     shares = rows[rows["score"] == "share"].set_index("mistaken_for")[["mean", "sd"]]
     label = shares["mean"].idxmax()
     distances = rows[(rows["score"] == "distance") & (rows["mistaken_for"] == label)]
-    is_named = distances["dimension"].isin(named)
+    is_named = distances["dimension"].map(factor_of).isin(named)
     distances = distances[is_named | ~is_named.any()].set_index("dimension")[["mean", "sd"]]
     most = distances["mean"].idxmax()
     return {

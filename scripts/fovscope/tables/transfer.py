@@ -3,7 +3,8 @@
 Does a named factor follow its own counterpart? For each factor that the source names: the
 strongest |r| of its dimension with a handcrafted counterpart on the target (Scale: area, …), the
 strongest with a feature of any other factor, and the gap between the two. A factor that
-transferred has a large first number and a wide gap.
+transferred has a large first number and a wide gap. The two dimensions of a direction are judged
+together (`fovscope.interpret.association`).
 
 The stress test asks whether that hangs on a few features: features that say nearly the same
 (`Feature.kin`) are left out together, one group after the other, and the gap taken again.

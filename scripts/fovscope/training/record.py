@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from fovscope.factors import Bound
 from fovscope.models.storage import save_model
 from fovscope.runtime.locks import writing
 from fovscope.runtime.provenance import read_json, remove_leftovers, replacing, versions, write_json
@@ -51,9 +52,14 @@ def training(
 
 
 def save_trained(
-    model_path: str | Path, info_path: str | Path, trained: TrainedModel, features: str | Path
+    model_path: str | Path,
+    info_path: str | Path,
+    trained: TrainedModel,
+    features: str | Path,
+    *,
+    bound: Iterable[Bound],
 ) -> None:
-    """Write a model and, beside it, its parameters, curve, versions and provenance.
+    """Write a model and, beside it, its parameters, names, curve, versions and provenance.
 
     Parameters
     ----------
@@ -63,6 +69,8 @@ def save_trained(
         What training returned.
     features : path
         Manifest of the features that it was trained on.
+    bound : iterable of Bound
+        Factors with the latent dimensions that they name; empty where none has a name.
     """
     with replacing(model_path) as temporary:
         architecture = save_model(temporary, trained.model)
@@ -71,6 +79,7 @@ def save_trained(
         info_path,
         architecture
         | {
+            "bound": [one.to_json() for one in bound],
             "curve": trained.curve,
             "versions": versions(),
             "provenance": {
