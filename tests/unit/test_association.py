@@ -273,3 +273,12 @@ def test_a_planted_code_goes_with_its_handcrafted_twin(tmp_path):
         ].tolist()
         assert strongest[:4] == list(planted)
         assert FEATURES[strongest[4]].group == "Texture"
+        # Factors run the same way round as their counterparts, so that cosine and sine are found.
+        turns = {"hue": np.deg2rad(table["Hue"]), "orientation": 2 * angle}
+        circles = np.stack([f(turn) for turn in turns.values() for f in (np.cos, np.sin)], axis=1)
+        found = correlate_pairs(
+            circles, objects[list(FEATURES)], [(0, 1), (2, 3)], seed=0, permutations=20
+        )
+        pearson = found[found["score"] == "pearson"].pivot(index="dimension", columns="feature")
+        assert pearson["value"].idxmax(axis=1).tolist() == list(turns)
+        assert (pearson["value"].max(axis=1) > 0.95).all()

@@ -14,9 +14,10 @@ judged as one, by numbers from 0 to 1:
   the complex correlation coefficient. It is 1 exactly where the code is (cos φ, sin φ), turned by
   any angle, scaled and shifted. The mirror image (cos φ, -sin φ) does not count (that would be the
   reflectional correlation): an anchored model was told both coordinates, so one that turns the
-  other way round has not learned the direction. For Spearman both directions are ranked to equally
-  spaced angles, that of the code about its mean: Mardia's circular rank correlation, without its
-  mirrored half.
+  other way round has not learned the direction. Where directions keep to an arc, the two are hard
+  to tell apart, because a short arc is a line, and a mirrored line is a turned one. For Spearman
+  both directions are ranked to equally spaced angles, that of the code about its mean: Mardia's
+  circular rank correlation, without its mirrored half.
 
 R is chosen as the largest of a plane, hence by chance larger than the other: of N images R² is 2/N
 and the square of the rotational correlation 1/N in the mean. That is on the safe side where one
@@ -53,7 +54,6 @@ from fovscope.arrays import finite_codes
 from fovscope.interpret.features import FEATURES
 
 FloatArray = NDArray[np.float64]
-ComplexArray = NDArray[np.complex128]
 
 COEFFICIENTS = ("pearson", "spearman")
 
@@ -145,17 +145,15 @@ def correlate_pairs(
     tables = []
     for score in COEFFICIENTS:
         ranked = score == "spearman"
-        names, plain, directions = _plain_and_directions(features, ranked=ranked)
-        sides = [_plane_and_points(codes[:, list(pair)], ranked=ranked) for pair in pairs]
-        values = np.stack([_pair_coefficients(*side, plain, directions) for side in sides])
-        null = np.concatenate(
-            [
-                _pair_coefficients(plane[orders], points[orders], plain, directions)
-                for orders in _orders(len(codes), permutations, rng)
-                for plane, points in sides
-            ]
-        )
-        p = _p_values(null, values)
+        names, others, plain = _plain_and_directions(features, ranked=ranked)
+        sides = np.concatenate([_plane_and_points(codes[:, pair], ranked=ranked) for pair in pairs])
+        values = _pair_coefficients(sides @ others, plain)
+        small, others = sides.astype(np.float32), others.astype(np.float32)
+        null = [
+            _pair_coefficients(small.T[orders].transpose(0, 2, 1) @ others, plain)
+            for orders in _orders(len(codes), permutations, rng)
+        ]
+        p = _p_values(np.concatenate(null).reshape(-1, len(names)), values)
         tables.append(_rows(score, [first for first, _ in pairs], names, values, p))
     return pd.concat(tables, ignore_index=True)
 
@@ -271,72 +269,71 @@ def _p_values(null: FloatArray, observed: FloatArray) -> FloatArray:
 
 def _plain_and_directions(
     features: pd.DataFrame, *, ranked: bool
-) -> tuple[list[str], FloatArray, ComplexArray]:
-    """Return names, unit columns of plain features (N, A), unit vectors of directions (N, B).
+) -> tuple[list[str], FloatArray, int]:
+    """Return what pairs are compared with.
 
-    The names are those of the A plain features, then those of the B directions.
+    Returns
+    -------
+    names : list of str
+        Of A plain features, then of B directions, without constant ones.
+    others : ndarray, shape (N, A + 2 B)
+        Plain features as unit columns, then the cosines of the directions, then their sines,
+        centred and scaled as by `_unit_points`.
+    plain : int
+        Number A of plain features.
     """
-    plain: dict[str, FloatArray] = {}
-    directions: dict[str, ComplexArray] = {}
+    plain, directions = {}, {}
     for name, feature in FEATURES.items():
         if name not in features:
             continue
         values = features[name].to_numpy(float)
         if feature.period is None:
-            column = _basis(values, None, ranked=ranked)
-            if column.size:
-                plain[name] = column[:, 0]
+            plain[name] = _basis(values, None, ranked=ranked)
         else:
-            points = _unit_points(_direction(values, feature.period, ranked=ranked))
-            if points.any():
-                directions[name] = points
-    n = len(features)
-    return (
-        [*plain, *directions],
-        np.array(list(plain.values())).reshape(-1, n).T,
-        np.array(list(directions.values()), complex).reshape(-1, n).T,
-    )
+            directions[name] = _unit_points(_direction(values, feature.period, ranked=ranked))
+    plain = {name: column for name, column in plain.items() if column.size}
+    directions = {name: points for name, points in directions.items() if points.any()}
+    cosines, sines = ([points[:, [k]] for points in directions.values()] for k in (0, 1))
+    others = np.concatenate([*plain.values(), *cosines, *sines], axis=1)
+    return [*plain, *directions], others, len(plain)
 
 
-def _plane_and_points(pair: FloatArray, *, ranked: bool) -> tuple[FloatArray, ComplexArray]:
-    """Return what a pair of dimensions (N, 2) is compared by.
+def _plane_and_points(pair: FloatArray, *, ranked: bool) -> FloatArray:
+    """Return what a pair of dimensions (N, 2) is compared by, as rows of shape (4, N).
 
-    Returns
-    -------
-    plane : ndarray, shape (N, 2)
-        Orthonormal axes of all that the two dimensions can say of a plain feature; zeros in the
-        place of an axis that they lack.
-    points : ndarray of complex, shape (N,)
-        The pair as points of a plane, of mean 0 and length 1; for ranks on a circle.
+    The first two are orthonormal axes of all that the two dimensions can say of a plain feature,
+    zeros in the place of an axis that they lack. The other two are the pair as points of a plane,
+    as by `_unit_points`; for ranks on a circle.
     """
-    varying = _unit_columns(rankdata(pair, axis=0) if ranked else pair)
-    axes = orth(varying, rcond=1e-9) if varying.any() else varying[:, :0]
+    unit = _unit_columns(rankdata(pair, axis=0) if ranked else pair)
+    axes = orth(unit, rcond=1e-9) if unit.any() else unit[:, :0]
     plane = np.pad(axes, ((0, 0), (0, 2 - axes.shape[1])))
-    centred = np.where(_unit_columns(pair).any(axis=0), pair - pair.mean(axis=0), 0)
-    if ranked and centred.any():
-        centred = _direction(np.arctan2(centred[:, 1], centred[:, 0]), 2 * np.pi, ranked=True)
-    return plane, _unit_points(centred)
+    points = np.where(_unit_columns(pair).any(axis=0), pair - pair.mean(axis=0), 0)
+    if ranked and points.any():
+        angle = np.arctan2(points[:, 1], points[:, 0])
+        points = _direction(angle, 2 * np.pi, ranked=True)
+    return np.concatenate([plane, _unit_points(points)], axis=1).T
 
 
-def _unit_points(centred: FloatArray) -> ComplexArray:
-    """Return centred columns (N, 2) as complex numbers (N,) of length 1; zeros where constant."""
+def _unit_points(centred: FloatArray) -> FloatArray:
+    """Return points (N, 2) scaled so that their squares sum to 1; zeros where all are one."""
     length = np.linalg.norm(centred)
-    scaled = centred / length if length > 1e-9 else np.zeros_like(centred)
-    return scaled[:, 0] + 1j * scaled[:, 1]
+    return centred / length if length > 1e-9 else np.zeros_like(centred)
 
 
-def _pair_coefficients(
-    plane: FloatArray, points: ComplexArray, plain: FloatArray, directions: ComplexArray
-) -> FloatArray:
-    """Return the correlations (..., A + B) of a pair with A plain features and B directions.
+def _pair_coefficients(products: NDArray[np.floating], plain: int) -> NDArray[np.floating]:
+    """Return the correlations (..., P, A + B) of P pairs with A plain features and B directions.
 
     Parameters
     ----------
-    plane, points : ndarray, shape (..., N, 2), (..., N)
-        As of `_plane_and_points`; the first axes are orders of the images.
-    plain, directions : ndarray, shape (N, A), (N, B)
-        As of `_plain_and_directions`.
+    products : ndarray, shape (..., 4 P, A + 2 B)
+        Of the rows of `_plane_and_points` with the columns of `_plain_and_directions`.
+    plain : int
+        Number A of plain features.
     """
-    multiple = np.linalg.norm(np.swapaxes(plane, -2, -1) @ plain, axis=-2)
-    rotational = np.abs(points @ directions.conj())
-    return np.concatenate([multiple, rotational], axis=-1)
+    products = products.reshape(*products.shape[:-2], -1, 4, products.shape[-1])
+    multiple = np.linalg.norm(products[..., :2, :plain], axis=-2)
+    cosine, sine = np.split(products[..., 2:, plain:], 2, axis=-1)  # (..., real and imaginary, B)
+    real = cosine[..., 0, :] + sine[..., 1, :]  # of (x + iy)(cos φ - i sin φ)
+    imaginary = cosine[..., 1, :] - sine[..., 0, :]
+    return np.concatenate([multiple, np.hypot(real, imaginary)], axis=-1)
