@@ -142,6 +142,9 @@ def test_files_tell_what_they_are(tiny_study):
     info = json.loads((results / "models/lite0/beta1/seed0/source.json").read_text())
     assert info["versions"].keys() >= {"fovscope", "torch"}
     assert info["curve"][-1]["step"] == TINY["source_training"]["steps"]
+    tuned = json.loads((results / "models/lite0/beta1/seed0/synthetic_cells.json").read_text())
+    assert tuned["bound"] == info["bound"]
+    assert [one["factor"]["name"] for one in info["bound"]][:2] == ["Texture", "Color"]
     with safe_open(results / "models/lite0/beta1/seed0/source.safetensors", "np") as model:
         assert sum(np.prod(model.get_slice(k).get_shape()) for k in model.keys()) > 0  # noqa: SIM118
     latents = pd.read_parquet(

@@ -180,6 +180,21 @@ def test_labels_bind_as_many_dimensions_as_the_source_has_factors_and_others_non
     assert bound_factors(study, Catalogue(), "b") == ()
 
 
+def test_a_supervision_of_ones_own_says_whether_it_binds(tmp_path):
+    plugin = tmp_path / "binding.py"
+    plugin.write_text(
+        "from fovscope.registry import supervision\n"
+        "@supervision('mine', binds=True)\n"
+        "def mine(posterior, changed):\n"
+        "    return posterior\n"
+    )
+    config = {"plugins": [str(plugin)], "recipes": {"a": {"supervision": "mine"}}}
+    study = load_study(config)
+    assert len(bound_factors(study, Catalogue(study.plugins), "a")) == 7
+    with pytest.raises(ConfigError, match="supervision 'mine' binds the 7 factors"):
+        load_study(config | {"model": {"latent_dim": 6}})
+
+
 def test_a_list_says_which_representations_there_are_and_a_mapping_adds_to_the_usual_ones():
     chosen = ["latents", {"pca20": {"representation": "pca", "dimensions": 20}}, "pca"]
     study = load_study({"representations": chosen})

@@ -126,6 +126,20 @@ def test_what_jobs_depend_on_is_plain_and_says_nothing_of_other_jobs(expand):
         assert what["code"] or "images" in what
 
 
+def test_a_picture_of_a_model_reads_from_it_what_dimensions_are_called(expand):
+    jobs = expand()
+    models = "results/models/dino/beta1/seed0"
+    for dataset, info in (("texture_dsprites", "source"), ("folder", "folder")):
+        (place,) = (
+            place
+            for place in jobs.figure_places("traversal")
+            if (place["dataset"], place["backbone"]) == (dataset, "dino")
+        )
+        assert jobs.figure_inputs("traversal", place)["model"] == f"{models}/{info}.json"
+    (place,) = jobs.figure_places("correlation")[:1]
+    assert "model" not in jobs.figure_inputs("correlation", place)
+
+
 def test_features_of_pixels_depend_on_no_option_of_networks(expand):
     plain = expand().features_task("folder", "rgb")
     other = expand(features={"dtype": "float16", "normalise": "none", "precision": "float32"})

@@ -7,11 +7,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from fovscope.factors import Factor, bind, bound_of
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.scaling import fit_scaling
 from fovscope.models.storage import ModelError, load_model, save_model
 from fovscope.models.vae import encode
+from fovscope.runtime.provenance import read_json, write_json
 from fovscope.study.config import Model
+from fovscope.training.loop import TrainedModel
+from fovscope.training.record import save_trained
 
 OPTIONS = Model(
     latent_dim=3, width=8, output="squashed", likelihood_units="scaled", likelihood_sd=0.1
@@ -27,6 +31,22 @@ def features():
 def model(features):
     scaling = fit_scaling(torch.from_numpy(features), kind="standardise")
     return FeatureVAE(6, OPTIONS, scaling, seed=3)
+
+
+def test_the_names_of_dimensions_lie_beside_the_model_and_are_handed_on(tmp_path, model):
+    write_json(tmp_path / "features.json", {"weights_digest": "w", "data_digest": "d"})
+    factors = [
+        Factor(name="Size", limits=(8.0, 90.0), unit="px", log=True, counterparts=("area",)),
+        Factor(name="Hue", limits=(0.0, 360.0), period=360.0),
+        Factor(name="Colour", values=("red", "blue"), nominal=True, nuisance=True),
+    ]
+    bound = bind(factors, angles=True)
+    for name in ("source", "tuned"):  # what is tuned has the names of its source
+        files = tmp_path / f"{name}.safetensors", tmp_path / f"{name}.json"
+        save_trained(*files, TrainedModel(model, []), tmp_path / "features.json", bound=bound)
+        bound = bound_of(read_json(files[1]))
+    assert bound == bind(factors, angles=True)
+    assert [one.dimensions for one in bound] == [(0,), (1, 2), (3,)]
 
 
 def test_round_trip_is_exact_and_needs_the_file_alone(tmp_path, model, features):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,21 +65,13 @@ def explain_codes(
         of both together: the `dimension` is the first of them, the `part` ``both``.
     """
     measured = objects.set_index("image_id").loc[images["image_id"]]
-    sound = (measured["flag"] == "").to_numpy()
-    pairs = {one.dimensions: one.factor.name for one in bound if len(one.dimensions) == 2}
-    if sound.sum() >= FEWEST:
-        known, features = codes[sound], measured.loc[sound, list(FEATURES)]
-        correlations = correlate(known, features, seed=seed)
-        of_pairs = correlate_pairs(known, features, list(pairs), seed=seed) if pairs else None
-    else:
-        logger.warning(
-            "%d of %d objects are without doubt, a correlation needs %d: none is computed; look "
-            "at the contact sheet of the masks, and give better ones with 'masks'",
-            *(sound.sum(), len(sound), FEWEST),
-        )
-        correlations = _unknown_correlations(range(codes.shape[1]))
-        of_pairs = _unknown_correlations(first for first, _ in pairs) if pairs else None
-    tables = {"correlation": correlations.assign(images=sound.sum())}
+    active = codes.std(axis=0) >= active_sd
+    pairs = [one for one in bound if len(one.dimensions) == 2]
+    of_dimensions = pd.DataFrame(owners(len(active), bound)).assign(active=active)
+    correlations, sound = _correlations(codes, measured, [one.dimensions for one in pairs], seed)
+    owned = [of_dimensions, _owned_by_pairs(pairs, active)][: len(correlations)]
+    joined = [table.join(of, on="dimension") for table, of in zip(correlations, owned, strict=True)]
+    tables = {"correlation": pd.concat(joined, ignore_index=True).assign(images=sound)}
     train, test = ((images["split"] == split).to_numpy() for split in ("train", "test"))
     if "label" in images and images["label"].notna().all():
         labels = images["label"].to_numpy()
@@ -92,21 +84,48 @@ def explain_codes(
             seed=seed,
             threads=threads,
         )
+        importances = importances.join(of_dimensions, on="dimension")
         tables["importance"] = importances.assign(images=test.sum())
-    active = codes.std(axis=0) >= active_sd
-    owned = pd.DataFrame(owners(len(active), bound)).assign(active=active)
-    tables = {kind: table.join(owned, on="dimension") for kind, table in tables.items()}
-    if of_pairs is not None:
-        both = [(name, BOTH, active[list(pair)].any()) for pair, name in pairs.items()]
-        first = [pair[0] for pair in pairs]
-        owned = pd.DataFrame(both, index=first, columns=owned.columns)
-        of_pairs = of_pairs.assign(images=sound.sum()).join(owned, on="dimension")
-        tables["correlation"] = pd.concat([tables["correlation"], of_pairs], ignore_index=True)
     return tables
 
 
-def _unknown_correlations(dimensions: Iterable[int]) -> pd.DataFrame:
-    """Return the rows of `correlate` without values, so that tables say that there are none."""
-    keys = {"score": COEFFICIENTS, "dimension": list(dimensions), "feature": list(FEATURES)}
+def _correlations(
+    codes: NDArray, measured: pd.DataFrame, pairs: Sequence[tuple[int, int]], seed: int
+) -> tuple[list[pd.DataFrame], int]:
+    """Return the correlations of dimensions, then of pairs if there are any; of how many images.
+
+    Without values where too few objects are sound, so that tables say that there are none.
+    """
+    sound = (measured["flag"] == "").to_numpy()
+    if sound.sum() < FEWEST:
+        logger.warning(
+            "%d of %d objects are without doubt, a correlation needs %d: none is computed; look "
+            "at the contact sheet of the masks, and give better ones with 'masks'",
+            *(sound.sum(), len(sound), FEWEST),
+        )
+        dimensions = [range(codes.shape[1]), [first for first, _ in pairs]]
+        return [_unknown_correlations(of) for of in dimensions if len(of)], sound.sum()
+    codes, features = codes[sound], measured.loc[sound, list(FEATURES)]
+    tables = [correlate(codes, features, seed=seed)]
+    if pairs:
+        tables.append(correlate_pairs(codes, features, pairs, seed=seed))
+    return tables, sound.sum()
+
+
+def _unknown_correlations(dimensions: Sequence[int]) -> pd.DataFrame:
+    """Return the rows of `correlate` without values."""
+    keys = {"score": COEFFICIENTS, "dimension": dimensions, "feature": list(FEATURES)}
     rows = pd.MultiIndex.from_product(keys.values(), names=keys).to_frame(index=False)
     return rows.assign(value=np.nan, p=np.nan, q=np.nan)
+
+
+def _owned_by_pairs(pairs: Sequence[Bound], active: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return what pairs of dimensions are bound to, by the first of each; active where one is."""
+    return pd.DataFrame(
+        {
+            "factor": [one.factor.name for one in pairs],
+            "part": BOTH,
+            "active": [active[list(one.dimensions)].any() for one in pairs],
+        },
+        index=[one.dimensions[0] for one in pairs],
+    )
