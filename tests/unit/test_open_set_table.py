@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from fovscope.factors import Factor
 from fovscope.tables.open_set import open_set
 
 DETECTORS = ("mahalanobis", "knn", "gbt confidence", "mlp confidence")
@@ -76,3 +77,12 @@ def test_probes_of_a_study_are_detectors_by_their_titles(scores, facts):
     view = open_set(scores, facts).view
     assert {"AUROC My probe confidence", "FPR95 My probe confidence, %"} <= set(view)
     assert not any("MLP" in name for name in view)
+
+
+def test_each_of_two_dimensions_of_a_factor_is_a_named_one(facts):
+    hue = Factor(name="Hue", period=360.0, counterparts=("hue",))
+    facts = facts | {"factors": {"sprites": [hue.to_json()]}}
+    scores = model("0", auroc=0.6, share=0.7, shape=2.0)
+    names = {"z0 Texture": "z0 Hue (cos)", "z2 Shape": "z1 Hue (sin)"}
+    (line,) = open_set(scores.replace({"dimension": names}), facts).view.to_dict("records")
+    assert line["differs most in"].startswith("z1 Hue (sin)")

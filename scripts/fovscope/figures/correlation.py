@@ -44,7 +44,8 @@ _TITLES = {"transferred": "transferred", "finetuned": "fine-tuned", "baseline": 
     "discovery rate 5 %). Red and blue: the sign that models share, which is arbitrary for a "
     "dimension as a whole. Grey: models point in opposite directions (the mean of r is less than "
     "half of the mean |r|), or the feature is a direction (hue, orientation), whose "
-    "circular-linear R has no sign. Features are grouped by what they are about, the strongest "
+    "circular-linear R has no sign, or the factor owns two dimensions, cosine and sine, which are "
+    "shown together. Features are grouped by what they are about, the strongest "
     "first; a frame marks the group that holds the counterparts of the dimension's factor.",
 )
 def correlation(given: Given) -> Drawing:

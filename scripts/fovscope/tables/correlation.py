@@ -37,7 +37,8 @@ _STRONGEST = ("strongest feature", "second", "third")
     caption="The handcrafted features with which each latent dimension correlates most: mean ± SD "
     "of Pearson's |r| over n models (all β and seeds), with the sign that models share; where they "
     "point in opposite directions, the feature stands between bars. In brackets the share of "
-    "models where q < 0.05. Hue and orientation: circular-linear R, without a sign. "
+    "models where q < 0.05. Hue and orientation: circular-linear R, without a sign. A factor that "
+    "owns two dimensions, cosine and sine, has one line for both, whose R has no sign either. "
     "Supervision: {supervision}. Variant: {variant}.",
 )
 def correlation(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
