@@ -51,7 +51,8 @@ _ROW = [*_KEYS[:-1], "factor"]
     "|r| (where a factor owns two dimensions, the R of both) with a counterpart and with any other "
     "feature (in brackets which, in most models), mean ± SD over n models (all β and seeds); their "
     "gap with a 95 % t-interval over models; the range of the gap when kindred features are left "
-    "out together (in brackets those that move it most). Supervision: {supervision}. Variant: {variant}.",
+    "out together (in brackets those that move it most). Supervision: {supervision}. "
+    "Variant: {variant}.",
 )
 def transfer(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     """Whether each named factor follows its own counterpart on the target.
