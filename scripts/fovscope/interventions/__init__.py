@@ -1,0 +1,1 @@
+"""Interventions on real images: one property of the object set to a value, the rest left alone."""

@@ -1,0 +1,230 @@
+"""Colour, brightness and fine detail of an object, set to values.
+
+Each change is exact on the pixels of the object: what a setting says is measured on the result,
+and the change is corrected by what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.color import hsv2rgb, rgb2hsv
+
+from fovscope import FovscopeError
+
+Pixels = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_DARKEST = 1.0  # grey value to which black is lifted before it is brightened
+_INTERIOR = 0.3  # share of an object off its outline, below which all of it is measured
+_ROUNDS = 4  # of correction
+
+
+class EditError(FovscopeError):
+    """A setting that an image cannot have."""
+
+
+def hue_of(pixels: Pixels) -> float:
+    """Return the hue of the mean colour in degrees; NaN where all pixels are grey.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (N, 3)
+        Grey values, 0 to 255.
+    """
+    # Saturation × value, the weight in handcrafted.colour, is the range of the channels; the
+    # hue vector of that length is what the chroma plane of a hexagonal cone projects to.
+    hue, saturation, value = rgb2hsv(pixels[np.newaxis] / np.float32(255))[0].T
+    vector = np.sum(saturation * value * np.exp(2j * np.pi * hue))
+    return float(np.rad2deg(np.angle(vector)) % 360) if abs(vector) > 1e-6 * len(pixels) else np.nan
+
+
+def intensity_of(pixels: Pixels) -> float:
+    """Return the mean HSV value (0 to 1) of pixels (N, 3)."""
+    return float(pixels.max(axis=1).mean() / 255)
+
+
+def detail_of(image: Pixels, mask: Mask, scale: float) -> Pixels:
+    """Return the detail of an object: its pixels less their smoothed selves.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (height, width, 3)
+    mask : ndarray of bool, shape (height, width)
+        The object without its outline (`interior_of`); only its pixels are averaged.
+    scale : float
+        SD of the Gaussian, pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width, 3)
+        0 outside of the object.
+    """
+    weights = mask[..., np.newaxis].astype(np.float32)
+    stack = np.dstack([image * weights, weights])
+    smooth = ndimage.gaussian_filter(stack, (scale, scale, 0), truncate=3)
+    return weights * (image - smooth[..., :3] / np.maximum(smooth[..., 3:], 1e-6))
+
+
+def interior_of(mask: Mask) -> Mask:
+    """Return the pixels of an object off its outline; all of them where it is too thin.
+
+    The blurred step at the outline is no detail of the object.
+    """
+    inner = ndimage.binary_erosion(mask, np.ones((3, 3)))
+    return inner if inner.sum() > _INTERIOR * mask.sum() else mask
+
+
+def contrast_of(image: Pixels, mask: Mask, scale: float) -> float:
+    """Return the RMS contrast of the detail, as a share of the full scale; see `detail_of`."""
+    detail = detail_of(image, mask, scale)[mask].mean(axis=1)
+    return float(np.sqrt(np.mean(detail**2)) / 255)
+
+
+def set_hue(image: Pixels, mask: Mask, cover: Pixels, wanted: float) -> Pixels:
+    """Turn all colours of an object so that its hue is `wanted` degrees.
+
+    Saturation and HSV value of each pixel stay.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (height, width, 3)
+    mask : ndarray of bool, shape (height, width)
+        Where the hue is measured.
+    cover : ndarray of float32, shape (height, width)
+        Share of the object in each pixel, 0 to 1.
+    wanted : float
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width, 3)
+
+    Raises
+    ------
+    EditError
+        If the object is grey.
+    """
+    own = hue_of(image[mask])
+    if np.isnan(own):
+        raise EditError("Hue cannot be set on a grey object; set Intensity")
+    part = cover > 0
+    colours = rgb2hsv(np.clip(image[part], 0, 255)[np.newaxis] / np.float32(255))[0]
+
+    def turned(degrees: float) -> Pixels:
+        hue = (colours[:, 0] + (degrees - own) / 360) % 1
+        moved = np.column_stack([hue, colours[:, 1:]])
+        return _covered(image, part, cover, 255 * hsv2rgb(moved[np.newaxis])[0])
+
+    def missing(result: Pixels) -> float:
+        return (wanted - hue_of(result[mask]) + 180) % 360 - 180
+
+    return _reach(turned, missing, own + (wanted - own + 180) % 360 - 180)
+
+
+def set_intensity(image: Pixels, mask: Mask, cover: Pixels, wanted: float) -> Pixels:
+    """Raise the HSV value of all pixels to a power so that its mean is `wanted`.
+
+    Black and white stay, what lies between keeps its order, hue and saturation; nothing is
+    clipped. Parameters as in `set_hue`, `wanted` between 0 and 1.
+
+    Raises
+    ------
+    EditError
+        If `wanted` is not between 0 and 1.
+    """
+    if not 0 < wanted < 1:
+        raise EditError(f"Intensity {wanted:g} is not between 0 and 1")
+    part = cover > 0
+    inside = mask[part]
+    pixels = np.maximum(image[part], 0)
+    value = pixels.max(axis=1)
+    pixels = np.where(value[:, np.newaxis] < _DARKEST, _DARKEST, pixels)
+    value = np.clip(value, _DARKEST, 255) / 255
+
+    def shown(mean: float) -> Pixels:
+        power = _power(value[inside], float(np.clip(mean, 0.001, 0.999)))
+        return _covered(image, part, cover, pixels * (value ** (power - 1))[:, np.newaxis])
+
+    return _reach(shown, lambda result: wanted - intensity_of(result[mask]), wanted)
+
+
+def _power(values: Pixels, mean: float) -> float:
+    """Return the power to which values in (0, 1] have this mean; the mean falls as it grows."""
+    logs = np.log(np.minimum(values.astype(np.float64), 1 - 1e-6))
+    power = 1.0
+    for _ in range(20):
+        powers = np.exp(power * logs)
+        step = (powers.mean() - mean) / (powers * logs).mean()
+        step = max(power - step, power / 4) / power
+        power *= step
+        if abs(step - 1) < 1e-6:
+            break
+    return power
+
+
+def set_texture(
+    image: Pixels, mask: Mask, cover: Pixels, wanted: float, *, scale: float, noise: Pixels
+) -> Pixels:
+    """Amplify or smooth the detail of an object so that its RMS contrast is `wanted`.
+
+    Parameters
+    ----------
+    image, mask, cover
+        As in `set_hue`, the mask without its outline (`interior_of`).
+    wanted : float
+        Share of the full scale; see `contrast_of`.
+    scale : float
+        SD in pixels of the Gaussian that separates detail.
+    noise : ndarray of float32, shape (height, width, 3)
+        That of the picture: it is put back as far as smoothing takes it away.
+
+    Raises
+    ------
+    EditError
+        If the object has no detail, or clipping at black and white keeps it below `wanted`.
+    """
+    base = image
+    for _ in range(3):  # what is left of the detail by one round of smoothing is still seen
+        base = base - detail_of(base, mask, scale)
+    detail = image - base
+    own = contrast_of(image, mask, scale)
+    if own < 1e-4:
+        raise EditError("Texture cannot be set on an object without any detail")
+    floor = contrast_of(noise, mask, scale)
+    grain = min(1.0, 0.7 * wanted / floor) if floor > 0 else 0.0
+    fraction = cover[..., np.newaxis]
+
+    def painted(contrast: float) -> Pixels:
+        gain = max(contrast, 0.0) / own
+        lost = np.sqrt(max(0.0, 1 - gain**2)) * grain
+        return np.clip(image + fraction * ((gain - 1) * detail + lost * noise), 0, 255)
+
+    result = _reach(painted, lambda shown: wanted - contrast_of(shown, mask, scale), wanted)
+    reached = contrast_of(result, mask, scale)
+    if abs(np.log(reached / wanted)) > 0.1:
+        raise EditError(f"Texture {wanted:.3g} is out of reach: {reached:.3g} is what can be shown")
+    return result
+
+
+def _covered(image: Pixels, part: Mask, cover: Pixels, colours: NDArray) -> Pixels:
+    """Return the image with new colours of a part (N, 3), as far as the object covers it."""
+    result = image.copy()
+    result[part] += cover[part][:, np.newaxis] * (colours - image[part])
+    return result
+
+
+def _reach(
+    paint: Callable[[float], Pixels], missing: Callable[[Pixels], float], wanted: float
+) -> Pixels:
+    """Paint, and correct what is told to `paint` by what is missing."""
+    told, result = wanted, paint(wanted)
+    for _ in range(_ROUNDS):
+        gap = missing(result)
+        if abs(gap) < 1e-4 * max(abs(wanted), 1e-3):
+            break
+        told += gap
+        result = paint(told)
+    return result
