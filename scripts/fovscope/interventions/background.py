@@ -28,7 +28,8 @@ _RING = 3  # pixels around the hole whose colour is that of the surroundings
 _TOLERANCE = 3.0  # robust SDs of the ring within which a pixel belongs to the surroundings
 _LEAST_TOLERANCE = 6.0  # grey values; a ring without noise would admit nothing
 _OTHERS = 0.01  # weight of pixels that do not look like the surroundings
-_CELLS = 8  # per side, of the grid on which the illumination is averaged
+_CELLS = 10  # per side at most, of the grid on which the illumination is averaged
+_NOTHING = 1e-12  # in place of a weight of 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +76,12 @@ def rebuild_background(
     if not outside.any():  # a crop without any background: its border is the best guess
         outside = known & ~ndimage.binary_erosion(known)
     like = _surroundings(image, hole, outside)
-    weights = like + _OTHERS * (outside & ~like)
-    illumination = _illumination(image, weights)
+    weights = like + np.float32(_OTHERS) * (outside & ~like)
+    levels = _pull(image, weights)
+    illumination = _illumination(levels, len(image))
     residual = np.where(like[..., np.newaxis], image - illumination, 0)
     noise = spot_noise(_without_slow_parts(residual, like), like, rng)
-    filling = illumination + _pull_push(image - illumination, weights)
-    filled = np.where(outside[..., np.newaxis], image, filling + noise)
+    filled = np.where(outside[..., np.newaxis], image, _push(levels) + noise)
     return Backdrop(filled, illumination, noise)
 
 
@@ -116,12 +117,18 @@ def _surroundings(image: Pixels, hole: Mask, outside: Mask) -> Mask:
     return outside & (np.abs(image - centre).max(axis=2) <= tolerance)
 
 
-def _illumination(image: Pixels, weights: NDArray) -> Pixels:
+def _illumination(levels: list[Pixels], side: int) -> Pixels:
     """Return normalised averages of the picture over a coarse grid, interpolated."""
-    side = len(image)
-    weighted = _resize(np.dstack([image * weights[..., np.newaxis], weights]), _CELLS, "BOX")
-    smooth = ndimage.gaussian_filter(weighted, (_CELLS / 4, _CELLS / 4, 0), mode="nearest")
-    return _resize(smooth[..., :3] / np.maximum(smooth[..., 3:], 1e-12), side, "BICUBIC")
+    depth, coarse = next(
+        (depth, level) for depth, level in enumerate(levels) if len(level) <= _CELLS
+    )
+    smooth = ndimage.gaussian_filter(coarse, (2, 2, 0), mode="nearest", truncate=2)
+    colours = smooth[..., :3] / np.maximum(smooth[..., 3:], _NOTHING)
+    planes = np.ascontiguousarray(np.moveaxis(colours, 2, 0))
+    # The last of the coarse pixels reach beyond the square where its side is no multiple of them.
+    box = 0, 0, *2 * (side / 2**depth,)
+    how = Image.Resampling.BICUBIC
+    return np.dstack([Image.fromarray(plane).resize((side, side), how, box) for plane in planes])
 
 
 def _without_slow_parts(residual: Pixels, where: Mask) -> Pixels:
@@ -133,26 +140,33 @@ def _without_slow_parts(residual: Pixels, where: Mask) -> Pixels:
     return np.clip(fine, -limit, limit)
 
 
-def _pull_push(image: Pixels, weights: NDArray) -> Pixels:
-    """Interpolate weighted pixels over the whole square."""
-    levels = [np.dstack([image * weights[..., np.newaxis], weights]).astype(np.float32)]
+def _pull(image: Pixels, weights: Pixels) -> list[Pixels]:
+    """Return sums of weighted colours, and of weights, over ever larger squares of pixels."""
+    levels = [np.dstack([image * weights[..., np.newaxis], weights])]
     while len(levels[-1]) > 1:
-        side = -(-len(levels[-1]) // 2)
-        levels.append(4 * _resize(levels[-1], side, "BOX"))
-    filled = levels[-1][..., :3] / np.maximum(levels[-1][..., 3:], 1e-12)
+        odd = len(levels[-1]) % 2
+        even = np.pad(levels[-1], ((0, odd), (0, odd), (0, 0)))
+        rows = even[::2] + even[1::2]
+        levels.append(rows[:, ::2] + rows[:, 1::2])
+    return levels
+
+
+def _push(levels: list[Pixels]) -> Pixels:
+    """Return the colours, where none is known those of the next coarser level between."""
+    filled = levels[-1][..., :3] / np.maximum(levels[-1][..., 3:], _NOTHING)
     for level in reversed(levels[:-1]):
-        total = level[..., 3:]
-        coarse = _resize(filled, len(level), "BILINEAR")
-        own = level[..., :3] / np.maximum(total, 1e-12)
-        filled = coarse + np.minimum(total, 1) * (own - coarse)
+        side = len(level)
+        filled = _doubled(_doubled(filled, side).swapaxes(0, 1), side).swapaxes(0, 1)
+        weight = level[..., 3:]
+        share = np.minimum(weight, 1)
+        filled += share * (level[..., :3] / np.maximum(weight, _NOTHING) - filled)
     return filled
 
 
-def _resize(image: Pixels, side: int, filter_name: str) -> Pixels:
-    """Return every channel of a square image at another side; filters average when it shrinks."""
-    how = Image.Resampling[filter_name]
-    channels = (
-        Image.fromarray(np.ascontiguousarray(channel))
-        for channel in np.moveaxis(image.astype(np.float32), 2, 0)
-    )
-    return np.dstack([np.asarray(channel.resize((side, side), how)) for channel in channels])
+def _doubled(image: Pixels, side: int) -> Pixels:
+    """Return an image with twice as many rows, `side` of them, interpolated between."""
+    around = np.pad(image, ((1, 1), (0, 0), (0, 0)), mode="edge")
+    rows = np.empty((2 * len(image), *image.shape[1:]), image.dtype)
+    rows[::2] = 0.75 * image + 0.25 * around[:-2]
+    rows[1::2] = 0.75 * image + 0.25 * around[2:]
+    return rows[:side]

@@ -25,11 +25,10 @@ from fovscope.interpret.handcrafted import CANVAS
 from fovscope.interpret.segmentation import SMALLEST
 from fovscope.interventions.background import Backdrop, rebuild_background
 from fovscope.interventions.paint import (
+    Detail,
     EditError,
-    contrast_of,
     hue_of,
     intensity_of,
-    interior_of,
     set_hue,
     set_intensity,
     set_texture,
@@ -100,7 +99,7 @@ def own_settings(subject: Subject, *, size: int = CANVAS) -> dict[str, float]:
         "Orientation": pose.orientation,
         "Hue": hue_of(pixels),
         "Intensity": intensity_of(pixels),
-        "Texture": contrast_of(scene.image, interior_of(scene.mask), DETAIL / scene.unit),
+        "Texture": Detail(scene.mask, DETAIL / scene.unit).contrast(scene.image),
         "PosX": pose.centre[0] / scene.side,
         "PosY": pose.centre[1] / scene.side,
     }
@@ -369,9 +368,8 @@ def _composite(
     layer = mapped[..., :3] + illumination + np.sqrt(max(0.0, 1 - kept)) * noise
     fresh = backdrop.noise[rows, columns]
     if "Texture" in settings:
-        scale = DETAIL / scene.unit
-        wanted = settings["Texture"]
-        layer = set_texture(layer, interior_of(mask), cover, wanted, scale=scale, noise=fresh)
+        fine = Detail(mask, DETAIL / scene.unit)
+        layer = set_texture(layer, fine, cover, settings["Texture"], noise=fresh)
     if "Intensity" in settings:
         layer = set_intensity(layer, mask, cover, settings["Intensity"])
     if "Hue" in settings:

@@ -20,7 +20,9 @@ Mask = NDArray[np.bool_]
 
 _DARKEST = 1.0  # grey value to which black is lifted before it is brightened
 _INTERIOR = 0.3  # share of an object off its outline, below which all of it is measured
-_ROUNDS = 4  # of correction
+_NO_DETAIL = 1e-4  # contrast that is none, a share of the full scale
+_ROUNDS = 5  # of correction
+_CLOSE = 2e-3  # share of a setting that may be missing in the end
 
 
 class EditError(FovscopeError):
@@ -47,28 +49,6 @@ def intensity_of(pixels: Pixels) -> float:
     return float(pixels.max(axis=1).mean() / 255)
 
 
-def detail_of(image: Pixels, mask: Mask, scale: float) -> Pixels:
-    """Return the detail of an object: its pixels less their smoothed selves.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (height, width, 3)
-    mask : ndarray of bool, shape (height, width)
-        The object without its outline (`interior_of`); only its pixels are averaged.
-    scale : float
-        SD of the Gaussian, pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width, 3)
-        0 outside of the object.
-    """
-    weights = mask[..., np.newaxis].astype(np.float32)
-    stack = np.dstack([image * weights, weights])
-    smooth = ndimage.gaussian_filter(stack, (scale, scale, 0), truncate=3)
-    return weights * (image - smooth[..., :3] / np.maximum(smooth[..., 3:], 1e-6))
-
-
 def interior_of(mask: Mask) -> Mask:
     """Return the pixels of an object off its outline; all of them where it is too thin.
 
@@ -78,10 +58,39 @@ def interior_of(mask: Mask) -> Mask:
     return inner if inner.sum() > _INTERIOR * mask.sum() else mask
 
 
-def contrast_of(image: Pixels, mask: Mask, scale: float) -> float:
-    """Return the RMS contrast of the detail, as a share of the full scale; see `detail_of`."""
-    detail = detail_of(image, mask, scale)[mask].mean(axis=1)
-    return float(np.sqrt(np.mean(detail**2)) / 255)
+class Detail:
+    """What is fine in an object: its pixels less their smoothed selves.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (height, width)
+        Of the object; only the pixels off its outline (`interior_of`) are averaged.
+    scale : float
+        SD of the Gaussian, pixels.
+    """
+
+    def __init__(self, mask: Mask, scale: float) -> None:
+        self.interior = interior_of(mask)
+        self._weights = self.interior.astype(np.float32)
+        self._scale = scale
+        self._sums = np.maximum(self._smooth(self._weights), 1e-6)
+
+    def _smooth(self, plane: Pixels) -> Pixels:
+        return ndimage.gaussian_filter(plane, self._scale, axes=(0, 1), truncate=3)
+
+    def of(self, image: Pixels) -> Pixels:
+        """Return the detail of an image or a plane; 0 outside of the interior."""
+        shape = (Ellipsis, *(np.newaxis,) * (image.ndim - 2))
+        weights = self._weights[shape]
+        return weights * (image - self._smooth(image * weights) / self._sums[shape])
+
+    def contrast(self, image: Pixels) -> float:
+        """Return its RMS contrast, a share of the full scale.
+
+        The three channels are averaged first.
+        """
+        detail = self.of(image.mean(axis=2))[self.interior]
+        return float(np.sqrt(np.mean(detail**2)) / 255)
 
 
 def set_hue(image: Pixels, mask: Mask, cover: Pixels, wanted: float) -> Pixels:
@@ -166,18 +175,18 @@ def _power(values: Pixels, mean: float) -> float:
 
 
 def set_texture(
-    image: Pixels, mask: Mask, cover: Pixels, wanted: float, *, scale: float, noise: Pixels
+    image: Pixels, fine: Detail, cover: Pixels, wanted: float, *, noise: Pixels
 ) -> Pixels:
     """Amplify or smooth the detail of an object so that its RMS contrast is `wanted`.
 
     Parameters
     ----------
-    image, mask, cover
-        As in `set_hue`, the mask without its outline (`interior_of`).
+    image, cover
+        As in `set_hue`.
+    fine : Detail
+        Of the object.
     wanted : float
-        Share of the full scale; see `contrast_of`.
-    scale : float
-        SD in pixels of the Gaussian that separates detail.
+        Share of the full scale.
     noise : ndarray of float32, shape (height, width, 3)
         That of the picture: it is put back as far as smoothing takes it away.
 
@@ -186,25 +195,24 @@ def set_texture(
     EditError
         If the object has no detail, or clipping at black and white keeps it below `wanted`.
     """
-    base = image
-    for _ in range(3):  # what is left of the detail by one round of smoothing is still seen
-        base = base - detail_of(base, mask, scale)
-    detail = image - base
-    own = contrast_of(image, mask, scale)
-    if own < 1e-4:
+    own = fine.contrast(image)
+    if own < _NO_DETAIL:
         raise EditError("Texture cannot be set on an object without any detail")
-    floor = contrast_of(noise, mask, scale)
+    base = image
+    for _ in range(3):  # what one round of smoothing leaves would still be seen
+        base = base - fine.of(base)
+    detail, fraction = image - base, cover[..., np.newaxis]
+    floor = fine.contrast(noise)
     grain = min(1.0, 0.7 * wanted / floor) if floor > 0 else 0.0
-    fraction = cover[..., np.newaxis]
 
     def painted(contrast: float) -> Pixels:
         gain = max(contrast, 0.0) / own
         lost = np.sqrt(max(0.0, 1 - gain**2)) * grain
         return np.clip(image + fraction * ((gain - 1) * detail + lost * noise), 0, 255)
 
-    result = _reach(painted, lambda shown: wanted - contrast_of(shown, mask, scale), wanted)
-    reached = contrast_of(result, mask, scale)
-    if abs(np.log(reached / wanted)) > 0.1:
+    result = _reach(painted, lambda shown: wanted - fine.contrast(shown), wanted)
+    reached = fine.contrast(result)
+    if not 0.9 < reached / wanted < 1.1:
         raise EditError(f"Texture {wanted:.3g} is out of reach: {reached:.3g} is what can be shown")
     return result
 
@@ -223,7 +231,7 @@ def _reach(
     told, result = wanted, paint(wanted)
     for _ in range(_ROUNDS):
         gap = missing(result)
-        if abs(gap) < 1e-4 * max(abs(wanted), 1e-3):
+        if abs(gap) < _CLOSE * max(abs(wanted), 0.01):
             break
         told += gap
         result = paint(told)
