@@ -29,7 +29,8 @@ _TOLERANCE = 3.0  # robust SDs of the ring within which a pixel belongs to the s
 _LEAST_TOLERANCE = 6.0  # grey values; a ring without noise would admit nothing
 _OTHERS = 0.01  # weight of pixels that do not look like the surroundings
 _CELLS = 10  # per side at most, of the grid on which the illumination is averaged
-_NOTHING = 1e-12  # in place of a weight of 0
+_SLOW = 2  # level of the pyramid, squares of 4 pixels, whose variation is no noise
+_NOTHING = np.float32(1e-12)  # in place of a weight of 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,24 +77,24 @@ def rebuild_background(
     if not outside.any():  # a crop without any background: its border is the best guess
         outside = known & ~ndimage.binary_erosion(known)
     like = _surroundings(image, hole, outside)
-    weights = like + np.float32(_OTHERS) * (outside & ~like)
+    weights = np.where(like, 1, np.where(outside, _OTHERS, 0)).astype(np.float32)
     levels = _pull(image, weights)
-    illumination = _illumination(levels, len(image))
-    residual = np.where(like[..., np.newaxis], image - illumination, 0)
-    noise = spot_noise(_without_slow_parts(residual, like), like, rng)
-    filled = np.where(outside[..., np.newaxis], image, _push(levels) + noise)
+    illumination = _illumination(levels)
+    fine = _clipped(image - _as_image(_raised(levels, _SLOW)), like)
+    noise = spot_noise(fine, int(like.sum()), rng)
+    filled = np.where(outside[..., np.newaxis], image, _as_image(_push(levels)) + noise)
     return Backdrop(filled, illumination, noise)
 
 
-def spot_noise(residual: Pixels, where: Mask, rng: np.random.Generator) -> Pixels:
+def spot_noise(residual: Pixels, count: int, rng: np.random.Generator) -> Pixels:
     """Return noise with the spectrum of a residual that is known in some places.
 
     Parameters
     ----------
     residual : ndarray of float32, shape (side, side, channels)
         0 where it is not known.
-    where : ndarray of bool, shape (side, side)
-        Where it is known.
+    count : int
+        Pixels where it is known.
     rng : Generator
 
     Returns
@@ -103,13 +104,13 @@ def spot_noise(residual: Pixels, where: Mask, rng: np.random.Generator) -> Pixel
     """
     shape = residual.shape[:2]
     white = fft.rfft2(rng.standard_normal(shape, dtype=np.float32))
-    spot = fft.rfft2(residual, axes=(0, 1)) / np.sqrt(max(where.sum(), 1))
-    return fft.irfft2(spot * white[..., np.newaxis], shape, axes=(0, 1)).astype(np.float32)
+    spot = fft.rfft2(np.moveaxis(residual, 2, 0)) / np.float32(np.sqrt(max(count, 1)))
+    return _as_image(fft.irfft2(spot * white, shape))
 
 
 def _surroundings(image: Pixels, hole: Mask, outside: Mask) -> Mask:
     """Return the pixels that have about the colour of the ring around the hole."""
-    ring = ndimage.binary_dilation(hole, iterations=_RING) & outside
+    ring = ndimage.maximum_filter(hole, 2 * _RING + 1) & outside
     colours = image[ring if ring.any() else outside]
     centre = np.median(colours, axis=0)
     deviation = np.abs(colours - centre).max(axis=1)
@@ -117,56 +118,73 @@ def _surroundings(image: Pixels, hole: Mask, outside: Mask) -> Mask:
     return outside & (np.abs(image - centre).max(axis=2) <= tolerance)
 
 
-def _illumination(levels: list[Pixels], side: int) -> Pixels:
-    """Return normalised averages of the picture over a coarse grid, interpolated."""
-    depth, coarse = next(
-        (depth, level) for depth, level in enumerate(levels) if len(level) <= _CELLS
-    )
-    smooth = ndimage.gaussian_filter(coarse, (2, 2, 0), mode="nearest", truncate=2)
-    colours = smooth[..., :3] / np.maximum(smooth[..., 3:], _NOTHING)
-    planes = np.ascontiguousarray(np.moveaxis(colours, 2, 0))
-    # The last of the coarse pixels reach beyond the square where its side is no multiple of them.
-    box = 0, 0, *2 * (side / 2**depth,)
-    how = Image.Resampling.BICUBIC
-    return np.dstack([Image.fromarray(plane).resize((side, side), how, box) for plane in planes])
+def _clipped(residual: Pixels, where: Mask) -> Pixels:
+    """Return a residual without outliers, which are no noise, and 0 where it is not wanted."""
+    found = residual[where]
+    if not found.size:
+        return np.zeros_like(residual)
+    limit = _TOLERANCE * 1.4826 * np.median(np.abs(found), axis=0)
+    return np.clip(residual, -limit, limit) * where[..., np.newaxis]
 
 
-def _without_slow_parts(residual: Pixels, where: Mask) -> Pixels:
-    """Return what in a residual is finer than a few pixels, outliers cut: noise, not shading."""
-    weights = where[..., np.newaxis].astype(np.float32)
-    smooth = ndimage.gaussian_filter(np.dstack([residual, weights]), (2, 2, 0), truncate=2)
-    fine = weights * (residual - smooth[..., :3] / np.maximum(smooth[..., 3:], 1e-6))
-    limit = 3 * 1.4826 * np.median(np.abs(fine[where]), axis=0) if where.any() else 0
-    return np.clip(fine, -limit, limit)
+# A pyramid: colours times weight and weight, shape (4, side, side), over ever larger squares ----
 
 
 def _pull(image: Pixels, weights: Pixels) -> list[Pixels]:
-    """Return sums of weighted colours, and of weights, over ever larger squares of pixels."""
-    levels = [np.dstack([image * weights[..., np.newaxis], weights])]
-    while len(levels[-1]) > 1:
-        odd = len(levels[-1]) % 2
-        even = np.pad(levels[-1], ((0, odd), (0, odd), (0, 0)))
-        rows = even[::2] + even[1::2]
-        levels.append(rows[:, ::2] + rows[:, 1::2])
+    """Return sums of weighted colours, and of weights, down to a single pixel."""
+    levels = [np.concatenate([np.moveaxis(image, 2, 0) * weights, weights[np.newaxis]])]
+    while levels[-1].shape[1] > 1:
+        odd = levels[-1].shape[1] % 2
+        even = np.pad(levels[-1], ((0, 0), (0, odd), (0, odd)))
+        rows = even[:, ::2] + even[:, 1::2]
+        levels.append(rows[..., ::2] + rows[..., 1::2])
     return levels
 
 
 def _push(levels: list[Pixels]) -> Pixels:
     """Return the colours, where none is known those of the next coarser level between."""
-    filled = levels[-1][..., :3] / np.maximum(levels[-1][..., 3:], _NOTHING)
+    filled = _colours(levels[-1])
     for level in reversed(levels[:-1]):
-        side = len(level)
-        filled = _doubled(_doubled(filled, side).swapaxes(0, 1), side).swapaxes(0, 1)
-        weight = level[..., 3:]
-        share = np.minimum(weight, 1)
-        filled += share * (level[..., :3] / np.maximum(weight, _NOTHING) - filled)
+        filled = _doubled(filled, level.shape[1])
+        filled += np.minimum(level[3:], 1) * (_colours(level) - filled)
     return filled
 
 
-def _doubled(image: Pixels, side: int) -> Pixels:
-    """Return an image with twice as many rows, `side` of them, interpolated between."""
-    around = np.pad(image, ((1, 1), (0, 0), (0, 0)), mode="edge")
-    rows = np.empty((2 * len(image), *image.shape[1:]), image.dtype)
-    rows[::2] = 0.75 * image + 0.25 * around[:-2]
-    rows[1::2] = 0.75 * image + 0.25 * around[2:]
-    return rows[:side]
+def _raised(levels: list[Pixels], depth: int) -> Pixels:
+    """Return the colours of a coarse level, interpolated."""
+    raised = _colours(levels[depth])
+    for level in reversed(levels[:depth]):
+        raised = _doubled(raised, level.shape[1])
+    return raised
+
+
+def _illumination(levels: list[Pixels]) -> Pixels:
+    """Return averages over squares of a few of the coarsest pixels, interpolated."""
+    side = levels[0].shape[1]
+    depth = next(depth for depth, level in enumerate(levels) if level.shape[1] <= _CELLS)
+    smooth = ndimage.gaussian_filter(levels[depth], (0, 2, 2), mode="nearest", truncate=2)
+    # The last of the coarse pixels reach beyond the square where its side is no multiple of them.
+    box = 0, 0, *2 * (side / 2**depth,)
+    how = Image.Resampling.BICUBIC
+    planes = [Image.fromarray(plane).resize((side, side), how, box) for plane in _colours(smooth)]
+    return _as_image(np.stack(planes))
+
+
+def _colours(level: Pixels) -> Pixels:
+    return level[:3] / np.maximum(level[3:], _NOTHING)
+
+
+def _doubled(planes: Pixels, side: int) -> Pixels:
+    """Return planes of twice as many pixels, up to `side` of them, interpolated between."""
+    for _ in range(2):  # rows, then columns
+        around = np.pad(planes, ((0, 0), (1, 1), (0, 0)), mode="edge")
+        rows = np.empty((len(planes), 2 * planes.shape[1], planes.shape[2]), np.float32)
+        near = 0.75 * planes
+        np.add(near, 0.25 * around[:, :-2], out=rows[:, ::2])
+        np.add(near, 0.25 * around[:, 2:], out=rows[:, 1::2])
+        planes = rows[:, :side].swapaxes(1, 2)
+    return planes
+
+
+def _as_image(planes: Pixels) -> Pixels:
+    return np.ascontiguousarray(np.moveaxis(planes, 0, 2))

@@ -338,7 +338,8 @@ def _mapped_mask(scene: _Scene, move: _Move, size: int) -> Mask:
     )
     cover = np.asarray(soft)
     count = round(scene.mask.sum() * np.linalg.det(move.linear) / step**2)
-    level = np.partition(cover, -count, axis=None)[-count] if count < cover.size else 0.0
+    touched = cover[cover > 0]
+    level = np.partition(touched, -count)[-count] if count < touched.size else 0.0
     at_least, above = cover >= level, cover > level
     closer = abs(at_least.sum() - count) <= abs(above.sum() - count)
     return at_least if closer and level > 0 else above
@@ -370,10 +371,10 @@ def _composite(
     if "Texture" in settings:
         fine = Detail(mask, DETAIL / scene.unit)
         layer = set_texture(layer, fine, cover, settings["Texture"], noise=fresh)
-    if "Intensity" in settings:
-        layer = set_intensity(layer, mask, cover, settings["Intensity"])
     if "Hue" in settings:
         layer = set_hue(layer, mask, cover, settings["Hue"])
+    if "Intensity" in settings:
+        layer = set_intensity(layer, mask, cover, settings["Intensity"])
     result = backdrop.image.copy()
     result[rows, columns] += window[..., np.newaxis] * (layer - result[rows, columns])
     return result
