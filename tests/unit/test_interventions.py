@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy.ndimage import binary_erosion, gaussian_filter
+from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 
 from fovscope import FovscopeError
 from fovscope.generators.synthetic_cells import generate_cells
@@ -227,6 +227,17 @@ def test_padding_goes_on_with_the_background_of_the_picture():
     flat = edit(picture, {}, rng=rng(), background=0).image
     natural = Image.fromarray(square_canvas(picture.image, 0)).resize((CANVAS, CANVAS), 3)
     assert np.abs(flat.astype(int) - np.asarray(natural)).max() <= 1
+
+
+def test_object_that_touches_its_frame_does_not_take_the_padding_along():
+    """A crop to the box of the mask: beyond it the background goes on, in the surroundings too."""
+    whole = SUBJECTS["ellipse, stained"]
+    rows, columns = (np.flatnonzero(whole.mask.any(axis=axis)) for axis in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    drawing = edit(Subject(whole.image[box], whole.mask[box]), {"Size": 90.0}, rng=rng())
+    outside = ~binary_dilation(drawing.mask > 0, iterations=9)
+    assert np.abs(drawing.image[outside] - np.array([235.0, 230, 225])).max() < 25
+    assert drawing.image[outside].std(axis=0).max() < 6  # the noise has an SD of 3
 
 
 @pytest.mark.parametrize(

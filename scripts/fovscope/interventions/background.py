@@ -29,6 +29,7 @@ _TOLERANCE = 3.0  # robust SDs of the ring within which a pixel belongs to the s
 _LEAST_TOLERANCE = 6.0  # grey values; a ring without noise would admit nothing
 _OTHERS = 0.01  # weight of pixels that do not look like the surroundings
 _CELLS = 10  # per side at most, of the grid on which the illumination is averaged
+_FEWEST = 40  # pixels from which noise can be told
 _SLOW = 2  # level of the pyramid, squares of 4 pixels, whose variation is no noise
 _NOTHING = np.float32(1e-12)  # in place of a weight of 0
 
@@ -80,8 +81,9 @@ def rebuild_background(
     weights = np.where(like, 1, np.where(outside, _OTHERS, 0)).astype(np.float32)
     levels = _pull(image, weights)
     illumination = _illumination(levels)
-    fine = _clipped(image - _as_image(_raised(levels, _SLOW)), like)
-    noise = spot_noise(fine, int(like.sum()), rng)
+    even = _even(like)
+    fine = _clipped(image - _as_image(_raised(levels, _SLOW)), even)
+    noise = spot_noise(fine, int(even.sum()), rng)
     filled = np.where(outside[..., np.newaxis], image, _as_image(_push(levels)) + noise)
     return Backdrop(filled, illumination, noise)
 
@@ -116,6 +118,19 @@ def _surroundings(image: Pixels, hole: Mask, outside: Mask) -> Mask:
     deviation = np.abs(colours - centre).max(axis=1)
     tolerance = max(_TOLERANCE * 1.4826 * float(np.median(deviation)), _LEAST_TOLERANCE)
     return outside & (np.abs(image - centre).max(axis=2) <= tolerance)
+
+
+def _even(like: Mask) -> Mask:
+    """Return the surroundings without their rim, where objects begin: nothing but noise is there.
+
+    Of narrow surroundings a narrower rim is left out. Nothing is left where they are too few to
+    tell what their noise is: better none than a guess.
+    """
+    for width in (2, 1):
+        even = ndimage.minimum_filter(like, 2 * width + 1, mode="nearest")
+        if even.sum() >= _FEWEST:
+            return even
+    return np.zeros_like(like)
 
 
 def _clipped(residual: Pixels, where: Mask) -> Pixels:

@@ -151,10 +151,13 @@ def edit(
     wanted = _wanted_pose(scene, settings)
     move = _Move(linear_map(own, wanted), own.centre, wanted.centre)
     backdrop = rebuild_background(scene.image, scene.hole, scene.known, rng=rng)
-    if background is not None:
-        behind = np.where(scene.known[..., np.newaxis], backdrop.image, np.float32(background))
-        backdrop = replace(backdrop, image=behind)
-    edited = _composite(scene, move, backdrop, settings)
+    known = scene.known[..., np.newaxis]
+    if background is None:
+        scene = replace(scene, image=np.where(known, scene.image, backdrop.image))
+    else:
+        backdrop = replace(backdrop, image=np.where(known, backdrop.image, np.float32(background)))
+    real = scene.known | (background is None)
+    edited = _composite(scene, move, real, backdrop, settings)
     picture = Image.fromarray(np.rint(np.clip(edited, 0, 255)).astype(np.uint8))
     shown = picture.resize((size, size), Image.Resampling[interpolation.upper()])
     return Drawing(np.asarray(shown), _mapped_mask(scene, move, size).astype(np.uint8))
@@ -349,15 +352,20 @@ def _mapped_mask(scene: _Scene, move: _Move, size: int) -> Mask:
 
 
 def _composite(
-    scene: _Scene, move: _Move, backdrop: Backdrop, settings: Mapping[str, float]
+    scene: _Scene, move: _Move, real: Mask, backdrop: Backdrop, settings: Mapping[str, float]
 ) -> Pixels:
-    """Return the picture with the mapped and painted object, on the square of the scene."""
+    """Return the picture with the mapped and painted object, on the square of the scene.
+
+    Where the square is not real, but flat padding, nothing is lifted.
+    """
     window = np.clip((scene.halo + _FEATHER + 1 - scene.distance) / (_FEATHER + 1), 0, 1)
+    window *= scene.cut(real)
     cover = ndimage.gaussian_filter(scene.cut(scene.mask, 0).astype(np.float32), 0.7)
     grain = scene.cut(backdrop.noise).mean(axis=2)
     inside = scene.cut(np.ones_like(scene.mask), 0)
     loudness = grain[inside & (window > 0.5)].var()
-    lifted = scene.cut(scene.image - backdrop.illumination)
+    # An object that touches the border of the square ends there: beyond it is background.
+    lifted = scene.cut(scene.image - backdrop.illumination, 0)
     stack = np.dstack([lifted, window, cover, grain])
     rows, columns = _landing(scene, move)
     mapped = _mapped(scene, move, stack, (rows, columns))
