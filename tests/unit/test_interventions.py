@@ -1,6 +1,7 @@
 """do() on shapes whose size, form, direction and colour are known by construction."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ from fovscope.interpret.segmentation import segment_object
 from fovscope.interventions.edit import Subject, edit, own_settings
 from fovscope.interventions.paint import EditError
 from fovscope.interventions.placement import pose_of
-from fovscope.interventions.settings import allowed, reasons_against, usable
+from fovscope.interventions.settings import FACTORS, allowed, reasons_against, usable
+from fovscope.interventions.sheet import edit_sheet, steps
 
 SIDE = 128
 Y, X = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
@@ -345,3 +347,20 @@ def test_in_tight_crops_the_border_is_forgiven():
 def test_no_object_can_be_edited():
     with pytest.raises(FovscopeError, match=r"0 of 5 objects can be edited .*5 empty.*give masks"):
         allowed(objects(flag=["empty"] * 5, equivalent_diameter=np.full(5, np.nan)))
+
+
+def test_sheet_has_a_column_per_value_and_shows_the_natural_image_first():
+    factors = allowed(objects(value=np.linspace(0.5, 0.7, 50)))
+    sheet = edit_sheet([SUBJECTS["disc, stained"]] * 2, factors[:1], seed=0, background=None)
+    tiles = np.asarray(sheet)
+    assert factors[0].name == "Size"
+    assert tiles.shape == (14 + 2 * 98, 4 * 98, 3)
+    natural = Image.fromarray(SUBJECTS["disc, stained"].image).resize((CANVAS, CANVAS), 3)
+    shown = np.asarray(natural.resize((96, 96), 3)).astype(int)
+    assert np.abs(tiles[14:110, :96] - shown).max() <= 2
+
+
+def test_steps_are_even_on_the_scale_of_a_factor():
+    size, orientation = FACTORS[0], FACTORS[2]
+    assert steps(replace(size, limits=(50.0, 200.0))) == pytest.approx([50, 100, 200])
+    assert steps(orientation) == pytest.approx([0, 60, 120])
