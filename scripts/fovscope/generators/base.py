@@ -96,6 +96,10 @@ class Generator(ABC):
             For everything that the factors leave open.
         """
 
+    def image(self, factors: Mapping[str, Any], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return the image of `render` alone; a generator may do so faster than with its mask."""
+        return self.render(factors, rng).image
+
     def images(self, table: pd.DataFrame, *, seed: int) -> ImageSource:
         """Return the images of a table, each rendered when it is asked for.
 
@@ -105,10 +109,45 @@ class Generator(ABC):
             One row per image, with its number as ``image_id`` (as in a design: an image stays
             the same in a part of the table) and a column per factor.
         seed : int
-            Image i is rendered with ``numpy.random.default_rng([seed, i])``.
+            Image i is rendered with ``numpy.random.default_rng([seed, i])``, i from `streams`.
         """
         values = {factor.name: table[factor.column].to_numpy() for factor in self.factors}
-        return _Rendered(self, table["image_id"].astype(np.int64).to_numpy(), values, seed)
+        return _Rendered(self, self.streams(table, seed=seed), values, seed)
+
+    def streams(self, table: pd.DataFrame, *, seed: int) -> NDArray[np.int64]:
+        """Return the number of the random stream of each row: by default that of its image.
+
+        Parameters
+        ----------
+        table : DataFrame
+            As for `images`, or a part of it.
+        seed : int
+            As for `images`.
+        """
+        del seed
+        return table["image_id"].to_numpy().astype(np.int64)
+
+    def known(self, table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+        """Return which factors can be seen in which image of `images`: by default all in each.
+
+        A factor that leaves no trace in an image, such as the hue in a grey one, cannot be learnt
+        from it.
+
+        Parameters
+        ----------
+        table : DataFrame
+            As for `images`, or a part of it.
+        seed : int
+            As for `images`.
+
+        Returns
+        -------
+        DataFrame of bool
+            The rows of the table; a column per factor, by its name.
+        """
+        del seed
+        names = [factor.name for factor in self.factors]
+        return pd.DataFrame(True, index=table.index, columns=names)
 
     def make(self, index: int, seed: int) -> Example:
         """Make image `index` of a target: by default factors at random and no label."""
@@ -139,7 +178,7 @@ class _Rendered:
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
         factors = {name: _plain(values[row]) for name, values in self.values.items()}
         rng = np.random.default_rng([self.seed, int(self.numbers[row])])
-        return self.generator.render(factors, rng).image
+        return self.generator.image(factors, rng)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
