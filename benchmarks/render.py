@@ -32,8 +32,9 @@ def main() -> None:
     """Render the same images in turns and print how many a second."""
     arguments = parse_arguments()
     entry = Catalogue().entry("generator", arguments.generator)
-    sizes = {"train_pairs": 0, "iid_train": arguments.images, "iid_test": 0, "pairs_per_factor": 0}
+    sizes = {"train_pairs": 1, "iid_train": arguments.images, "iid_test": 1, "pairs_per_factor": 1}
     design = sample_design(declared_factors(entry), **sizes)
+    design = design[(design["role"] == "image") & (design["split"] == "train")]
     images = load_generator(entry, {}).images(design, seed=0)
     turns = []
     for _ in range(arguments.turns + 1):

@@ -111,7 +111,7 @@ def test_a_few_objects_are_no_sample():
 def test_factors_are_narrowed_and_never_widened():
     calibration = {"Size": (10.0, 60.0), "Hue": (340.0, 380.0), "noise": (0, 1)}
     found = {factor.name: factor for factor in calibrated_factors(FACTORS, calibration)}
-    assert found["Size"].limits == (24.0, 60.0)
+    assert found["Size"].limits == (30.0, 60.0)
     assert found["Hue"].limits == (340.0, 380.0)
     unchanged = [factor for factor in FACTORS if factor.name not in ("Size", "Hue")]
     assert [found[factor.name] for factor in unchanged] == unchanged

@@ -44,7 +44,7 @@ def test_a_nucleus_has_its_share_of_the_cell_and_lies_inside(ratio):
             posed(p, diameter=90, elongation=1.5, orientation=30, centre=(110, 110))
             for p in (outlines.cell, outlines.nucleus)
         ]
-        cell, nucleus = (coverage([layer], (220, 220)) for layer in layers)
+        cell, nucleus = coverage([[layer] for layer in layers], (220, 220))
         assert (nucleus > cell + 0.3).sum() < 0.01 * nucleus.sum()
 
 
@@ -58,7 +58,7 @@ def test_the_stream_of_random_numbers_does_not_depend_on_the_ratio():
 
 
 def test_coverage_of_a_square_off_the_grid_is_exact_across():
-    covered = coverage([SQUARE * (2, 2) + (1.25, 1)], (4, 5))
+    covered = coverage([[SQUARE * (2, 2) + (1.25, 1)]], (4, 5))[0]
     np.testing.assert_allclose(covered[1], [0, 0.75, 1, 0.25, 0], atol=1e-6)
     np.testing.assert_allclose(covered.sum(axis=1), [0, 2, 2, 0], atol=1e-6)
 
@@ -67,22 +67,24 @@ def test_coverage_has_the_area_of_a_disc_wherever_it_lies():
     rng = np.random.default_rng(0)
     for radius in (2, 5, 20):
         place = 30 + rng.random(2)
-        assert coverage([radius * DISC + place], (60, 60)).sum() == pytest.approx(
+        assert coverage([[radius * DISC + place]], (60, 60)).sum() == pytest.approx(
             np.pi * radius**2, rel=0.01
         )
 
 
 def test_what_lies_outside_is_cut_off_on_each_side():
-    whole = coverage([8 * DISC + 20], (40, 40))
+    whole = coverage([[8 * DISC + 20]], (40, 40))[0]
     for rows, columns in ((slice(16, 40), slice(0, 40)), (slice(0, 22), slice(18, 25))):
         part = coverage(
-            [8 * DISC + 20],
+            [[8 * DISC + 20]],
             (rows.stop - rows.start, columns.stop - columns.start),
             origin=(columns.start, rows.start),
         )
-        np.testing.assert_allclose(part, whole[rows, columns], atol=1e-5)
+        np.testing.assert_allclose(part[0], whole[rows, columns], atol=1e-5)
 
 
-def test_where_polygons_overlap_a_pixel_is_covered_once():
-    assert coverage([8 * DISC + 20, 8 * DISC + 22], (40, 40)).max() == 1
-    assert coverage([], (3, 4)).shape == (3, 4)
+def test_where_polygons_of_a_layer_overlap_a_pixel_is_covered_once():
+    discs = [8 * DISC + 20, 8 * DISC + 22]
+    assert coverage([discs], (40, 40)).max() == 1
+    alone = coverage([discs[:1]], (40, 40))[0]
+    np.testing.assert_array_equal(coverage([discs[:1], discs[1:]], (40, 40))[0], alone)

@@ -21,25 +21,28 @@ LIMITS: dict[str, Limits] = {
     "background_saturation": (0.0, 0.16),
     "gradient": (0.0, 0.3),
     "noise": (0.002, 0.045),
-    "blur": (0.0, 3.0),
-    "side": (56.0, 192.0),
+    "blur": (0.0, 5.0),
+    "side": (56.0, 176.0),
 }
 """Limits of what is the same in all styles: saturation of the background, rise of the background
 from side to side over its level, SD of the noise, SD of the Gaussian blur, native side of the
 image in pixels (before it is enlarged to the canvas)."""
 
 STYLE_LIMITS: dict[str, dict[str, Limits]] = {
-    "stained": {"background": (0.55, 1.06), "contrast": (-1.0, 0.0), "saturation": (0.12, 0.9)},
-    "unstained": {"background": (0.3, 1.06), "contrast": (-1.0, -0.07), "saturation": (0.08, 0.4)},
+    "stained": {"background": (0.55, 1.06), "contrast": (-1.0, 0.0), "saturation": (0.2, 0.9)},
+    "unstained": {"background": (0.3, 1.06), "contrast": (-1.0, -0.12), "saturation": (0.08, 0.4)},
     "fluorescence": {
         "background": (-0.04, 0.2),
-        "contrast": (0.08, 1.0),
+        "contrast": (0.12, 1.0),
         "saturation": (0.3, 1.0),
     },
-    "darkfield": {"background": (0.0, 0.35), "contrast": (0.07, 1.0), "saturation": (0.1, 0.8)},
+    "darkfield": {"background": (0.0, 0.35), "contrast": (0.12, 1.0), "saturation": (0.1, 0.8)},
 }
 """Limits of what depends on the style: level of the background (outside of 0 to 1 it is clipped,
 as cameras do), mean of the object minus level of the background, saturation of the object."""
+
+NUISANCES = ("grey", *LIMITS, *STYLE_LIMITS["stained"])
+"""What a calibration can narrow, by name."""
 
 _GREY = {"stained": 0.15, "unstained": 1.0, "fluorescence": 0.35, "darkfield": 0.5}
 _NUCLEUS_SHOWS = {"stained": 0.75, "unstained": 0.5, "fluorescence": 0.75, "darkfield": 0.5}
@@ -159,6 +162,6 @@ def draw_nuisances(
         background_saturation=between("background_saturation", 2),
         gradient=between("gradient", 2.5),
         noise=between("noise", 2.5),
-        blur=between("blur", 1.5),
+        blur=between("blur", 2),
         side=min(max(side, 32), 224),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -109,16 +110,19 @@ def _area_of_radii(radii: NDArray) -> float:
 def _bent(points: NDArray, bend: NDArray) -> NDArray:
     """Shear to a bow and an S. Shears keep areas, and what is inside stays inside."""
     x = points[:, 0]
-    return np.stack([x, points[:, 1] + bend[0] * x**2 + bend[1] * x**3], axis=1)
+    bent = points.copy()
+    bent[:, 1] += x * x * (bend[0] + bend[1] * x)
+    return bent
 
 
 def _evened(outlines: Outlines) -> Outlines:
     """Return outlines of area 1 about the origin, whose second moments have no direction."""
     area, middle, covariance = moments(outlines.cell)
-    # Root of a symmetric 2 × 2 matrix by its determinant and trace (Cayley and Hamilton).
-    root = np.sqrt(np.linalg.det(covariance))
-    whiten = np.linalg.inv(covariance + root * np.eye(2))
-    whiten *= np.sqrt(1 / (area * np.linalg.det(whiten)))
+    (xx, xy), (_, yy) = covariance.tolist()
+    # The root of a symmetric 2 × 2 matrix C is C + √|C| up to its scale (Cayley and Hamilton).
+    root = sqrt(xx * yy - xy**2)
+    xx, yy = xx + root, yy + root
+    whiten = np.array([[yy, -xy], [-xy, xx]]) / sqrt(area * (xx * yy - xy**2))
     return Outlines(*((points - middle) @ whiten for points in (outlines.cell, outlines.nucleus)))
 
 
@@ -190,7 +194,10 @@ def _following(points: NDArray) -> NDArray:
 
 
 def coverage(
-    polygons: Sequence[NDArray], shape: tuple[int, int], *, origin: tuple[float, float] = (0, 0)
+    layers: Sequence[Sequence[NDArray]],
+    shape: tuple[int, int],
+    *,
+    origin: tuple[float, float] = (0, 0),
 ) -> NDArray[np.float32]:
     """Return the share of each pixel that polygons cover, 1 at most where they overlap.
 
@@ -199,8 +206,9 @@ def coverage(
 
     Parameters
     ----------
-    polygons : sequence of ndarray of float, shape (K, 2)
-        Corners (x, y), all the same way around; parts outside of the picture are cut off.
+    layers : sequence of sequences of ndarray of float, shape (K, 2)
+        The polygons of each layer, one or more: corners (x, y), all the same way around. Parts
+        outside of the picture are cut off.
     shape : (int, int)
         Height and width, pixels.
     origin : (float, float)
@@ -208,19 +216,19 @@ def coverage(
 
     Returns
     -------
-    ndarray of float32, shape (height, width)
+    ndarray of float32, shape (L, height, width)
     """
     height, width = shape
-    if not polygons:
-        return np.zeros(shape, np.float32)
+    polygons = [polygon for layer in layers for polygon in layer]
     x, y = (np.concatenate(polygons) - origin).T
-    x_end, y_end = (np.concatenate([_following(points) for points in polygons]) - origin).T
+    x_end, y_end = (np.concatenate([_following(polygon) for polygon in polygons]) - origin).T
+    corners = [sum(map(len, layer)) for layer in layers]
+    first_row = np.repeat(np.arange(len(layers)) * height, corners)
     # An edge cuts the lines from the first below its upper end to the last above its lower one.
     bottom = height * _LINES
     line = np.minimum(np.maximum(np.ceil(y * _LINES - 0.5), 0), bottom).astype(np.intp)
     line_end = np.minimum(np.maximum(np.ceil(y_end * _LINES - 0.5), 0), bottom).astype(np.intp)
-    cuts = line_end - line
-    upper, cuts = np.minimum(line, line_end), np.abs(cuts)
+    upper, cuts = np.minimum(line, line_end), np.abs(line_end - line)
     slope = (x_end - x) / np.where(cuts > 0, y_end - y, 1)
     edge = np.repeat(np.arange(len(x)), cuts)
     line = np.arange(len(edge)) + (upper - np.cumsum(cuts) + cuts)[edge]
@@ -229,11 +237,11 @@ def coverage(
     column = at.astype(np.intp)
     weight = (np.sign(y_end - y) / _LINES)[edge]
     part = weight * (at - column)
-    place = line // _LINES * (width + 2) + column
+    place = (line // _LINES + first_row[edge]) * (width + 2) + column
     change = np.bincount(
         np.concatenate([place, place + 1]),
         np.concatenate([weight - part, part]),
-        height * (width + 2),
+        len(layers) * height * (width + 2),
     ).astype(np.float32)
-    covered = change.reshape(height, width + 2).cumsum(axis=1)[:, :width]
+    covered = change.reshape(len(layers), height, width + 2).cumsum(axis=2)[..., :width]
     return np.minimum(np.abs(covered, out=covered), 1)
