@@ -1,0 +1,308 @@
+"""Does do() do? Measured properties of edited images against what they were set to.
+
+An intervention sets one property of the object in a real image, do(Size = 80 px). Two questions
+decide whether the images say what their table says:
+
+* **Does the property follow?** A regression of the measured counterpart on the setting: slope 1 and
+  R² 1 where everything came out as set, 0 where nothing happened. Of a factor whose steps are
+  ratios (`Factor.log`) both are logarithms. Of a direction both are unit complex numbers, centred,
+  and the regression is complex: its slope is the real part of the coefficient, its R² the squared
+  modulus of the complex correlation (Kundu 1976). Where settings go all around the circle, this
+  slope is the mean resultant of the difference, E cos(measured - set); unlike that, it is 0 also
+  where settings cover a short arc and nothing follows them.
+* **Does anything else move?** Within pairs that differ in one setting alone: the mean absolute
+  difference of each measured property, in units of its spread over natural test images (SD; of a
+  direction the angular deviation).
+
+Edited images whose object is doubtful (`flag`) are left out. Intervals are bootstraps over the
+images that were edited.
+
+References
+----------
+Kundu (1976), "Ekman veering observed near the ocean bottom", J. Phys. Oceanogr. 6:238-242
+(complex correlation). Mardia and Jupp (2000), Directional Statistics, chapter 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from fovscope import FovscopeError
+from fovscope.angles import difference, on_circle, spread
+from fovscope.evaluation.base import Given
+from fovscope.evaluation.resampling import bootstrap_interval
+from fovscope.factors import Factor
+from fovscope.interpret.features import FEATURES
+from fovscope.records import score_table
+from fovscope.registry import evaluation
+
+FEWEST = 20
+"""Sound objects below which nothing is said, as for correlations."""
+
+BASE = "base"
+"""Column of an image table of interventions: the image that was edited."""
+
+
+class Fit(NamedTuple):
+    """A regression of measured values on settings.
+
+    Attributes
+    ----------
+    slope : float
+        1 where values came out as set, 0 where they do not follow.
+    r2 : float
+        Share of the variance that settings explain.
+    """
+
+    slope: float
+    r2: float
+
+
+@evaluation("interventions")
+def interventions(given: Given) -> dict[str, pd.DataFrame]:
+    """Compare edited test images with their settings, by what is measured of their objects.
+
+    Takes ``table``, ``facts`` and ``objects`` of the interventions, ``natural_table`` and
+    ``natural_objects`` of the images that were edited.
+    """
+    edited = _sound_test_images(given.inputs["table"], given.inputs["objects"])
+    natural = _sound_test_images(given.inputs["natural_table"], given.inputs["natural_objects"])
+    factors = [Factor.from_json(raw) for raw in given.inputs["facts"]["factors"]]
+    rng = np.random.default_rng(given.seed)
+    found = pd.concat(
+        [do_effects(edited, factors, rng=rng), movements(edited, natural, factors, rng=rng)],
+        ignore_index=True,
+    )
+    identity = given.identity.replace(kind="interventions")
+    return {"scores": score_table(found, identity, **given.provenance)}
+
+
+def _sound_test_images(images: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFrame:
+    """Return the test images whose object is beyond doubt, with what is measured of it."""
+    measured = objects.loc[objects["flag"] == "", ["image_id", *FEATURES]]
+    return images[images["split"] == "test"].merge(measured, on="image_id", validate="one_to_one")
+
+
+# Does the property follow? -----------------------------------------------------------------
+
+
+def measured_by(factor: Factor) -> str | None:
+    """Return the feature that measures a factor: the first counterpart in the factor's unit.
+
+    Where no counterpart has its unit, the first one; None where there is none.
+    """
+    known = [name for name in factor.counterparts if name in FEATURES]
+    in_unit = [name for name in known if FEATURES[name].unit == factor.unit]
+    return next(iter([*in_unit, *known]), None)
+
+
+def fit_settings(
+    settings: ArrayLike, measured: ArrayLike, *, log: bool = False, period: float | None = None
+) -> Fit:
+    """Regress measured values on settings.
+
+    Parameters
+    ----------
+    settings, measured : array_like, shape (N,)
+        Values, all finite; above 0 where `log` says so.
+    log : bool
+        Whether to regress logarithms.
+    period : float, optional
+        Of a direction.
+
+    Returns
+    -------
+    Fit
+        NaN where all settings are the same: then nothing was asked. Slope and R² are 0 where all
+        measured values are the same.
+
+    Raises
+    ------
+    ValueError
+        If a logarithm is asked of a value that has none.
+    """
+    x, y = (np.asarray(values, np.float64) for values in (settings, measured))
+    if log and min(x.min(initial=np.inf), y.min(initial=np.inf)) <= 0:
+        raise ValueError("a factor in ratios has settings and measurements above 0 only")
+    if period is not None:
+        x, y = on_circle(x, period), on_circle(y, period)
+    elif log:
+        x, y = np.log(x), np.log(y)
+    # Of constants, rounding leaves a variance, and a slope of nothing on nothing.
+    constant = [np.abs(values - values[:1]).max(initial=0) < 1e-9 for values in (x, y)]
+    if constant[0]:
+        return Fit(np.nan, np.nan)
+    if constant[1]:
+        return Fit(0.0, 0.0)
+    x, y = x - x.mean(), y - y.mean()
+    together = np.vdot(x, y)  # conjugates x
+    of_x, of_y = np.vdot(x, x).real, np.vdot(y, y).real
+    return Fit(float(together.real / of_x), float(abs(together) ** 2 / (of_x * of_y)))
+
+
+def do_effects(
+    edited: pd.DataFrame, factors: Sequence[Factor], *, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return slope and R² of what measures each factor against its settings.
+
+    Parameters
+    ----------
+    edited : DataFrame
+        Edited images: ``base``, a column for each factor (NaN where it was not set) and the
+        columns of `FEATURES`.
+    factors : sequence of Factor
+        What was set; those that nothing measures have no rows.
+    rng : numpy.random.Generator
+        Of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        ``score`` (``slope``, ``r2``), ``factor``, ``feature`` (that measures it), ``value``,
+        ``low``, ``high`` (95 % interval), ``n`` (images). Values are NaN where fewer than `FEWEST`
+        images tell.
+    """
+    rows: list[dict[str, Any]] = []
+    for factor in factors:
+        feature = measured_by(factor)
+        if feature is None:
+            continue
+        settings, measured = (
+            edited[name].to_numpy(np.float64) for name in (factor.column, feature)
+        )
+        known = np.isfinite(settings) & np.isfinite(measured)
+        if factor.log:  # no contrast at all has no logarithm
+            known &= (settings > 0) & (measured > 0)
+        settings, measured = settings[known], measured[known]
+
+        def fit(
+            chosen: NDArray | slice,
+            x: NDArray = settings,
+            y: NDArray = measured,
+            factor: Factor = factor,
+        ) -> Fit:
+            return fit_settings(x[chosen], y[chosen], log=factor.log, period=factor.period)
+
+        value = low = high = (np.nan, np.nan)
+        if known.sum() >= FEWEST:
+            value = fit(slice(None))
+            low, high = bootstrap_interval(fit, edited.loc[known, BASE], rng=rng)
+        rows += [
+            {"score": score, "factor": factor.name, "feature": feature}
+            | {"value": value[k], "low": low[k], "high": high[k], "n": int(known.sum())}
+            for k, score in enumerate(Fit._fields)
+        ]
+    columns = ["score", "factor", "feature", "value", "low", "high", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+# Does anything else move? ------------------------------------------------------------------
+
+
+class _Pairs(NamedTuple):
+    """The first and the second members of pairs, row by row."""
+
+    first: pd.DataFrame
+    second: pd.DataFrame
+
+
+def pairs_of(images: pd.DataFrame, factor: str) -> _Pairs:
+    """Return the pairs of the role ``factor_pair`` that differ in one factor alone.
+
+    A pair of which one member is missing is left out.
+
+    Raises
+    ------
+    FovscopeError
+        If a pair was made of two images.
+    """
+    of_factor = images[(images["role"] == "factor_pair") & (images["changed"] == factor)]
+    first, second = (of_factor[of_factor["member"] == k].set_index("pair") for k in (0, 1))
+    both = first.index.intersection(second.index)
+    pairs = _Pairs(first.loc[both], second.loc[both])
+    if BASE in images and (strangers := both[(pairs.first[BASE] != pairs.second[BASE])]).size:
+        raise FovscopeError(
+            f"{len(strangers)} pairs of interventions on {factor} are made of two images each, "
+            f"first pair {strangers[0]}; a pair must be one image edited twice: make the "
+            "interventions again"
+        )
+    return pairs
+
+
+def movements(
+    edited: pd.DataFrame,
+    natural: pd.DataFrame,
+    factors: Sequence[Factor],
+    *,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return how far each measured property moves when one factor alone is set anew.
+
+    Parameters
+    ----------
+    edited : DataFrame
+        Edited images, as for `do_effects`, with ``role``, ``pair``, ``member`` and ``changed``.
+    natural : DataFrame
+        Natural images, columns of `FEATURES`: the scale. What does not vary there has no rows.
+    factors : sequence of Factor
+        What was set.
+    rng : numpy.random.Generator
+        Of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        ``score`` (``movement``), ``factor``, ``feature``, ``value`` (mean absolute difference
+        within pairs, in units of the spread over natural images), ``low``, ``high``, ``n`` (pairs)
+        and ``own``, whether the feature is a counterpart of the factor. Values are NaN where fewer
+        than `FEWEST` pairs tell.
+    """
+    units = _units(natural)
+    rows = [row for factor in factors for row in _movements(edited, units, factor, rng)]
+    columns = ["score", "factor", "feature", "value", "low", "high", "n", "own"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _units(natural: pd.DataFrame) -> dict[str, float]:
+    """Return the spread of each feature that varies over natural images."""
+    units = {}
+    for name, feature in FEATURES.items():
+        values = natural[name].to_numpy(np.float64)
+        values = values[np.isfinite(values)]
+        unit = spread(values, feature.period) if len(values) >= FEWEST else 0.0
+        if unit > 1e-9 * np.abs(values).max(initial=0):
+            units[name] = unit
+    return units
+
+
+def _movements(
+    edited: pd.DataFrame, units: Mapping[str, float], factor: Factor, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    pairs = pairs_of(edited, factor.name)
+    moved = np.empty((len(pairs.first), len(units)))
+    for k, (name, unit) in enumerate(units.items()):
+        first, second = (members[name].to_numpy(np.float64) for members in pairs)
+        moved[:, k] = np.abs(difference(first, second, FEATURES[name].period)) / unit
+    known = np.isfinite(moved)  # a grey object has no hue
+    moved[~known] = 0
+
+    def means(rows: NDArray | slice) -> NDArray[np.float64]:
+        count = known[rows].sum(axis=0)
+        total = moved[rows].sum(axis=0)
+        return np.divide(total, count, out=np.full(len(units), np.nan), where=count > 0)
+
+    value, n = means(slice(None)), known.sum(axis=0)
+    low, high = bootstrap_interval(means, pairs.first[BASE], rng=rng)
+    few = n < FEWEST
+    value[few] = low[few] = high[few] = np.nan
+    for k, name in enumerate(units):
+        yield {
+            **{"score": "movement", "factor": factor.name, "feature": name},
+            **{"value": value[k], "low": low[k], "high": high[k], "n": int(n[k])},
+            "own": name in factor.counterparts,
+        }
