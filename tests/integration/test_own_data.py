@@ -127,7 +127,7 @@ def test_a_study_without_any_classes_ends_well(study):
     assert run.code == 0, run.text
     assert "Nothing to be done" in again.text
     made = {path.stem for path in (study.folder / "results/tables").iterdir()}
-    assert made == {"correlation", "transfer", "disentanglement"}
+    assert made == {"correlation", "names", "transfer", "disentanglement"}
     page = (study.folder / "results/report.html").read_text()
     assert "<h2>Accuracy" not in page
     assert "Data" in page

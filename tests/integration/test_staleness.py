@@ -112,7 +112,7 @@ def baselines(*datasets: str, names: tuple[str, ...] = ("pca", "handcrafted")) -
 
 ACCURACY = {"tabulate_accuracy", "tabulate_comparisons", "tabulate_confusion"}
 DISENTANGLEMENT = {"tabulate_disentanglement"}
-MEANING = {"tabulate_correlation", "tabulate_importance", "tabulate_transfer"}
+MEANING = {f"tabulate_{name}" for name in ("correlation", "importance", "names", "transfer")}
 SCORES = ACCURACY | DISENTANGLEMENT  # tables
 TABLES = SCORES | MEANING
 EVALUATED = on("evaluate", *TARGETS) | SCORES

@@ -318,6 +318,7 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "explain": 1,
         "tabulate_correlation": 1,
         "tabulate_importance": 1,
+        "tabulate_names": 1,
         "tabulate_transfer": 1,
         "plot_correlation": 1,
         "plot_disentanglement": 1,

@@ -218,6 +218,52 @@ class Rows:
             tables += [table.assign(held_out=name) for name in ("ash", "elm")]
         return self._table("open_set", tables)
 
+    def _truth(self):
+        """Two true factors of one target, of which one has the name of a factor of a source."""
+        tables = []
+        for place in self._places():
+            if place["dataset"] != "cells" or place["representation"] == "constant":
+                continue
+            for score in ("pearson", "spearman"):
+                values = self.rng.uniform(-0.9, 0.9, (self.dims, 2))
+                dimension, feature = np.indices(values.shape).reshape(2, -1)
+                table = pd.DataFrame({"dimension": dimension, "value": values.ravel()})
+                table["feature"] = np.array(["Orientation", "Age"])[feature]
+                table = table.assign(**owned(dimension, bound_to(place, self.recipes)), images=50)
+                tables.append(table.assign(score=score, **place))
+        return self._table("truth", tables)
+
+    def _response(self):
+        tables = []
+        for place in self._models():
+            for setting, measure in (("Scale", "area"), ("Hue", "hue")):
+                shares = self.rng.dirichlet(np.ones(self.dims))
+                bounds = {"low": shares / 2, "high": (1 + shares) / 2, "n": 40}
+                table = pd.DataFrame({"dimension": range(self.dims), "value": shares, **bounds})
+                table = table.assign(**owned(range(self.dims), bound_to(place, self.recipes)))
+                table = table.assign(setting=setting, measure=measure, **place)
+                tables += [table.assign(score=score) for score in ("share", "direction")]
+        return self._table("response", tables)
+
+    def _interventions(self):
+        tables = []
+        for target in ("leaves", "cells"):
+            where = {"dataset": target, "backbone": "", "recipe": "", "seed": "", "stage": ""}
+            where |= {"representation": "", "tuned_on": ""}
+            for factor, feature in (("Size", "area"), ("Hue", "hue")):
+                scores = ["slope", "r2", *["movement"] * len(MEASURED)]
+                value = self.rng.uniform(0, 1, len(scores))
+                table = pd.DataFrame({"score": scores, "value": value})
+                table = table.assign(low=value - 0.1, high=value + 0.1, n=40, factor=factor)
+                table["feature"] = [feature, feature, *MEASURED]
+                table["own"] = pd.Series([None, None, *(name == feature for name in MEASURED)])
+                tables.append(table.assign(**where))
+            for backbone in ("lite0", "rgb"):
+                trace = {"score": ["trace"], "value": 0.7, "low": 0.6, "high": 0.8, "n": 40}
+                where |= {"backbone": backbone, "representation": "full"}
+                tables.append(pd.DataFrame(trace).assign(**where))
+        return self._table("interventions", tables)
+
 
 @pytest.fixture
 def facts():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fovscope.factors import Factor, bind
-from fovscope.interpret.explain import FEWEST, explain_codes
+from fovscope.interpret.explain import FEWEST, correlate_factors, explain_codes
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.importance import dimension_importance
 
@@ -204,3 +204,47 @@ def test_both_dimensions_have_rows_without_values_too(target):
     correlations, _ = explain(manifest, objects, codes, BOUND)
     assert correlations["value"].isna().all()
     assert (correlations["part"] == "both").sum() == 2 * len(FEATURES)
+
+
+TRUE = (
+    Factor(name="Size", limits=(1.0, 9.0), log=True),
+    Factor(name="Hue", limits=(0.0, 360.0), period=360.0),
+    Factor(name="Kind", values=("a", "b"), nominal=True),
+    Factor(name="PosX", limits=(0.0, 1.0), nuisance=True),
+)
+
+
+def truth(codes, images, bound=()):
+    return correlate_factors(images, codes, TRUE, bound=bound, active_sd=0.05, seed=0)
+
+
+def images_with_factors(n):
+    rng = np.random.default_rng(8)
+    columns = {"Size": np.exp(rng.uniform(0, 2, n)), "Hue": rng.uniform(0, 360, n)}
+    columns |= {"Kind": "a", "PosX": rng.random(n)}
+    return pd.DataFrame(columns).add_prefix("factor_")
+
+
+def test_true_factors_are_compared_on_their_own_scale():
+    """Ratios by their logarithm, directions by their circle, and as one name where they own two."""
+    images = images_with_factors(80)
+    images.loc[0, "factor_Size"] = np.nan  # cannot be seen there
+    angle = np.deg2rad(images["factor_Hue"])
+    codes = np.stack(
+        [np.log(images["factor_Size"].fillna(9)), np.cos(angle), np.sin(angle)], axis=1
+    )
+    found = truth(codes, images, bind(TRUE[:2], angles=True))
+    assert set(found["feature"]) == {"Size", "Hue"}
+    assert set(found["images"]) == {79}
+    values = found.set_index(["score", "factor", "part", "feature"])["value"]
+    assert values[("pearson", "Size", "", "Size")] == pytest.approx(1)
+    assert values[("pearson", "Hue", "both", "Hue")] == pytest.approx(1)
+    assert values[("pearson", "Hue", "both", "Size")] < 0.4
+
+
+def test_few_images_or_no_factor_that_is_ordered_have_no_truth():
+    images = images_with_factors(FEWEST - 1)
+    codes = np.random.default_rng(9).standard_normal((len(images), 2))
+    assert truth(codes, images).empty
+    names_only = correlate_factors(images, codes, TRUE[2:], active_sd=0.05, seed=0)
+    assert names_only.empty

@@ -8,14 +8,18 @@ from collections.abc import Iterator
 import pandas as pd
 
 from fovscope.evaluation.base import Given, View
-from fovscope.interpret.explain import explain_codes
+from fovscope.factors import Factor
+from fovscope.interpret.explain import correlate_factors, explain_codes
 from fovscope.records import score_table
 from fovscope.registry import evaluation
 
 
 @evaluation("meaning")
 def meaning(given: Given) -> dict[str, pd.DataFrame]:
-    """Correlate representations with handcrafted features; ask which dimensions classify."""
+    """Correlate representations with handcrafted features, and with true factors where known.
+
+    Those are rows of kind ``truth``. Also asks which dimensions classify.
+    """
     tables = [table for view in given.views() for table in _explained(given, view)]
     if not tables:
         return {"scores": score_table({}, given.identity)}
@@ -45,3 +49,13 @@ def _explained(given: Given, view: View) -> Iterator[pd.DataFrame]:
     )
     for kind, table in explained.items():
         yield score_table(table, view.identity.replace(kind=kind), **given.provenance)
+    truth = correlate_factors(
+        view.images,
+        view.values,
+        [Factor.from_json(raw) for raw in view.facts["factors"]],
+        bound=given.bound,
+        active_sd=given.options["active_sd"],
+        seed=given.seed,
+    )
+    if len(truth):
+        yield score_table(truth, view.identity.replace(kind="truth"), **given.provenance)

@@ -42,7 +42,7 @@ Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57:289-300.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ from scipy.linalg import orth
 from scipy.stats import false_discovery_control, rankdata
 
 from fovscope.arrays import finite_codes
-from fovscope.interpret.features import FEATURES
+from fovscope.interpret.features import FEATURES, Feature
 
 FloatArray = NDArray[np.float64]
 
@@ -61,16 +61,23 @@ _BATCH = 50  # permutations at a time: what fits the caches
 
 
 def correlate(
-    codes: ArrayLike, features: pd.DataFrame, *, seed: int, permutations: int = 1_000
+    codes: ArrayLike,
+    features: pd.DataFrame,
+    *,
+    described: Mapping[str, Feature] = FEATURES,
+    seed: int,
+    permutations: int = 1_000,
 ) -> pd.DataFrame:
-    """Correlate each latent dimension with each handcrafted feature.
+    """Correlate each latent dimension with each feature.
 
     Parameters
     ----------
     codes : array_like, shape (N, d)
         Latent means of N images.
     features : DataFrame
-        N rows with columns of `FEATURES`; those that are constant have no rows in the result.
+        N rows with columns of `described`; those that are constant have no rows in the result.
+    described : mapping of str to Feature
+        What the columns are; by default the handcrafted features.
     seed : int
         Of the permutations.
     permutations : int
@@ -95,8 +102,8 @@ def correlate(
         ranked = score == "spearman"
         unit_codes = _unit_columns(rankdata(codes, axis=0) if ranked else codes)
         bases = {
-            name: _basis(features[name].to_numpy(float), FEATURES[name].period, ranked=ranked)
-            for name in FEATURES
+            name: _basis(features[name].to_numpy(float), feature.period, ranked=ranked)
+            for name, feature in described.items()
             if name in features
         }
         bases = {name: basis for name, basis in bases.items() if basis.size}
@@ -111,10 +118,11 @@ def correlate_pairs(
     features: pd.DataFrame,
     pairs: Sequence[tuple[int, int]],
     *,
+    described: Mapping[str, Feature] = FEATURES,
     seed: int,
     permutations: int = 1_000,
 ) -> pd.DataFrame:
-    """Correlate pairs of latent dimensions, cosine and sine, with each handcrafted feature.
+    """Correlate pairs of latent dimensions, cosine and sine, with each feature.
 
     Parameters
     ----------
@@ -124,6 +132,8 @@ def correlate_pairs(
         As in `correlate`.
     pairs : sequence of (int, int)
         Dimensions that hold the cosine and the sine of a direction; one pair at least.
+    described : mapping of str to Feature
+        As in `correlate`.
     seed : int
         Of the permutations.
     permutations : int
@@ -145,7 +155,7 @@ def correlate_pairs(
     tables = []
     for score in COEFFICIENTS:
         ranked = score == "spearman"
-        names, others, plain = _plain_and_directions(features, ranked=ranked)
+        names, others, plain = _plain_and_directions(features, described, ranked=ranked)
         sides = np.concatenate([_plane_and_points(codes[:, pair], ranked=ranked) for pair in pairs])
         values = _pair_coefficients(sides @ others, plain)
         small, others = sides.astype(np.float32), others.astype(np.float32)
@@ -268,7 +278,7 @@ def _p_values(null: FloatArray, observed: FloatArray) -> FloatArray:
 
 
 def _plain_and_directions(
-    features: pd.DataFrame, *, ranked: bool
+    features: pd.DataFrame, described: Mapping[str, Feature], *, ranked: bool
 ) -> tuple[list[str], FloatArray, int]:
     """Return what pairs are compared with.
 
@@ -283,7 +293,7 @@ def _plain_and_directions(
         Number A of plain features.
     """
     plain, directions = {}, {}
-    for name, feature in FEATURES.items():
+    for name, feature in described.items():
         if name not in features:
             continue
         values = features[name].to_numpy(float)

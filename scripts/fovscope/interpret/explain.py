@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.dimensions import BOTH, owners
-from fovscope.factors import Bound
+from fovscope.factors import Bound, Factor
 from fovscope.interpret.association import COEFFICIENTS, correlate, correlate_pairs
-from fovscope.interpret.features import FEATURES
+from fovscope.interpret.features import FEATURES, Feature
 from fovscope.interpret.importance import dimension_importance
 
 logger = logging.getLogger(__name__)
@@ -66,12 +66,8 @@ def explain_codes(
     """
     measured = objects.set_index("image_id").loc[images["image_id"]]
     active = codes.std(axis=0) >= active_sd
-    pairs = [one for one in bound if len(one.dimensions) == 2]
-    of_dimensions = pd.DataFrame(owners(len(active), bound)).assign(active=active)
-    correlations, sound = _correlations(codes, measured, [one.dimensions for one in pairs], seed)
-    owned = [of_dimensions, _owned_by_pairs(pairs, active)][: len(correlations)]
-    joined = [table.join(of, on="dimension") for table, of in zip(correlations, owned, strict=True)]
-    tables = {"correlation": pd.concat(joined, ignore_index=True).assign(images=sound)}
+    correlations, sound = _correlations(codes, measured, _pairs_of(bound), seed)
+    tables = {"correlation": _owned(correlations, bound, active).assign(images=sound)}
     train, test = ((images["split"] == split).to_numpy() for split in ("train", "test"))
     if "label" in images and images["label"].notna().all():
         labels = images["label"].to_numpy()
@@ -84,9 +80,57 @@ def explain_codes(
             seed=seed,
             threads=threads,
         )
-        importances = importances.join(of_dimensions, on="dimension")
-        tables["importance"] = importances.assign(images=test.sum())
+        tables["importance"] = _owned([importances], bound, active).assign(images=test.sum())
     return tables
+
+
+def correlate_factors(
+    images: pd.DataFrame,
+    codes: NDArray,
+    factors: Sequence[Factor],
+    *,
+    bound: Sequence[Bound] = (),
+    active_sd: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Return the correlations of codes with the true factors of a target.
+
+    Parameters
+    ----------
+    images : DataFrame
+        N images with a column for each factor, NaN where the factor cannot be seen.
+    codes : ndarray, shape (N, d)
+        A representation, in the order of the images.
+    factors : sequence of Factor
+        What is known of the target; those that are names have no correlation, and nuisances are
+        not asked for, nor is what does not vary. Sizes and ratios (`Factor.log`) are compared by
+        their logarithm.
+    bound, active_sd, seed
+        As in `explain_codes`.
+
+    Returns
+    -------
+    DataFrame
+        As ``correlation`` of `explain_codes`, with the name of a factor as `feature`; without rows
+        where fewer than `FEWEST` images show all factors.
+    """
+    asked = [factor for factor in factors if not (factor.nuisance or factor.nominal)]
+    values = pd.DataFrame(
+        {factor.name: images[factor.column].to_numpy(np.float64) for factor in asked}
+    )
+    known = values.notna().all(axis=1).to_numpy()
+    values, seen, pairs = values[known], codes[known], _pairs_of(bound)
+    asked = [factor for factor in asked if values[factor.name].nunique() > 1]
+    if not asked or len(values) < FEWEST:
+        return pd.DataFrame()
+    logs = [factor.name for factor in asked if factor.log]
+    values[logs] = np.log(values[logs])
+    described = {factor.name: Feature("", factor.unit, factor.period) for factor in asked}
+    tables = [correlate(seen, values, described=described, seed=seed)]
+    if pairs:
+        tables.append(correlate_pairs(seen, values, pairs, described=described, seed=seed))
+    active = codes.std(axis=0) >= active_sd
+    return _owned(tables, bound, active).assign(images=len(values))
 
 
 def _correlations(
@@ -117,6 +161,22 @@ def _unknown_correlations(dimensions: Sequence[int]) -> pd.DataFrame:
     keys = {"score": COEFFICIENTS, "dimension": dimensions, "feature": list(FEATURES)}
     rows = pd.MultiIndex.from_product(keys.values(), names=keys).to_frame(index=False)
     return rows.assign(value=np.nan, p=np.nan, q=np.nan)
+
+
+def _pairs_of(bound: Sequence[Bound]) -> list[tuple[int, ...]]:
+    """Return the dimensions of the factors that own two."""
+    return [one.dimensions for one in bound if len(one.dimensions) == 2]
+
+
+def _owned(
+    tables: Sequence[pd.DataFrame], bound: Sequence[Bound], active: NDArray[np.bool_]
+) -> pd.DataFrame:
+    """Return rows of dimensions, then of pairs if there are any, with what they are bound to."""
+    pairs = [one for one in bound if len(one.dimensions) == 2]
+    of_dimensions = pd.DataFrame(owners(len(active), bound)).assign(active=active)
+    owned = [of_dimensions, _owned_by_pairs(pairs, active)][: len(tables)]
+    joined = [table.join(of, on="dimension") for table, of in zip(tables, owned, strict=True)]
+    return pd.concat(joined, ignore_index=True)
 
 
 def _owned_by_pairs(pairs: Sequence[Bound], active: NDArray[np.bool_]) -> pd.DataFrame:

@@ -695,6 +695,10 @@ class Expansion:
                 *self._of_all_baselines(paths.baseline_scores, self.with_classes),
             ],
             "correlation": lambda: meanings(self.targets),
+            "truth": lambda: meanings([n for n in self.targets if n in self.with_factors]),
+            # No data set is made of interventions yet.
+            "response": list,
+            "interventions": list,
             "importance": lambda: meanings(self.with_classes),
             "disentanglement": lambda: [
                 *self.of_all_models(paths.scores, dataset=[SOURCE, *self.targets]),

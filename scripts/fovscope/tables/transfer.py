@@ -13,7 +13,7 @@ The stress test asks whether that hangs on a few features: features that say nea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,7 +83,9 @@ def transfer(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
         own = {f.name: f.counterparts for f in meaningful(factors_of(line["source"], facts))}
         if line["dimension"] in own:
             strength = of_line.pivot(index="model", columns="feature", values="value").abs()
-            line |= _line(strength, own[line["dimension"]])
+            line |= gap_line(strength, own[line["dimension"]])
+            if pd.notna(line["gap_mean"]):
+                line |= _stress(strength, own[line["dimension"]])
             line |= {"fovscope": versions_of(of_line["fovscope"]), "variant": facts["variant"]}
             lines.append(line)
     long = in_named_order(pd.DataFrame(lines, columns=None if lines else keys), _KEYS, facts)
@@ -153,7 +155,23 @@ def gaps_without_each(
     return gaps
 
 
-def _line(strength: pd.DataFrame, counterparts: tuple[str, ...]) -> dict[str, object]:
+def gap_line(strength: pd.DataFrame, counterparts: Sequence[str]) -> dict[str, object]:
+    """Return how a factor's dimension divides between its own and other features, over models.
+
+    Parameters
+    ----------
+    strength : DataFrame
+        |r| of the dimension in M models (rows) with features (columns).
+    counterparts : sequence of str
+        The features that are the factor's own.
+
+    Returns
+    -------
+    dict
+        ``n`` models; ``own_mean, own_sd, own_feature`` (the most frequent one), likewise
+        ``other_…``; ``gap_mean, gap_sd, gap_low, gap_high`` (95 % t-interval), ``positive``.
+        Numbers are NaN where no counterpart can be measured, or nothing else.
+    """
     names, values = np.array(strength.columns), strength.to_numpy()
     is_own = np.isin(names, counterparts)
     numbers = ("own", "other", "gap")
@@ -168,21 +186,20 @@ def _line(strength: pd.DataFrame, counterparts: tuple[str, ...]) -> dict[str, ob
         per_model = getattr(found, name)
         sd = per_model.std(ddof=1) if len(values) > 1 else np.nan
         line |= {f"{name}_mean": per_model.mean(), f"{name}_sd": sd}
-    low, high = _interval(line["gap_mean"], line["gap_sd"], len(values))
+    low, high = t_interval(line["gap_mean"], line["gap_sd"], len(values))
     return line | {
         "own_feature": _most_frequent(names[found.own_feature]),
         "other_feature": _most_frequent(names[found.other_feature]),
         "gap_low": low,
         "gap_high": high,
         "positive": float((found.gap > 0).mean()),
-        **_stress(values, is_own, names),
     }
 
 
-def _stress(
-    strength: NDArray[np.float64], is_own: NDArray[np.bool_], names: NDArray
-) -> dict[str, object]:
+def _stress(strength: pd.DataFrame, counterparts: Sequence[str]) -> dict[str, object]:
     """Return the range of the mean gap when features are left out, and which move it most."""
+    names, strength = np.array(strength.columns), strength.to_numpy()
+    is_own = np.isin(names, counterparts)
     groups = np.array([FEATURES[name].kin or name for name in names])
     gaps = gaps_without_each(strength, is_own, groups)
     if not gaps:
@@ -197,7 +214,7 @@ def _stress(
     }
 
 
-def _interval(mean: float, sd: float, n: int) -> tuple[float, float]:
+def t_interval(mean: float, sd: float, n: int) -> tuple[float, float]:
     """Return the t-interval of a mean over n models; NaN for a single one."""
     if n < 2:
         return np.nan, np.nan
