@@ -25,9 +25,9 @@ GAP = 0.3
 """Gap from which on a name holds: at |r| .7 the next property shares at most .4² = 16 % of the
 variance, a third of what the factor itself shares."""
 
-RESPONSE = 0.5
-"""Share of the movement from which on a name holds: set the factor alone, and its own dimension
-moves more than all others together."""
+RESPONSE = 0.67
+"""Lead from which on a name holds: set the factor alone, and its own dimension has twice as much
+squared movement as any other. The share of all movement would fall with each free dimension."""
 
 DIRECTION = 0.5
 """Correlation of the changes of dimension and setting from which on a name holds: of two random
@@ -49,7 +49,7 @@ class Evidence(NamedTuple):
     gap_low : float
         Lower end of its 95 % interval over models; NaN for one model.
     response : float
-        Share of the movement when the factor alone is set; NaN without interventions.
+        Lead of its movement when the factor alone is set; NaN without interventions.
     direction : float
         |correlation| of the changes of dimension and setting; NaN where it is not ordered.
     """

@@ -242,7 +242,7 @@ class Rows:
                 table = pd.DataFrame({"dimension": range(self.dims), "value": shares, **bounds})
                 table = table.assign(**owned(range(self.dims), bound_to(place, self.recipes)))
                 table = table.assign(setting=setting, measure=measure, **place)
-                tables += [table.assign(score=score) for score in ("share", "direction")]
+                tables += [table.assign(score=score) for score in ("share", "lead", "direction")]
         return self._table("response", tables)
 
     def _interventions(self):
@@ -251,12 +251,12 @@ class Rows:
             where = {"dataset": target, "backbone": "", "recipe": "", "seed": "", "stage": ""}
             where |= {"representation": "", "tuned_on": ""}
             for factor, feature in (("Size", "area"), ("Hue", "hue")):
-                scores = ["slope", "r2", *["movement"] * len(MEASURED)]
+                scores = ["slope", "r2", "r2_within", *["movement"] * len(MEASURED)]
                 value = self.rng.uniform(0, 1, len(scores))
                 table = pd.DataFrame({"score": scores, "value": value})
                 table = table.assign(low=value - 0.1, high=value + 0.1, n=40, factor=factor)
-                table["feature"] = [feature, feature, *MEASURED]
-                table["own"] = pd.Series([None, None, *(name == feature for name in MEASURED)])
+                table["feature"] = [*[feature] * 3, *MEASURED]
+                table["own"] = pd.Series([*[None] * 3, *(name == feature for name in MEASURED)])
                 tables.append(table.assign(**where))
             for backbone in ("lite0", "rgb"):
                 trace = {"score": ["trace"], "value": 0.7, "low": 0.6, "high": 0.8, "n": 40}

@@ -9,6 +9,7 @@ from fovscope.angles import difference, spread
 from fovscope.evaluation.base import Given
 from fovscope.evaluation.interventions import (
     do_effects,
+    fit_changes,
     fit_settings,
     interventions,
     measured_by,
@@ -97,9 +98,9 @@ def test_a_factor_is_measured_by_the_counterpart_in_its_unit():
 @pytest.mark.parametrize("factor", FACTORS)
 def test_what_comes_out_as_set_has_slope_and_r2_of_1(factor):
     found = effects(as_set(edits())).loc[factor.name]
-    assert found["value"].to_dict() == pytest.approx({"slope": 1, "r2": 1})
-    assert found["low"].to_numpy() == pytest.approx([1, 1])
-    assert set(found["n"]) == {5 * 60}
+    assert found["value"].to_dict() == pytest.approx({"slope": 1, "r2": 1, "r2_within": 1})
+    assert found["low"].to_numpy() == pytest.approx([1, 1, 1])
+    assert found["n"].tolist() == [5 * 60, 5 * 60, 60]
 
 
 @pytest.mark.parametrize("factor", FACTORS)
@@ -114,6 +115,18 @@ def test_what_stays_as_it_was_has_slope_and_r2_of_0(factor):
     assert found.loc["slope", "low"] < 0 < found.loc["slope", "high"]
     assert abs(found.loc["slope", "value"]) < 0.15
     assert found.loc["r2", "value"] < 0.02
+    assert found.loc["r2_within", "value"] == 0
+
+
+def test_changes_within_pairs_leave_out_what_else_differs_between_images():
+    rng = np.random.default_rng(8)
+    settings, of_image = rng.uniform(0, 4, (2, 500)), 10 * rng.standard_normal(500)
+    measured = 3 * settings + of_image
+    assert fit_settings(settings[0], measured[0]).r2 < 0.3
+    assert fit_changes(settings, measured) == pytest.approx((3, 1))
+    turned = (settings + of_image) % 180
+    assert fit_changes(settings, turned, period=180.0).r2 < 1  # not from the same start
+    assert fit_changes(turned, turned, period=180.0) == pytest.approx((1, 1))
 
 
 def test_half_the_way_is_a_slope_of_a_half_and_known_noise_the_r2_of_its_share():
@@ -184,15 +197,15 @@ def test_doubtful_objects_training_images_and_what_was_not_set_tell_nothing():
     found = table[table["score"] != "movement"].set_index(["factor", "score"])
     assert found.loc[("Size", "slope"), "value"] == pytest.approx(1)
     assert found["n"].to_dict() == {
-        **{("Size", score): 298 for score in ("slope", "r2")},
-        **{("Hue", score): 299 for score in ("slope", "r2")},
+        **{("Size", score): 298 for score in ("slope", "r2")} | {("Size", "r2_within"): 60},
+        **{("Hue", score): 299 for score in ("slope", "r2")} | {("Hue", "r2_within"): 60},
     }
 
 
 def test_too_few_images_have_no_numbers():
     found = effects(as_set(edits(n=3)))
     assert found["value"].isna().all()
-    assert set(found["n"]) == {15}
+    assert set(found["n"]) == {15, 3}
 
 
 # Does anything else move? ------------------------------------------------------------------

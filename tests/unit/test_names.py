@@ -42,8 +42,8 @@ WHO = {"Size": 0, "Hue": 5, "NucleusRatio": 3}
         (Evidence(0.69, 0.3), PARTLY, ("own |r| 0.7",)),
         (Evidence(0.9, 0.29), PARTLY, ("gap 0.3",)),
         (Evidence(0.9, 0.4, -0.1), PARTLY, ("gap interval above 0",)),
-        (Evidence(0.9, 0.4, 0.2, 0.4, 0.9), PARTLY, ("response 0.5",)),
-        (Evidence(0.9, 0.4, 0.2, 0.6, 0.1), PARTLY, ("direction 0.5",)),
+        (Evidence(0.9, 0.4, 0.2, 0.6, 0.9), PARTLY, ("response 0.67",)),
+        (Evidence(0.9, 0.4, 0.2, 0.7, 0.1), PARTLY, ("direction 0.5",)),
         (Evidence(0.9, 0.0, -0.1), DOES_NOT_HOLD, ("gap 0.3", "gap interval above 0")),
         (Evidence(0.2, 0.1, 0.05, 0.9), DOES_NOT_HOLD, ("own |r| 0.7", "gap 0.3")),
         (Evidence(np.nan, np.nan, np.nan, 0.9), NOT_MEASURABLE, ()),
@@ -107,13 +107,13 @@ def measured(seed="0", size=0.9, hue=0.9, other=0.1):
     return model("correlation", strength, seed)
 
 
-def answered(seed="0", share=0.8, setting="Size", measure="area"):
-    """The share of each dimension of a name in the movement, and its direction."""
-    where = {"setting": setting, "measure": measure, "low": share - 0.1, "high": share + 0.1}
-    values = rows_of(Size=share, Hue=share, NucleusRatio=share)
+def answered(seed="0", lead=0.8, setting="Size", measure="area"):
+    """Lead and share of each dimension of a name in the movement, and its direction."""
+    where = {"setting": setting, "measure": measure, "low": lead - 0.1, "high": lead + 0.1}
+    values = rows_of(Size=lead, Hue=lead, NucleusRatio=lead)
     rows = [
         model("response", {"": values * sign}, seed, score=score, **where)
-        for score, sign in (("share", 1), ("direction", -1))
+        for score, sign in (("lead", 1), ("share", 0.5), ("direction", -1))
     ]
     return pd.concat(rows).drop(columns="feature")
 
@@ -164,14 +164,14 @@ def test_true_factors_come_before_what_is_measured(facts):
 
 
 def test_a_name_must_also_answer_where_it_can_be_asked(facts):
-    long, view = judged(facts, measured(), answered(share=0.4))
+    long, view = judged(facts, measured(), answered(lead=0.4))
     assert long.loc["Size", "verdict"] == PARTLY
-    assert long.loc["Size", "short_of"] == "response 0.5, direction 0.5"
-    assert view.loc[0, "response"] == "0.40 [0.30, 0.50]"
+    assert long.loc["Size", "short_of"] == "response 0.67, direction 0.5"
+    assert view.loc[0, ["response", "share"]].tolist() == ["0.40 [0.30, 0.50]", "0.20"]
     assert long.loc["Size", "evidence"] == "measured features, interventions"
     assert long.loc["Hue", "evidence"] == "measured features, correlation alone"
     long, view = judged(
-        *(facts, measured(), measured("1"), answered(share=0.8), answered("1", share=0.6))
+        *(facts, measured(), measured("1"), answered(lead=0.8), answered("1", lead=0.6))
     )
     assert long.loc["Size", "verdict"] == HOLDS
     # The sign of a latent is arbitrary; the t-interval of two models ends at 0 and 1.
@@ -183,7 +183,7 @@ def test_a_setting_of_another_name_answers_by_its_measure(facts):
     answer = answered(setting="Diameter", measure="perimeter")
     long, _ = judged(facts, measured(), answer)
     assert long["setting"].to_dict() == {"Size": "Diameter", "Hue": "", "NucleusRatio": ""}
-    both = pd.concat([answer, answered(share=0.1)])
+    both = pd.concat([answer, answered(lead=0.1)])
     assert judged(facts, measured(), both)[0].loc["Size", "setting"] == "Size"
 
 
@@ -200,10 +200,10 @@ def test_names_that_models_give_to_different_dimensions_show_both(facts):
 
 
 def do_rows(factor, movements):
-    scores = [("slope", "area", 0.98), ("r2", "area", 0.91)]
+    scores = [("slope", "area", 0.98), ("r2", "area", 0.91), ("r2_within", "area", 0.95)]
     scores += [("movement", feature, value) for feature, value in movements.items()]
     table = pd.DataFrame(scores, columns=["score", "feature", "value"])
-    own = [None, None, *(feature == "area" for feature in movements)]
+    own = [None, None, None, *(feature == "area" for feature in movements)]
     return table.assign(factor=factor, own=own, backbone="", representation="")
 
 
@@ -222,6 +222,7 @@ def test_a_person_reads_what_each_setting_does_and_what_else(facts):
             "measured by": "area",
             "slope": "0.98 [0.96, 1.00]",
             "R²": "0.91 [0.89, 0.93]",
+            "R² within pairs": "0.95 [0.93, 0.97]",
             "largest other movement": "0.40 [0.38, 0.42] (entropy)",
             "trace": "lite0 0.90 [0.88, 0.92]; vit 0.60 [0.58, 0.62]",
         }

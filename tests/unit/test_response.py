@@ -8,6 +8,7 @@ from scipy import stats
 from fovscope.dimensions import BOTH
 from fovscope.evaluation.base import Given
 from fovscope.evaluation.response import (
+    lead_of,
     movement_shares,
     rank_correlations,
     response,
@@ -74,6 +75,13 @@ def test_a_perfect_code_answers_with_its_own_dimensions_alone(images):
     )
     assert share["Hue"].loc[(1, BOTH)] == pytest.approx(1)
     assert share["Hue"].loc[(1, "cos")] + share["Hue"].loc[(2, "sin")] == pytest.approx(1)
+    lead = found["value"].xs("lead", level="score")
+    assert lead.to_dict() == pytest.approx(
+        {
+            **{("Size", 0, ""): 1, ("Size", 1, BOTH): 0, ("Size", 3, ""): 0},
+            **{("Hue", 0, ""): 0, ("Hue", 1, BOTH): 1, ("Hue", 3, ""): 0},
+        }
+    )
     direction = found["value"].xs("direction", level="score")
     assert direction.to_dict() == pytest.approx({("Size", 0, ""): 1, ("Hue", 1, BOTH): 1})
     assert found.loc[("Hue", "share", 1, BOTH), "factor"] == "Hue"
@@ -104,6 +112,21 @@ def test_shares_do_not_depend_on_units_but_inactive_dimensions_have_none(images)
     assert answers(images, codes)["value"].loc[("Size", "share", 3, "")].item() == 0
 
 
+def test_free_dimensions_that_move_a_little_take_from_the_share_and_not_from_the_lead(images):
+    """Each free dimension is size beside three times as much that belongs to the image."""
+    codes = perfect(images)
+    of_image = np.random.default_rng(6).standard_normal((100, 16))
+    of_image = of_image[images["base"].str[1:].astype(int)]
+    free = codes[:, :1] / codes[:, 0].std() + np.sqrt(3) * of_image
+    few, many = (np.hstack([codes, free[:, :k]]) for k in (2, 16))
+    found = [answers(images, code)["value"].loc["Size"] for code in (few, many)]
+    share, lead = (
+        [values.loc[(score, 0, "")].item() for values in found] for score in ("share", "lead")
+    )
+    assert share == pytest.approx([1 / (1 + 2 / 4), 1 / (1 + 16 / 4)], abs=0.04)
+    assert lead == pytest.approx([1 / (1 + 1 / 4)] * 2, abs=0.04)
+
+
 def test_training_images_and_broken_pairs_do_not_count(images):
     codes = perfect(images)
     training = images.assign(split="train")
@@ -120,7 +143,7 @@ def test_names_have_no_direction_and_few_pairs_no_rows(images):
     size = images["changed"] == "Size"
     kinds = images.assign(factor_Kind="a", changed=images["changed"].where(size, "Kind"))
     found = answers(kinds, perfect(images), factors=(SIZE, KIND)).reset_index()
-    assert set(found.loc[found["setting"] == "Kind", "score"]) == {"share"}
+    assert set(found.loc[found["setting"] == "Kind", "score"]) == {"share", "lead"}
     assert set(found["measure"]) == {"equivalent_diameter", ""}
     few = images[images["pair"] < 19].reset_index(drop=True)
     assert answers(few, perfect(few)).empty
@@ -156,6 +179,9 @@ def test_each_representation_of_a_job_has_its_rows(images):
 def test_shares_are_of_squared_movement():
     assert movement_shares([[0, 0, 0]], [[1, 2, 0]]).tolist() == [0.2, 0.8, 0]
     assert movement_shares([[1, 2]], [[1, 2]]).tolist() == [0, 0]
+    assert lead_of([0.2, 0.6, 0.2]) == pytest.approx([0.25, 0.75, 0.25])
+    assert lead_of([0.0, 0.0]).tolist() == [0, 0]
+    assert lead_of([0.3]).tolist() == [1]
 
 
 def test_a_rank_correlation_is_that_of_scipy_and_unknown_without_change():

@@ -9,7 +9,9 @@ decide whether the images say what their table says:
   and the regression is complex: its slope is the real part of the coefficient, its R² the squared
   modulus of the complex correlation (Kundu 1976). Where settings go all around the circle, this
   slope is the mean resultant of the difference, E cos(measured - set); unlike that, it is 0 also
-  where settings cover a short arc and nothing follows them.
+  where settings cover a short arc and nothing follows them. The same within pairs that differ in
+  this setting alone, changes against changes, leaves out what other settings and the image itself
+  do to the measurement: an R² for factors that nothing measures alone, such as texture.
 * **Does anything else move?** Within pairs that differ in one setting alone: the mean absolute
   difference of each measured property, in units of its spread over natural test images (SD; of a
   direction the angular deviation).
@@ -25,7 +27,7 @@ Kundu (1976), "Ekman veering observed near the ocean bottom", J. Phys. Oceanogr.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +45,9 @@ from fovscope.registry import evaluation
 
 FEWEST = 20
 """Sound objects below which nothing is said, as for correlations."""
+
+_NOTHING = 1e-9
+"""What numbers of the order of 1 differ by in rounding."""
 
 BASE = "base"
 """Column of an image table of interventions: the image that was edited."""
@@ -126,20 +131,48 @@ def fit_settings(
     ValueError
         If a logarithm is asked of a value that has none.
     """
-    x, y = (np.asarray(values, np.float64) for values in (settings, measured))
-    if log and min(x.min(initial=np.inf), y.min(initial=np.inf)) <= 0:
-        raise ValueError("a factor in ratios has settings and measurements above 0 only")
+    x, y = (_on_scale(values, log=log, period=period) for values in (settings, measured))
+    return _regressed(x - x.mean(), y - y.mean())
+
+
+def fit_changes(
+    settings: ArrayLike, measured: ArrayLike, *, log: bool = False, period: float | None = None
+) -> Fit:
+    """Regress changes of measured values on changes of settings within pairs, through 0.
+
+    Parameters
+    ----------
+    settings, measured : array_like, shape (2, P)
+        Values of first and second members.
+    log, period
+        As of `fit_settings`.
+
+    Returns
+    -------
+    Fit
+        As of `fit_settings`.
+    """
+    x, y = (_on_scale(values, log=log, period=period) for values in (settings, measured))
+    return _regressed(x[1] - x[0], y[1] - y[0])
+
+
+def _on_scale(values: ArrayLike, *, log: bool, period: float | None) -> NDArray:
+    """Return values on the scale on which equal steps are equal differences."""
     if period is not None:
-        x, y = on_circle(x, period), on_circle(y, period)
-    elif log:
-        x, y = np.log(x), np.log(y)
+        return on_circle(values, period)
+    values = np.asarray(values, np.float64)
+    if log and values.min(initial=np.inf) <= 0:
+        raise ValueError("a factor in ratios has settings and measurements above 0 only")
+    return np.log(values) if log else values
+
+
+def _regressed(x: NDArray, y: NDArray) -> Fit:
+    """Return the regression of y on x without an intercept, both real or both complex."""
     # Of constants, rounding leaves a variance, and a slope of nothing on nothing.
-    constant = [np.abs(values - values[:1]).max(initial=0) < 1e-9 for values in (x, y)]
-    if constant[0]:
+    if np.abs(x).max(initial=0) < _NOTHING:
         return Fit(np.nan, np.nan)
-    if constant[1]:
+    if np.abs(y).max(initial=0) < _NOTHING:
         return Fit(0.0, 0.0)
-    x, y = x - x.mean(), y - y.mean()
     together = np.vdot(x, y)  # conjugates x
     of_x, of_y = np.vdot(x, x).real, np.vdot(y, y).real
     return Fit(float(together.real / of_x), float(abs(together) ** 2 / (of_x * of_y)))
@@ -153,8 +186,8 @@ def do_effects(
     Parameters
     ----------
     edited : DataFrame
-        Edited images: ``base``, a column for each factor (NaN where it was not set) and the
-        columns of `FEATURES`.
+        Edited images: ``base``, ``role``, ``pair``, ``member``, ``changed``, a column for each
+        factor (NaN where it was not set) and the columns of `FEATURES`.
     factors : sequence of Factor
         What was set; those that nothing measures have no rows.
     rng : numpy.random.Generator
@@ -163,42 +196,58 @@ def do_effects(
     Returns
     -------
     DataFrame
-        ``score`` (``slope``, ``r2``), ``factor``, ``feature`` (that measures it), ``value``,
-        ``low``, ``high`` (95 % interval), ``n`` (images). Values are NaN where fewer than `FEWEST`
-        images tell.
+        ``score`` (``slope``, ``r2``; ``r2_within``, that of changes within pairs), ``factor``,
+        ``feature`` (that measures it), ``value``, ``low``, ``high`` (95 % interval), ``n`` (images,
+        or pairs). Values are NaN where fewer than `FEWEST` of them tell.
     """
-    rows: list[dict[str, Any]] = []
-    for factor in factors:
-        feature = measured_by(factor)
-        if feature is None:
-            continue
-        settings, measured = (
-            edited[name].to_numpy(np.float64) for name in (factor.column, feature)
-        )
-        known = np.isfinite(settings) & np.isfinite(measured)
-        if factor.log:  # no contrast at all has no logarithm
-            known &= (settings > 0) & (measured > 0)
-        settings, measured = settings[known], measured[known]
-
-        def fit(
-            chosen: NDArray | slice,
-            x: NDArray = settings,
-            y: NDArray = measured,
-            factor: Factor = factor,
-        ) -> Fit:
-            return fit_settings(x[chosen], y[chosen], log=factor.log, period=factor.period)
-
-        value = low = high = (np.nan, np.nan)
-        if known.sum() >= FEWEST:
-            value = fit(slice(None))
-            low, high = bootstrap_interval(fit, edited.loc[known, BASE], rng=rng)
-        rows += [
-            {"score": score, "factor": factor.name, "feature": feature}
-            | {"value": value[k], "low": low[k], "high": high[k], "n": int(known.sum())}
-            for k, score in enumerate(Fit._fields)
-        ]
+    rows = [
+        {"factor": factor.name, "feature": feature} | row
+        for factor in factors
+        if (feature := measured_by(factor)) is not None
+        for row in _effects(edited, factor, feature, rng)
+    ]
     columns = ["score", "factor", "feature", "value", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _effects(
+    edited: pd.DataFrame, factor: Factor, feature: str, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    """Yield how a feature follows the settings of a factor."""
+    settings, measured = edited[factor.column], edited[feature]
+    known = settings.notna() & measured.notna()
+    if factor.log:  # no contrast at all has no logarithm
+        known &= (settings > 0) & (measured > 0)
+    scale = {"log": factor.log, "period": factor.period}
+    kept = edited[known]
+    x, y = (kept[name].to_numpy(np.float64) for name in (factor.column, feature))
+    fit = _fitted(lambda rows: fit_settings(x[rows], y[rows], **scale), kept[BASE], rng)
+    pairs = pairs_of(kept, factor.name)
+    of_pairs = [
+        np.stack([members[name].to_numpy(np.float64) for members in pairs])
+        for name in (factor.column, feature)
+    ]
+    within = _fitted(
+        lambda rows: fit_changes(*(values[:, rows] for values in of_pairs), **scale),
+        pairs.first[BASE],
+        rng,
+    )
+    yield {"score": "slope", "n": len(kept), **fit["slope"]}
+    yield {"score": "r2", "n": len(kept), **fit["r2"]}
+    yield {"score": "r2_within", "n": len(pairs.first), **within["r2"]}
+
+
+def _fitted(
+    fit: Callable[[NDArray | slice], Fit], base: pd.Series, rng: np.random.Generator
+) -> dict[str, dict[str, float]]:
+    """Return value and interval of slope and R²; NaN of too few rows."""
+    if len(base) < FEWEST:
+        return dict.fromkeys(Fit._fields, dict.fromkeys(("value", "low", "high"), np.nan))
+    value, bounds = fit(slice(None)), bootstrap_interval(fit, base, rng=rng)
+    return {
+        name: {"value": value[k], "low": bounds[0][k], "high": bounds[1][k]}
+        for k, name in enumerate(Fit._fields)
+    }
 
 
 # Does anything else move? ------------------------------------------------------------------

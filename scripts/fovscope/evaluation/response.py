@@ -8,6 +8,9 @@ factor:
   dimensions. Shares of all dimensions sum to 1, those of two dimensions are the share of the plane
   that they span, and a code without any relation gives each of d dimensions 1/d. The movement of
   a dimension is in units of its SD over all edited test images; inactive dimensions have no share.
+* **lead**: the share over the sum of it and of the largest share of another name or free dimension:
+  one half is a tie, two thirds twice as much. Unlike the share it does not fall as free
+  dimensions are added, each of which moves a little.
 * **direction**: whether the dimension goes up as the setting goes up. Spearman's rank correlation
   of the change of the dimension with that of the setting. Of a direction a single dimension has
   none. Two that hold cosine and sine turn with it: theirs is the rotational correlation
@@ -36,7 +39,7 @@ from scipy.stats import rankdata
 
 from fovscope.angles import on_circle
 from fovscope.arrays import finite_codes
-from fovscope.dimensions import BOTH, Owner, owners
+from fovscope.dimensions import BOTH, PARTS, Owner, owners
 from fovscope.evaluation.base import Given
 from fovscope.evaluation.interventions import BASE, FEWEST, measured_by, pairs_of
 from fovscope.evaluation.resampling import bootstrap_interval
@@ -96,10 +99,10 @@ def responses(
     Returns
     -------
     DataFrame
-        ``score`` (``share``, ``direction``), ``dimension``, ``factor`` and ``part`` (what it is
-        bound to, as of `explain_codes`; of a factor that owns two dimensions there are also rows of
-        both together, the `dimension` the first of them), ``setting`` (the factor that was set),
-        ``measure`` (the feature that measures it, empty if none does), ``value``, ``low``,
+        ``score`` (``share``, ``lead``, ``direction``), ``dimension``, ``factor`` and ``part`` (what
+        it is bound to, as of `explain_codes`; of a factor that owns two dimensions there are also
+        rows of both together, the `dimension` the first of them), ``setting`` (the factor that was
+        set), ``measure`` (the feature that measures it, empty if none does), ``value``, ``low``,
         ``high``, ``n`` (pairs). A setting with fewer than `FEWEST` pairs has no rows.
     """
     codes = finite_codes(codes).astype(np.float64)
@@ -171,10 +174,14 @@ def _answers(
             for one in planes
         ),
     ]
+    is_part = np.array([one["part"] in PARTS for one in who])
 
     def shares(rows: NDArray | slice) -> FloatArray:
         single = movement_shares(moves.first[rows], moves.second[rows])
         return np.array([*single, *(single[list(one.dimensions)].sum() for one in planes)])
+
+    def leads(rows: NDArray | slice) -> FloatArray:
+        return np.where(is_part, np.nan, lead_of(np.where(is_part, 0, shares(rows))))
 
     def directions(rows: NDArray | slice) -> FloatArray:
         changes, setting = moves.second[rows] - moves.first[rows], moves.setting[rows]
@@ -183,7 +190,9 @@ def _answers(
         turns = [rotational_correlation(changes[:, one.dimensions], setting) for one in planes]
         return np.array([*(np.nan for _ in range(d)), *turns])
 
-    statistics = {"share": shares} | ({} if factor.nominal else {"direction": directions})
+    statistics = {"share": shares, "lead": leads} | (
+        {} if factor.nominal else {"direction": directions}
+    )
     for score, statistic in statistics.items():
         value = statistic(slice(None))
         low, high = bootstrap_interval(statistic, moves.base, rng=rng)
@@ -207,6 +216,25 @@ def movement_shares(first: ArrayLike, second: ArrayLike) -> FloatArray:
     squares = ((np.asarray(second) - np.asarray(first)) ** 2).sum(axis=0)
     total = squares.sum()
     return squares / total if total > 0 else squares
+
+
+def lead_of(shares: ArrayLike) -> FloatArray:
+    """Return each share over the sum of it and of the largest other share.
+
+    Parameters
+    ----------
+    shares : array_like, shape (d,)
+        Not below 0.
+
+    Returns
+    -------
+    ndarray, shape (d,)
+        From 0 to 1, one half for a tie; 0 where nothing moves.
+    """
+    shares = np.asarray(shares, np.float64)
+    others = np.where(np.eye(len(shares), dtype=bool), 0, shares).max(axis=1, initial=0)
+    total = shares + others
+    return np.divide(shares, total, out=np.zeros(len(shares)), where=total > 0)
 
 
 def rank_correlations(changes: ArrayLike, setting: ArrayLike) -> FloatArray:

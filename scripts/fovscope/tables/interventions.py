@@ -18,6 +18,7 @@ from fovscope.registry import table
 from fovscope.tables.base import RECIPE, Views, by_family, in_order
 
 _KEYS = ["target", "input", *RECIPE, "representation", "factor", "score", "feature"]
+_EFFECTS = {"slope": "slope", "r2": "R²", "r2_within": "R² within pairs"}
 _NONE = "–"
 
 
@@ -28,10 +29,11 @@ _NONE = "–"
     order=15,
     caption="Does do() do? Edited test images, measured again: regression of the property on its "
     "setting (slope and R² are 1 where all came out as set, 0 where nothing happened; on the "
-    "logarithm of sizes and ratios; a texture is measured in another unit, so that its R² counts), "
-    "and the property that moves most beside those that belong to the factor, in pairs that differ "
-    "in this factor alone (mean difference in SD of natural images). Trace: AUROC with which a "
-    "linear probe on Φ tells edited from natural images, 0.5 is none. [95 % interval over images.] "
+    "logarithm of sizes and ratios); R² of changes within pairs that differ in this factor alone, "
+    "which counts where something else is measured than was set, as of texture; and the property "
+    "that moves most in these pairs beside those that belong to the factor (mean difference in SD "
+    "of natural images). Trace: AUROC with which a linear probe on Φ tells edited from natural "
+    "images, 0.5 is none. [95 % interval over images.] "
     "A setting that comes out as set, alone and without a trace, lets a response be read as one "
     "to the property; with a trace it may be one to the editing. Variant: {variant}.",
 )
@@ -49,9 +51,9 @@ def interventions(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     -------
     Views
         The long table has one row for each target × input (of ``trace`` only) × factor × score
-        (``slope``, ``r2``, ``movement``, ``trace``) × feature: `value`, `low`, `high` (95 %
-        interval), `n` (images, of movements pairs) and `own`, whether the feature is a counterpart
-        of the factor.
+        (``slope``, ``r2``, ``r2_within``, ``movement``, ``trace``) × feature: `value`, `low`,
+        `high` (95 % interval), `n` (images, or pairs of ``r2_within`` and movements) and `own`,
+        whether the feature is a counterpart of the factor.
     """
     rows = by_family(scores, facts)
     for column in ("factor", "feature"):
@@ -74,17 +76,17 @@ def _view(long: pd.DataFrame) -> pd.DataFrame:
             line = {"target": target, "factor": factor, **_effect(of_factor)}
             lines.append(line | {"largest other movement": _other(of_factor), "trace": trace})
         if of_factors.empty:
-            nothing = dict.fromkeys(("measured by", "slope", "R²", "largest other movement"), _NONE)
-            lines.append({"target": target, "factor": _NONE, **nothing, "trace": trace})
+            lines.append({"target": target, "factor": _NONE, **_effect(of_factors)})
+            lines[-1] |= {"largest other movement": _NONE, "trace": trace}
     return pd.DataFrame(lines)
 
 
 def _effect(rows: pd.DataFrame) -> dict[str, str]:
     """Return what measures a factor, and how it follows the setting."""
-    found = rows[rows["score"].isin(["slope", "r2"])].set_index("score")
+    found = rows[rows["score"].isin(_EFFECTS)].set_index("score")
     if found.empty:
-        return dict.fromkeys(("measured by", "slope", "R²"), _NONE)
-    cells = {title: with_interval(found.loc[s]) for s, title in (("slope", "slope"), ("r2", "R²"))}
+        return dict.fromkeys(("measured by", *_EFFECTS.values()), _NONE)
+    cells = {title: with_interval(found.loc[score]) for score, title in _EFFECTS.items()}
     return {"measured by": found["feature"].iloc[0], **cells}
 
 

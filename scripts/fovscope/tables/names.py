@@ -33,7 +33,7 @@ _CONTRAST = (
     *("own_mean", "own_sd", "own_feature", "other_mean", "other_sd", "other_feature"),
     *("gap_mean", "gap_sd", "gap_low", "gap_high", "n"),
 )
-_RESPONSE = ("response_mean", "response_low", "response_high", "direction_mean")
+_RESPONSE = ("response_mean", "response_low", "response_high", "share_mean", "direction_mean")
 _NONE = "–"
 
 
@@ -46,9 +46,10 @@ _NONE = "–"
     caption="Which names hold. A name holds where its dimension has |r| ≥ 0.7 with its factor (the "
     "true one where known, else the strongest of its measured counterparts) and a gap ≥ 0.3 to "
     "anything else, with a 95 % interval over models above 0; where the factor was set in edited "
-    "images, the dimension must also have half of all movement (response) and go with the setting "
-    "(direction ≥ 0.5). It holds partly with |r| ≥ 0.5 and a gap above 0. Means over n models (all "
-    "β and seeds). Supervision: {supervision}. Variant: {variant}.",
+    "images, it must also have twice the squared movement of any other dimension (response ≥ 0.67, "
+    "its part of both) and go with the setting (direction ≥ 0.5). It holds partly with |r| ≥ 0.5 "
+    "and a gap above 0. Share: its part of all movement. Means over n models (all β and seeds). "
+    "Supervision: {supervision}. Variant: {variant}.",
 )
 def names(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     """Which names hold on which target.
@@ -69,8 +70,8 @@ def names(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
         (one of `fovscope.verdict.VERDICTS`), `name` (as a reader is shown it), `short_of` (what it
         lacks to hold, or why nothing can be measured), `evidence`, the columns own, other and gap
         of the table ``transfer``, `setting` (that answers for the factor), `response_mean`,
-        `response_low`, `response_high` (share of the movement; interval over models, of one
-        model over images), `direction_mean` and `n` models.
+        `response_low`, `response_high` (lead in the movement; interval over models, of one model
+        over images), `share_mean` (of all movement), `direction_mean` and `n` models.
     """
     measured = scores[scores["kind"] == "correlation"]
     found = name_dimensions(by_family(measured, facts), facts)
@@ -168,17 +169,20 @@ def _response(factor: Factor, rows: pd.DataFrame | None) -> dict[str, Any]:
     if setting is None:
         return unknown
     rows = rows[rows["setting"] == setting]
-    share, direction = (rows[rows["score"] == score] for score in ("share", "direction"))
-    mean, n = share["value"].mean(), len(share)
-    bounds = t_interval(mean, share["value"].std(), n)
+    lead, share, direction = (
+        rows[rows["score"] == score] for score in ("lead", "share", "direction")
+    )
+    mean, n = lead["value"].mean(), len(lead)
+    bounds = t_interval(mean, lead["value"].std(), n)
     if n == 1:  # of one model over images
-        bounds = share[["low", "high"]].iloc[0]
+        bounds = lead[["low", "high"]].iloc[0]
     low, high = np.clip(np.asarray(bounds, np.float64), 0, 1)
     return {
         "setting": setting,
         "response_mean": mean,
         "response_low": low,
         "response_high": high,
+        "share_mean": share["value"].mean(),
         "direction_mean": direction["value"].abs().mean(),  # the sign of a latent is arbitrary
     }
 
@@ -207,6 +211,7 @@ def _view_line(line: Mapping[str, Any], row: Sequence[str]) -> dict[str, object]
     return cells | {
         "gap": _with_interval(line, "gap"),
         "response": _with_interval(line, "response"),
+        "share": mean_sd(line["share_mean"], np.nan, digits=2),
         "direction": mean_sd(line["direction_mean"], np.nan, digits=2),
         "falls short of": line["short_of"] or _NONE,
         "evidence": line["evidence"],
