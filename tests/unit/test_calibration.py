@@ -6,7 +6,12 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from fovscope.factors import Factor
-from fovscope.generators.calibration import calibrate, calibrated_factors, measure_background
+from fovscope.generators.calibration import (
+    calibrate,
+    calibrated_factors,
+    calibrated_styles,
+    measure_background,
+)
 from fovscope.generators.cells import FACTORS, Cells
 from fovscope.generators.declared import GeneratorError
 from fovscope.images.read import read_image
@@ -152,3 +157,20 @@ def test_cells_can_be_calibrated_to_real_ones():
     assert np.median(drawing.image[:10].max(axis=2)) / 255 == pytest.approx(
         np.mean(found["background"]), abs=0.25
     )
+
+
+@pytest.mark.parametrize(
+    ("background", "grey", "styles"),
+    [
+        ((0.9, 1.0), (0, 0), {"stained"}),
+        ((0.9, 1.0), (1, 1), {"unstained"}),
+        ((0.8, 1.0), (0, 1), {"stained", "unstained"}),
+        ((0.0, 0.1), (0, 1), {"fluorescence", "darkfield"}),
+        ((0.1, 0.9), (0, 1), {"stained", "unstained", "fluorescence", "darkfield"}),
+    ],
+)
+def test_the_ground_and_the_colour_of_a_target_choose_the_styles(background, grey, styles):
+    calibration = {"background": background, "grey": grey}
+    assert set(calibrated_styles(calibration)) == styles
+    assert set(Cells(calibration=calibration).styles) == styles
+    assert Cells(styles=("stained",), calibration=calibration).styles == ("stained",)

@@ -6,7 +6,7 @@ the second: from there on it is like any other, checked, split and digested.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from fovscope.datasets.base import HIDDEN
 from fovscope.datasets.design import sample_design
 from fovscope.datasets.manifest import Manifest, counts_by_kind, manifest_from_table
 from fovscope.generators.base import Generator, load_generator
+from fovscope.generators.calibration import calibrated_factors
 from fovscope.generators.declared import GeneratorError, resolved_options
 from fovscope.registry import Catalogue, Entry, origin
 from fovscope.runtime.provenance import digest_json
@@ -33,12 +35,14 @@ def designed(
     del folder, workers
     source = Source.model_validate(dict(options))
     return prepare_design(
-        catalogue.entry("generator", source.generator),
-        source.options,
-        seed=source.seed,
-        changed_factors=source.changed_factors,
-        **{name: getattr(source, name) for name in _SIZES},
+        catalogue.entry("generator", source.generator), source.options, **sizes_of(source)
     )
+
+
+def sizes_of(source: Source) -> dict[str, int]:
+    """Return seed and sizes of the design of a source."""
+    names = (*_SIZES, "seed", "changed_factors")
+    return {name: getattr(source, name) for name in names}
 
 
 @origin("generated")
@@ -63,7 +67,12 @@ _DESIGNED = ["split", "role", "pair", "member", "changed"]
 
 
 def prepare_design(
-    entry: Entry, options: Mapping[str, Any], *, seed: int, **sizes: int
+    entry: Entry,
+    options: Mapping[str, Any],
+    *,
+    seed: int,
+    limits: Mapping[str, Sequence[float]] | None = None,
+    **sizes: int,
 ) -> Manifest:
     """Draw the design of a source.
 
@@ -75,6 +84,8 @@ def prepare_design(
         Its options, as the configuration gives them.
     seed : int
         Of the design, and of what the factors leave open in its images.
+    limits : mapping of str to (float, float), optional
+        By factor, to draw between instead of the declared ones.
     **sizes
         As of `fovscope.datasets.design.sample_design`.
 
@@ -91,7 +102,11 @@ def prepare_design(
         If the generator cannot be used with these options, or does not say what its files hold.
     """
     generator = load_generator(entry, options)
-    table = sample_design(generator.factors, seed=seed, **sizes)
+    factors = calibrated_factors(generator.factors, limits or {})
+    table = sample_design(factors, seed=seed, **sizes)
+    known = generator.known(table, seed=seed)
+    if not known.all(axis=None):
+        table[HIDDEN] = [",".join(known.columns[~row]) for row in known.to_numpy()]
     options, made_of = resolved_options(entry, options), generator.made_of()
     files = entry.declared.get("files", ())
     for name in files:
@@ -115,7 +130,7 @@ def prepare_design(
         "images_digest": images_digest,
         "generator": how if entry.origin == "fovscope" else how | {"plugin": entry.origin},
         "made_of": made_of,
-        "factors": [factor.to_json() for factor in generator.factors],
+        "factors": [factor.to_json() for factor in factors],
         "classes": [],
         "counts": counts_by_kind(table),
         "citation": entry.declared.get("citation", ""),

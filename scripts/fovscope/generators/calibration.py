@@ -29,6 +29,7 @@ from fovscope.interpret.handcrafted import CANVAS
 QUANTILES = (0.02, 0.98)
 """Of the measured values, taken as limits."""
 
+_DARK, _BRIGHT = 0.45, 0.4  # levels of the background, between which it may be either
 _FEWEST = 20  # objects of which such quantiles can be taken at all
 _AS_GREY = 2  # grey values that the channels of a grey image may differ by, from compression
 _MARGIN = 3  # pixels about the object that are not background: halo and blur
@@ -139,6 +140,29 @@ def calibrate(objects: pd.DataFrame, backgrounds: pd.DataFrame) -> dict[str, lis
     if len(hues) >= _FEWEST:
         limits["Hue"] = _arc(hues)
     return limits
+
+
+def calibrated_styles(calibration: Mapping[str, Sequence[float]]) -> tuple[str, ...]:
+    """Return the styles of the generator ``cells`` that a target's images may be of.
+
+    Parameters
+    ----------
+    calibration : mapping of str to (float, float)
+        Limits, of which ``background`` and ``grey`` are used.
+
+    Returns
+    -------
+    tuple of str
+        On bright ground stained or unstained cells, by whether there is colour; on dark ground
+        fluorescence and dark field. All where the background is of both kinds.
+    """
+    dark, bright = calibration["background"]
+    if bright < _DARK:
+        return ("fluorescence", "darkfield")
+    if dark < _BRIGHT:
+        return ("stained", "unstained", "fluorescence", "darkfield")
+    coloured, grey = calibration["grey"]
+    return ("stained",) * (coloured < 1) + ("unstained",) * (grey > 0)
 
 
 def calibrated_factors(

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from fovscope.factors import Factor
 from fovscope.generators.base import Drawing, Generator
+from fovscope.generators.calibration import calibrated_styles
 from fovscope.generators.cell_looks import (
     NUISANCES,
     STYLES,
@@ -66,7 +67,13 @@ FACTORS = (
             "lbp_entropy",
         ),
     ),
-    Factor(name="Hue", limits=(0.0, 360.0), period=360.0, unit="°", counterparts=("hue",)),
+    Factor(
+        name="Hue",
+        limits=(0.0, 360.0),
+        period=360.0,
+        unit="°",
+        counterparts=("hue", "mean_red", "mean_green", "mean_blue"),
+    ),
     Factor(
         name="Intensity",
         limits=(0.2, 0.85),
@@ -106,8 +113,8 @@ class Cells(Generator):
 
     Parameters
     ----------
-    styles : list of str
-        Kinds of microscopy to choose among.
+    styles : list of str, optional
+        Kinds of microscopy to choose among; without it those that a calibration leaves, or all.
     grey : bool, optional
         Grey images only, or colour images only; both without it.
     shared_nuisances : float
@@ -130,16 +137,15 @@ class Cells(Generator):
     def __init__(
         self,
         *,
-        styles: tuple[Literal["stained", "unstained", "fluorescence", "darkfield"], ...] = (
-            "stained",
-            "unstained",
-            "fluorescence",
-            "darkfield",
-        ),
+        styles: tuple[Literal["stained", "unstained", "fluorescence", "darkfield"], ...]
+        | None = None,
         grey: bool | None = None,
         shared_nuisances: float = 0.5,
         calibration: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
+        if styles is None:
+            known = {"background", "grey"} <= set(calibration or {})
+            styles = calibrated_styles(calibration) if known else STYLES
         if not styles or set(styles) - set(STYLES):
             raise GeneratorError(
                 f"cells: styles is {list(styles)}; name one or more of {', '.join(STYLES)}"
