@@ -1,19 +1,32 @@
-"""Make the image table of a data set, from files, a generator or a design."""
+"""Make the image table of a data set, from files, a generator, a design, or another's images."""
 
 from pathlib import Path
 
-from fovscope.datasets.listing import write_info
-from fovscope.records import write_table
+from fovscope.datasets.base import Followed
+from fovscope.datasets.listing import read_info, write_info
+from fovscope.records import read_table, write_table
 from fovscope.runtime.job import logged
 
 with logged(snakemake) as job:
     what = snakemake.params.job
+    given = dict(snakemake.input.items())
+    followed = {}
+    if given:
+        followed["followed"] = Followed(
+            what["followed"],
+            images=read_table(given["followed_table"]),
+            facts=read_info(given["followed_facts"]),
+            objects=read_table(given["followed_objects"]),
+            masks=read_table(given["followed_masks"]),
+            masks_path=given["followed_masks"],
+        )
     prepare = job.catalogue.load("origin", what["origin"])
     manifest = prepare(
         what["options"],
         Path(snakemake.output.table).parent,
         catalogue=job.catalogue,
         workers=snakemake.threads,
+        **followed,
     )
     write_table(snakemake.output.table, manifest.table)
     write_info(snakemake.output.facts, manifest.info)

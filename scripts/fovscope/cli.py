@@ -63,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     there.add_argument(
         "--plugin", action="append", default=[], metavar="FILE", help="a Python file of yours"
     )
+    seen = commands.add_parser("look", help="draw what interventions make of a target's images")
+    seen.add_argument("data", type=Path, help="<results>/data/<source>@<target>")
+    seen.add_argument("--rows", type=int, default=8, help="number of images")
+    seen.add_argument("--out", type=Path, default=Path("edits.png"), help="picture to write")
     encode = commands.add_parser(
         "encode", help="apply a fine-tuned model to new images: table and contact sheet"
     )
@@ -87,6 +91,11 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
             print(_plan(chosen.targets, options, chosen.results))
         case "list":
             print(listing(Catalogue(chosen.plugin), chosen.kind))
+        case "look":
+            # Here, because scikit-image takes long to import and most commands do without.
+            from fovscope.apply.look import look
+
+            look(chosen.data, chosen.out, rows=chosen.rows)
         case "encode":
             _encode(chosen)
         case "verify":

@@ -39,7 +39,7 @@ def open_images(
     table : pandas.DataFrame
         An image table, or a part of it.
     facts : mapping
-        The facts beside it: they say whether images are files or rendered by a generator.
+        The facts beside it: they say whether images are files, rendered by a generator, or edited.
     size : int
         Side of the images in pixels.
     interpolation : str
@@ -57,5 +57,5 @@ def open_images(
     RegistryError
         If the catalogue lacks the generator.
     """
-    reader = catalogue.load("reader", "generator" if "generator" in facts else "files")
-    return reader(table, facts, size, interpolation, catalogue)
+    kind = next((name for name in ("generator", "interventions") if name in facts), "files")
+    return catalogue.load("reader", kind)(table, facts, size, interpolation, catalogue)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,12 +26,18 @@ from fovscope.interpret.segmentation import (
 )
 
 
-class _Job(NamedTuple):
-    image_id: str
-    path: Path
-    mask_path: Path | None
-    background: int
-    white_level: float | None
+class Look(NamedTuple):
+    """An image and, where it is known, its object.
+
+    Attributes
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+    mask : ndarray of bool, shape (height, width), or None
+        None where the object has to be found.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_] | None
 
 
 def measure_objects(
@@ -52,46 +58,71 @@ def measure_objects(
 
     Returns
     -------
+    objects, masks : DataFrame
+        As of `measure_looks`.
+    """
+    look = look_at_files(manifest, root, preprocessing)
+    return measure_looks(manifest["image_id"], look, workers=workers)
+
+
+def look_at_files(
+    manifest: pd.DataFrame, root: Path, preprocessing: Mapping[str, Any]
+) -> Callable[[int], Look]:
+    """Return what reads the image of a row; parameters as of `measure_objects`."""
+    reading = {key: preprocessing[key] for key in ("background", "white_level")}
+    paths, masks = manifest["path"].to_list(), manifest["mask_path"].to_list()
+
+    def look(row: int) -> Look:
+        given = isinstance(masks[row], str)
+        mask = read_mask(root / masks[row]) if given else None
+        return Look(read_image(root / paths[row], **reading), mask)
+
+    return look
+
+
+def measure_looks(
+    image_ids: Sequence[str], look: Callable[[int], Look], *, workers: int = 1
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Segment, where they are not known, and measure the objects of images.
+
+    Parameters
+    ----------
+    image_ids : sequence of str
+        Names of N images.
+    look : callable
+        From a row, 0 to N - 1, to the image.
+    workers : int
+        Threads.
+
+    Returns
+    -------
     objects : DataFrame
-        One row per image, in the order of the manifest: `image_id`, `segmentation` (``given`` or
+        One row per image, in their order: `image_id`, `segmentation` (``given`` or
         ``automatic``), `flag` (what makes it doubtful, empty if nothing does), `side` (of the
         square canvas, native pixels: 224 canvas pixels) and the columns of `FEATURES`, NaN where
         there is nothing to measure.
     masks : DataFrame
         `image_id` and `mask`, a PNG of one bit at native resolution; see `decode_mask`.
     """
-    jobs = [
-        _Job(
-            row.image_id,
-            root / row.path,
-            root / row.mask_path if isinstance(row.mask_path, str) else None,
-            preprocessing["background"],
-            preprocessing["white_level"],
-        )
-        for row in manifest.itertuples()
-    ]
     with ThreadPoolExecutor(workers) as pool:
+        rows = pool.map(lambda row: _measured(look(row)), range(len(image_ids)))
         hidden = not sys.stderr.isatty()
-        bar = tqdm(pool.map(_measure, jobs), "measure", len(jobs), unit="image", disable=hidden)
+        bar = tqdm(rows, "measure", len(image_ids), unit="image", disable=hidden)
         objects, masks = zip(*bar, strict=True)
-    return (
-        pd.DataFrame(list(objects)),
-        pd.DataFrame({"image_id": manifest["image_id"].to_numpy(), "mask": masks}),
-    )
+    ids = pd.DataFrame({"image_id": list(image_ids)})
+    return pd.concat([ids, pd.DataFrame(list(objects))], axis=1), ids.assign(mask=masks)
 
 
-def _measure(job: _Job) -> tuple[dict[str, Any], bytes]:
-    image = read_image(job.path, background=job.background, white_level=job.white_level)
-    given = job.mask_path is not None
-    found = given_object(read_mask(job.mask_path)) if given else segment_object(image)
+def _measured(seen: Look) -> tuple[dict[str, Any], bytes]:
+    given = seen.mask is not None
+    found = given_object(seen.mask) if given else segment_object(seen.image)
     features = dict.fromkeys(FEATURES, np.nan)
     if found.mask.sum() >= SMALLEST:
-        features |= measure_object(image, found.mask)
+        features |= measure_object(seen.image, found.mask)
     row = {
-        "image_id": job.image_id,
         "segmentation": "given" if given else "automatic",
         "flag": reason_to_doubt(found),
-        "side": max(image.shape[:2]),
+        "side": max(seen.image.shape[:2]),
     }
     return row | features, encode_mask(found.mask)
 

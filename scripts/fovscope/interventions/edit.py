@@ -24,6 +24,7 @@ from fovscope.images.read import Interpolation, size_mismatch, square_canvas
 from fovscope.interpret.handcrafted import CANVAS
 from fovscope.interpret.segmentation import SMALLEST
 from fovscope.interventions.background import Backdrop, rebuild_background
+from fovscope.interventions.factors import FACTORS
 from fovscope.interventions.paint import (
     Detail,
     EditError,
@@ -34,7 +35,6 @@ from fovscope.interventions.paint import (
     set_texture,
 )
 from fovscope.interventions.placement import Pose, extent, linear_map, pose_of
-from fovscope.interventions.settings import FACTORS
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -161,6 +161,32 @@ def edit(
     picture = Image.fromarray(np.rint(np.clip(edited, 0, 255)).astype(np.uint8))
     shown = picture.resize((size, size), Image.Resampling[interpolation.upper()])
     return Drawing(np.asarray(shown), _mapped_mask(scene, move, size).astype(np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """What size, form, direction and place the object of a mask can have, without its image.
+
+    Attributes
+    ----------
+    mask : ndarray of bool, shape (height, width)
+        The object at native resolution.
+    """
+
+    mask: Mask
+
+    @cached_property
+    def _scene(self) -> _Scene:
+        blank = np.zeros((*self.mask.shape, 3), np.uint8)
+        return _Scene.of(Subject(blank, self.mask), CANVAS, 0)
+
+    def holds(self, settings: Mapping[str, float]) -> bool:
+        """Whether `edit` can set these values as far as the canvas has room for the object."""
+        try:
+            _wanted_pose(self._scene, settings)
+        except EditError:
+            return False
+        return True
 
 
 # The picture ------------------------------------------------------------------------------

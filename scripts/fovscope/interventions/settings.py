@@ -15,57 +15,8 @@ from numpy.typing import NDArray
 
 from fovscope import FovscopeError
 from fovscope.factors import Factor
-from fovscope.interpret.features import FEATURES
 from fovscope.interpret.handcrafted import CANVAS
-
-TEXTURE = tuple(name for name, feature in FEATURES.items() if feature.group == "Texture")
-
-FACTORS = (
-    Factor(
-        name="Size",
-        limits=(8.0, 224.0),
-        log=True,
-        unit="px",
-        counterparts=("area", "equivalent_diameter", "perimeter"),
-    ),
-    Factor(
-        name="Elongation",
-        limits=(1.0, 20.0),
-        log=True,
-        counterparts=("elongation", "eccentricity", "circularity", "hu1", "hu2"),
-    ),
-    Factor(
-        name="Orientation",
-        limits=(0.0, 180.0),
-        period=180.0,
-        unit="°",
-        counterparts=("orientation",),
-    ),
-    Factor(
-        name="Hue",
-        limits=(0.0, 360.0),
-        period=360.0,
-        unit="°",
-        counterparts=("hue", "mean_red", "mean_green", "mean_blue"),
-    ),
-    Factor(
-        name="Intensity",
-        limits=(0.0, 1.0),
-        counterparts=("value", "mean_red", "mean_green", "mean_blue"),
-    ),
-    Factor(name="Texture", limits=(0.001, 0.5), log=True, counterparts=TEXTURE),
-    Factor(name="PosX", limits=(0.0, 1.0), nuisance=True),
-    Factor(name="PosY", limits=(0.0, 1.0), nuisance=True),
-)
-"""Everything that can be set.
-
-Size: equivalent diameter √(4·area/π), pixels of the canvas of 224. Elongation: major over minor
-axis of the ellipse with the same second moments, at unchanged area. Orientation: of the major
-axis, from the x axis, counter-clockwise on the screen. Hue: direction of the mean colour.
-Intensity: mean HSV value. Texture: RMS contrast of detail finer than about 15 pixels of the
-canvas, off the outline, as a share of the full scale. PosX, PosY: centre of mass, from the left
-and from the top, as a share of the canvas.
-"""
+from fovscope.interventions.factors import FACTORS
 
 QUANTILES = (0.05, 0.95)
 """Share of the training objects below the lower and below the upper limit."""
@@ -79,6 +30,7 @@ _ENOUGH = 30  # objects; with fewer that end inside the picture, those at its bo
 _LONGEST = 1.15  # length of an object over the major axis of its ellipse, at the most usually
 _MARGIN = 2.0  # pixels of the canvas between the object and its border
 _LEAST_RATIO = 1.15  # of the limits of a factor whose steps are ratios; less cannot be seen
+_SEEN = 0.05, 0.95  # brightness of an object that is neither black nor white
 _LEAST_ROOM = 0.02  # share of the canvas by which a position has to vary
 
 _AT_BORDER = frozenset({"reaches the border", "touches all sides", "too large"})
@@ -134,7 +86,7 @@ def allowed(objects: pd.DataFrame) -> tuple[Factor, ...]:
         In the order of `FACTORS`. Grey images have Intensity, colour images also Hue, if it is
         spread over the circle or else within the shortest arc that holds 90 % of the objects
         (its upper limit may exceed 360°). Orientation where objects are elongated enough to
-        have one. Size so that an object of any allowed elongation and direction fits.
+        have one. Size so that an object of the median elongation fits in any direction.
 
     Raises
     ------
@@ -150,18 +102,19 @@ def allowed(objects: pd.DataFrame) -> tuple[Factor, ...]:
         )
     elongation = _between(kept["elongation"])
     length = CANVAS - 2 * _MARGIN
-    longest = _LONGEST * np.sqrt(elongation[1])
-    size = _between(kept["equivalent_diameter"].clip(upper=length / longest))
+    # A large object may be too long for the canvas: what does not fit is drawn again.
+    usual = _LONGEST * np.sqrt(kept["elongation"].median())
+    size = _between(kept["equivalent_diameter"].clip(upper=length / usual))
     if size[1] < _LEAST_RATIO * size[0]:  # tight crops: what fits is smaller than what there is
         size = size[1] / _LEAST_RATIO**2, size[1]
-    room = max(0.0, length - longest * size[1]) / CANVAS
+    room = max(0.0, length - _LONGEST * np.sqrt(elongation[1]) * size[1]) / CANVAS
     place = float(0.5 - room / 2), float(0.5 + room / 2)
     found = {
         "Size": size,
         "Elongation": elongation if elongation[1] > _LEAST_RATIO * elongation[0] else None,
         "Orientation": (0.0, 180.0) if kept["elongation"].median() > _ELONGATED else None,
         "Hue": _hues(kept),
-        "Intensity": _between(kept["value"]),
+        "Intensity": _between(kept["value"].clip(*_SEEN)),
         "Texture": _between(kept["Texture"]) if "Texture" in kept else None,
         "PosX": place if room > _LEAST_ROOM else None,
         "PosY": place if room > _LEAST_ROOM else None,

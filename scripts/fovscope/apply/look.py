@@ -1,0 +1,65 @@
+"""A sheet of the edited images of a study, to judge interventions by eye."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fovscope import FovscopeError
+from fovscope.datasets.interventions import BASE
+from fovscope.datasets.listing import read_info
+from fovscope.factors import Factor
+from fovscope.images.read import read_image
+from fovscope.interpret.objects import decode_mask
+from fovscope.interventions.edit import Subject
+from fovscope.interventions.sheet import edit_sheet
+from fovscope.records import read_table
+from fovscope.runtime.provenance import replacing
+
+
+def look(data: Path, sheet: Path, *, rows: int = 8, seed: int = 0) -> None:
+    """Draw test images of a target as they are, and with one property set at a time.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of a data set of interventions, ``<results>/data/<source>@<target>``; the command is
+        run where the study was.
+    sheet : Path
+        PNG file to write.
+    rows : int
+        Number of images.
+    seed : int
+        Of their choice, and of noise on what is rebuilt.
+
+    Raises
+    ------
+    FovscopeError
+        If the folder is none of interventions.
+    """
+    table, facts = data / "manifest.parquet", data / "manifest.json"
+    if not table.exists() or "interventions" not in read_info(facts):
+        raise FovscopeError(
+            f"{data} has no interventions; give <results>/data/<source>@<target> of a source with "
+            "'interventions' in the study"
+        )
+    how, factors = read_info(facts)["interventions"], read_info(facts)["factors"]
+    images = read_table(table)
+    test = images[images["split"] == "test"].drop_duplicates(BASE)
+    order = np.random.default_rng(seed).permutation(len(test))[:rows]
+    masks = read_table(how["masks"]).set_index("image_id")["mask"]
+    reading = {key: how["preprocessing"][key] for key in ("background", "white_level")}
+    root, chosen = Path(how["root"]), test.iloc[order]
+    subjects = (
+        Subject(read_image(root / path, **reading), decode_mask(masks[base]))
+        for path, base in zip(chosen["base_path"], chosen[BASE], strict=True)
+    )
+    drawn = edit_sheet(
+        subjects,
+        [Factor.from_json(raw) for raw in factors],
+        seed=seed,
+        background=reading["background"],
+    )
+    with replacing(sheet) as temporary:
+        drawn.save(temporary, "PNG")

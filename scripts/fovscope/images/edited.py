@@ -1,0 +1,117 @@
+"""Images of a target with properties set, made when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fovscope.factors import PREFIX
+from fovscope.generators.base import Drawing
+from fovscope.images.read import Interpolation, apply_mask, read_image
+from fovscope.interpret.objects import Look, decode_mask
+from fovscope.interventions.edit import Subject, edit
+from fovscope.records import read_table
+from fovscope.registry import Catalogue, reader
+
+
+@dataclass(frozen=True, eq=False)
+class EditedImages:
+    """The images of a design of settings on real images.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+        Of the image that each row is made of.
+    masks : tuple of bytes
+        Of its object (`fovscope.interpret.objects.encode_mask`).
+    settings : mapping of str to ndarray
+        Values by factor, NaN where the image keeps its own.
+    numbers : ndarray of int
+        Of the rows: an image depends on seed and number.
+    seed : int
+        Of noise on what is rebuilt.
+    size : int
+        Side of the images in pixels.
+    interpolation : str
+        Resampling filter.
+    background : int
+        Grey value of the padding to a square.
+    white_level : float, optional
+        Pixel value shown as white.
+    masked : bool
+        Whether all but the object is replaced by the background.
+    """
+
+    paths: tuple[Path, ...]
+    masks: tuple[bytes, ...]
+    settings: Mapping[str, NDArray[np.float64]]
+    numbers: NDArray[np.int64]
+    seed: int
+    size: int
+    interpolation: Interpolation
+    background: int
+    white_level: float | None
+    masked: bool
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        return self.drawing(row).image
+
+    def look(self, row: int) -> Look:
+        """Return image `row` and its object, as they are measured."""
+        drawing = self.drawing(row)
+        return Look(drawing.image, drawing.mask > 0)
+
+    def drawing(self, row: int) -> Drawing:
+        """Return image `row` with the mask of its object."""
+        image = read_image(
+            self.paths[row], background=self.background, white_level=self.white_level
+        )
+        mask = decode_mask(self.masks[row])
+        if self.masked:
+            image = apply_mask(image, mask, self.background)
+        values = {name: float(column[row]) for name, column in self.settings.items()}
+        return edit(
+            Subject(image, mask),
+            {name: value for name, value in values.items() if np.isfinite(value)},
+            rng=np.random.default_rng([self.seed, int(self.numbers[row])]),
+            size=self.size,
+            background=self.background,
+            interpolation=self.interpolation,
+        )
+
+
+@reader("interventions")
+def edited(
+    table: pd.DataFrame,
+    facts: Mapping[str, Any],
+    size: int,
+    interpolation: Interpolation,
+    catalogue: Catalogue,
+) -> EditedImages:
+    """Edit the images of a target; see `fovscope.images.source.open_images`."""
+    del catalogue
+    how = facts["interventions"]
+    masks = read_table(how["masks"]).set_index("image_id")["mask"]
+    root, preprocessing = Path(how["root"]), how["preprocessing"]
+    names = [factor["name"] for factor in facts["factors"]]
+    return EditedImages(
+        paths=tuple(root / path for path in table["base_path"]),
+        masks=tuple(masks.loc[table["base"]]),
+        settings={name: table[PREFIX + name].to_numpy(np.float64) for name in names},
+        numbers=table["image_id"].astype(np.int64).to_numpy(),
+        seed=how["seed"],
+        size=size,
+        interpolation=interpolation,
+        background=preprocessing["background"],
+        white_level=preprocessing["white_level"],
+        masked=preprocessing["mask"],
+    )
