@@ -246,5 +246,9 @@ def test_few_images_or_no_factor_that_is_ordered_have_no_truth():
     images = images_with_factors(FEWEST - 1)
     codes = np.random.default_rng(9).standard_normal((len(images), 2))
     assert truth(codes, images).empty
+    assert truth(
+        np.zeros((50, 2)),
+        images_with_factors(50)[[]].assign(**{factor.column: 1.0 for factor in TRUE}),
+    ).empty  # a target on which nothing varies
     names_only = correlate_factors(images, codes, TRUE[2:], active_sd=0.05, seed=0)
     assert names_only.empty

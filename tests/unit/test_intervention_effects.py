@@ -186,8 +186,8 @@ def test_doubtful_objects_training_images_and_what_was_not_set_tell_nothing():
             "natural_table": natural[["image_id", "split"]],
             "natural_objects": natural[["image_id", "flag", *FEATURES]],
         },
-        {},
-        Identity(dataset="t"),
+        {"identity": {"dataset": "t"}},
+        Identity(dataset="edits"),
         {"data_digest": "d"},
         Catalogue(),
     )

@@ -160,15 +160,17 @@ def test_each_representation_of_a_job_has_its_rows(images):
         },
         {
             "active_sd": 0.05,
+            "about": "t",
             "views": [{"values": "latents", "identity": {"stage": "transferred"}}],
         },
-        Identity(dataset="t", backbone="b", recipe="r", seed=2),
+        Identity(dataset="edits", backbone="b", recipe="r", seed=2),
         {"weights_digest": "w"},
         Catalogue(),
     )
     table = response(given)["scores"]
     assert set(table["kind"]) == {"response"}
     assert set(table["stage"]) == {"transferred"}
+    assert set(table["dataset"]) == {"t"}
     own = table.query("score == 'share' and setting == factor and part != 'cos' and part != 'sin'")
     assert own["value"].to_numpy() == pytest.approx([1, 1])
 

@@ -8,7 +8,7 @@ from scipy.stats import norm
 from fovscope import FovscopeError
 from fovscope.evaluation.base import Given
 from fovscope.evaluation.trace import one_edit_each, trace, trace_score
-from fovscope.records import Identity, representation_table
+from fovscope.records import Identity
 from fovscope.registry import Catalogue
 
 N, D = 200, 30
@@ -102,12 +102,12 @@ def test_rows_of_edited_images_meet_those_of_their_own_image():
     given = Given(
         {
             "table": table,
-            "values": representation_table(table["image_id"], edited),
+            "edited_store": edited,
             "natural_table": images,
-            "natural_values": representation_table(base, natural),
+            "natural_store": np.stack([of_base[name] for name in images["image_id"]]),
         },
-        {},
-        Identity(dataset="t", backbone="b", representation="full"),
+        {"identity": {"dataset": "t", "representation": "full"}},
+        Identity(dataset="edits", backbone="b"),
         {"weights_digest": "w"},
         Catalogue(),
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fovscope.datasets.listing import read_info
 from fovscope.factors import Bound, bound_of
+from fovscope.features.store import read_store
 from fovscope.records import Identity, read_table, representation_values
 from fovscope.registry import Catalogue
 from fovscope.runtime.provenance import read_json
@@ -109,7 +110,8 @@ def read_inputs(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
     ----------
     inputs : mapping of str to str or list of str
         Files by name: tables, ``facts`` of data sets, ``model`` (the JSON beside a model) and
-        ``features`` (the manifest of a store).
+        ``features`` (the manifest of a store, for the provenance) and ``…store`` (for the
+        numbers).
 
     Returns
     -------
@@ -128,6 +130,8 @@ def read_inputs(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
             manifest = read_json(path)
             if provenance is None:
                 provenance = {k: manifest[k] for k in ("weights_digest", "data_digest")}
+        elif name.endswith("store"):
+            read[name] = read_store(path)
         elif name.endswith("facts"):
             read[name] = read_info(path)
         else:

@@ -83,7 +83,7 @@ def interventions(given: Given) -> dict[str, pd.DataFrame]:
         [do_effects(edited, factors, rng=rng), movements(edited, natural, factors, rng=rng)],
         ignore_index=True,
     )
-    identity = given.identity.replace(kind="interventions")
+    identity = given.identity.replace(kind="interventions", **given.options["identity"])
     return {"scores": score_table(found, identity, **given.provenance)}
 
 

@@ -64,7 +64,11 @@ def response(given: Given) -> dict[str, pd.DataFrame]:
             rng=np.random.default_rng(given.seed),
         )
         tables.append(
-            score_table(table, view.identity.replace(kind="response"), **given.provenance)
+            score_table(
+                table,
+                view.identity.replace(kind="response", dataset=given.options["about"]),
+                **given.provenance,
+            )
         )
     return {"scores": pd.concat(tables, ignore_index=True)}
 

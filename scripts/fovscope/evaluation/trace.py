@@ -25,7 +25,7 @@ from fovscope.arrays import finite_codes
 from fovscope.evaluation.base import Given
 from fovscope.evaluation.interventions import BASE
 from fovscope.evaluation.resampling import bootstrap_interval
-from fovscope.records import representation_values, score_table
+from fovscope.records import score_table
 from fovscope.registry import evaluation
 
 FOLDS = 5
@@ -58,23 +58,26 @@ class Trace(NamedTuple):
 def trace(given: Given) -> dict[str, pd.DataFrame]:
     """Tell edited from natural test images by a representation.
 
-    Takes ``table`` and ``values`` of the interventions, ``natural_table`` and ``natural_values`` of
-    the images that were edited. The representation is that of the job's identity.
+    Takes ``table`` and ``edited_store`` of the interventions, ``natural_table`` and
+    ``natural_store`` of the images that were edited: their features, in the order of the tables.
     """
     rng = np.random.default_rng(given.seed)
     edited = one_edit_each(given.inputs["table"], rng=rng, most=MOST)
-    by_id = given.inputs["natural_table"].set_index("image_id", drop=False)
-    natural = by_id.loc[edited[BASE]].reset_index(drop=True)
     found = trace_score(
-        representation_values(given.inputs["natural_values"], natural),
-        representation_values(given.inputs["values"], edited),
+        given.inputs["natural_store"][_rows(given.inputs["natural_table"], edited[BASE])],
+        given.inputs["edited_store"][_rows(given.inputs["table"], edited["image_id"])],
         edited[BASE],
         rng=rng,
     )
     row = {"score": "trace", "value": found.auroc, "low": found.low, "high": found.high}
     table = pd.DataFrame([row | {"n": len(edited)}])
-    identity = given.identity.replace(kind="interventions")
+    identity = given.identity.replace(kind="interventions", **given.options["identity"])
     return {"scores": score_table(table, identity, **given.provenance)}
+
+
+def _rows(images: pd.DataFrame, image_ids: pd.Series) -> NDArray[np.intp]:
+    """Return the places of images in a table."""
+    return pd.Index(images["image_id"]).get_indexer(image_ids)
 
 
 def one_edit_each(images: pd.DataFrame, *, rng: np.random.Generator, most: int) -> pd.DataFrame:
