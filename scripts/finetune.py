@@ -1,8 +1,11 @@
-"""Fine-tune one source model on a target, or on all of it but a class; encode its images.
+"""Encode a target's images with a source model, and fine-tune it on them, or on all but a class.
 
-Where outputs are named for it, the images are encoded before and after, and the source after.
+The outputs that are named say what is wanted: codes before and after, codes of the source after.
 """
 
+from contextlib import nullcontext
+
+from fovscope.datasets.listing import read_info
 from fovscope.factors import bound_of
 from fovscope.features.store import open_store
 from fovscope.models.storage import load_model
@@ -13,46 +16,54 @@ from fovscope.runtime.job import job_key, logged
 from fovscope.runtime.provenance import read_json
 from fovscope.study.models import Finetuning
 from fovscope.training.finetune import finetune
+from fovscope.training.pairs import SourceData, bound_dimensions, replayed
 from fovscope.training.record import save_trained, training
+
+out = dict(snakemake.output.items())
+minutes = snakemake.resources.get("checkpoint_minutes")
 
 with (
     logged(snakemake) as job,
-    training(
-        snakemake.output.model,
-        snakemake.output,
-        key=job_key(snakemake),
-        minutes=snakemake.resources.checkpoint_minutes,
-    ) as checkpoints,
+    training(out["model"], snakemake.output, key=job_key(snakemake), minutes=minutes)
+    if "model" in out
+    else nullcontext() as checkpoints,
 ):
     given, what = snakemake.input, snakemake.params.job
-    out = dict(snakemake.output.items())
-    options = Finetuning.model_validate(what["finetuning"])
-    use_cores(options.compute_threads)
+    use_cores(what["finetuning"]["compute_threads"])
     device = resolve_device()
     images = read_table(given.table)
-    seen = images["split"] == "train"
-    if held_out := snakemake.params.get("held_out"):
-        seen &= images["label"] != held_out
     features = open_store(given.features)[:]  # in the stored type
     model = load_model(given.model, device=device, catalogue=job.catalogue)
-    objective = job.catalogue.load("objective", what["objective"]["objective"])
-    tuned = finetune(
-        model,
-        features[seen.to_numpy()],
-        options=options,
-        objective=objective(**what["objective"]["options"]),
-        seed=int(snakemake.wildcards.seed),
-        device=device,
-        checkpoints=checkpoints,
-    )
-    codes = {"finetuned": (images, tuned.model, features)}
-    if "transferred" in out:
+    codes = {name: (images, model, features) for name in ("codes", "transferred") if name in out}
+    if "model" in out:
+        options, binding = Finetuning.model_validate(what["finetuning"]), what["binding"]
+        seen = images["split"] == "train"
+        if held_out := snakemake.params.get("held_out"):
+            seen &= images["label"] != held_out
+        objective = job.catalogue.load("objective", what["objective"]["objective"])
+        of_sources = (given.get(f"replayed_{name}", []) for name in ("table", "facts", "features"))
+        sources = [
+            SourceData.of(read_table(table), read_info(facts), open_store(store)[:])
+            for table, facts, store in zip(*of_sources, strict=True)
+        ]
+        bound = bound_dimensions(sources, binding["factors"], angles=binding["anchored"])
+        tuned = finetune(
+            model,
+            features[seen.to_numpy()],
+            options=options,
+            objective=objective(**what["objective"]["options"]),
+            seed=int(snakemake.wildcards.seed),
+            device=device,
+            replay=replayed(sources, bound) if options.replay else None,
+            checkpoints=checkpoints,
+        )
+        codes["finetuned"] = (images, tuned.model, features)
+        named = bound_of(read_json(given.model_info))
+        save_trained(out["model"], out["info"], tuned, [given.features], bound=named)
+    if "source" in out:
         source = read_table(given.source_table)
         evaluation = (source["role"] != "train_pair").to_numpy()
-        codes["transferred"] = (images, model, features)
         source_features = open_store(given.source_features)[:][evaluation]
         codes["source"] = (source[evaluation], tuned.model, source_features)
-    bound = bound_of(read_json(given.model_info))
-    save_trained(out["model"], out["info"], tuned, given.features, bound=bound)
     for name, (of, encoder, rows) in codes.items():
         write_table(out[name], representation_table(of["image_id"], *encode(encoder, rows)))

@@ -48,7 +48,7 @@ with logged(snakemake):
                 snakemake.params.job["views"],
                 Path(given.tables[0]).parent,
                 given.pictures,
-                [Section("Data", " ".join(filter(None, sources)), [data])],
+                [Section("Data", " ".join(dict.fromkeys(filter(None, sources))), [data])],
             ),
             *last,
         ],

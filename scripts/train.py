@@ -1,10 +1,8 @@
-"""Train one source model and encode the source's evaluation rows with it."""
+"""Train one source model and encode the evaluation rows of its first source with it."""
 
 from functools import partial
 
-from fovscope.datasets.design import changed_matrix
 from fovscope.datasets.listing import read_info
-from fovscope.factors import Factor, bind
 from fovscope.features.store import open_store
 from fovscope.models.vae import encode
 from fovscope.records import read_table, representation_table, write_table
@@ -12,6 +10,7 @@ from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import job_key, logged
 from fovscope.runtime.provenance import read_json
 from fovscope.study.models import SourceTraining
+from fovscope.training.pairs import SourceData, bound_dimensions, training_pairs
 from fovscope.training.record import save_trained, training
 from fovscope.training.source import train_source
 
@@ -24,21 +23,23 @@ with (
         minutes=snakemake.resources.checkpoint_minutes,
     ) as checkpoints,
 ):
-    what, recipe = snakemake.params.job, snakemake.params.job["recipe"]
+    given, what = snakemake.input, snakemake.params.job
+    recipe, binding = what["recipe"], what["binding"]
     seed = int(snakemake.wildcards.seed)
     options = SourceTraining.model_validate(what["training"])
     use_cores(options.compute_threads)
-    images = read_table(snakemake.input.table)
-    factors = [Factor.from_json(raw) for raw in read_info(snakemake.input.facts)["factors"]]
-    pairs = (images["role"] == "train_pair").to_numpy()
-    features = open_store(snakemake.input.features)[:]  # in the stored type
+    sources = [
+        # Features in the stored type.
+        SourceData.of(read_table(table), read_info(facts), open_store(features)[:])
+        for table, facts, features in zip(given.table, given.facts, given.features, strict=True)
+    ]
+    bound = bound_dimensions(sources, binding["factors"], angles=binding["anchored"])
+    pairs = training_pairs(sources, bound)
     trained = train_source(
-        features[pairs][::2],  # the members of a pair are adjacent rows
-        features[pairs][1::2],
-        changed_matrix(images, factors),
+        *(pairs.first, pairs.second, pairs.changed),
         make_model=partial(
             job.catalogue.load("model", what["model"]["kind"]).fitted,
-            facts=read_json(snakemake.input.features),
+            facts=read_json(given.features[0]),
             options=what["model"]["options"],
             seed=seed,
         ),
@@ -47,17 +48,19 @@ with (
         supervision=job.catalogue.load("supervision", recipe["supervision"]),
         seed=seed,
         device=resolve_device(),
+        anchors=pairs.anchors if binding["anchored"] else None,
         checkpoints=checkpoints,
     )
+    first = sources[0]
     codes = representation_table(
-        images.loc[~pairs, "image_id"], *encode(trained.model, features[~pairs])
+        first.images.loc[~first.in_pairs, "image_id"],
+        *encode(trained.model, first.features[~first.in_pairs]),
     )
-    supervision = job.catalogue.entry("supervision", recipe["supervision"])
     save_trained(
         snakemake.output.model,
         snakemake.output.info,
         trained,
-        snakemake.input.features,
-        bound=bind(factors, angles=False) if supervision.declared.get("binds") else (),
+        given.features,
+        bound=bound if binding["named"] else (),
     )
     write_table(snakemake.output.source, codes)

@@ -67,6 +67,11 @@ class Factor:
             self.values if isinstance(self.values, int) or self.values is None else len(self.values)
         )
 
+    @property
+    def scale(self) -> dict[str, Any]:
+        """What has to agree for values of two factors to be comparable."""
+        return {key: getattr(self, key) for key in ("unit", "period", "log", "nominal")}
+
     def to_json(self) -> dict[str, Any]:
         """Return the factor as plain values, the lists as lists."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}

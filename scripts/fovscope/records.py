@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import fovscope
 from fovscope import FovscopeError
 from fovscope.runtime.parquet import TableError, read_table, write_table
+from fovscope.study.layout import recipe_name
 
 __all__ = [
     "IDENTITY",
@@ -141,9 +142,11 @@ class Identity:
 
     @classmethod
     def of(cls, wildcards: Mapping[str, str]) -> Identity:
-        """Return the identity that the wildcards of a job give."""
+        """Return the identity that the wildcards of a job give, the recipe as configured."""
         known = {name: wildcards.get(name) for name in ("dataset", "backbone", "recipe", "seed")}
         found = {name: value for name, value in known.items() if value is not None}
+        if "recipe" in found:
+            found["recipe"] = recipe_name(found["recipe"])
         return cls(**found | ({"seed": int(found["seed"])} if "seed" in found else {}))
 
     def replace(self, **changes: Any) -> Identity:  # noqa: ANN401

@@ -175,7 +175,7 @@ def train(
         else:
             options = Finetuning(epochs=EPOCHS, batch_size=40, learning_rate=learning_rate)
             trained = finetune(load_model(source), first, options=options, **common)
-        save_trained(*outputs[:2], trained, manifest, bound=())
+        save_trained(*outputs[:2], trained, [manifest], bound=())
         ids = [str(row) for row in range(len(first))]
         write_table(outputs[2], representation_table(ids, *encode(trained.model, first)))
 

@@ -202,9 +202,9 @@ def test_a_model_that_does_not_fit_is_named(results, tmp_path, images, capsys, s
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("models/lite0/beta1/seed0/source.safetensors", "give a fine-tuned model beside it"),
+        ("models/lite0/beta1/seed0/source.safetensors", "give its name in the place of it"),
         ("models/lite0/beta1/seed7/synthetic_cells.safetensors", "is not there"),
-        ("config.yaml", "is not a fine-tuned model of a study"),
+        ("config.yaml", "is not a model of a study"),
     ],
 )
 def test_a_path_to_something_else_is_named(tiny_study, images, capsys, model, message):

@@ -632,7 +632,14 @@ def test_a_lock_names_its_holder_and_dies_with_it(tmp_path, start):
 
 STUDY = {
     "seeds": [0],
-    "source": {"train_pairs": 400, "iid_train": 200, "iid_test": 100, "pairs_per_factor": 10},
+    "sources": {
+        "texture_dsprites": {
+            "train_pairs": 400,
+            "iid_train": 200,
+            "iid_test": 100,
+            "pairs_per_factor": 10,
+        }
+    },
     "features": {"shard_rows": 64, "batch_size": 16},
     "source_training": {"steps": 3000, "learning_rate": 1e-3, "warmup_steps": 50},
 }

@@ -14,7 +14,8 @@ from fovscope.objectives.anchored import Anchored, anchor_loss, disagreement
 from fovscope.objectives.supervision import labels
 from fovscope.study.models import Finetuning, Model, SourceTraining
 from fovscope.training.anchors import changed_dimensions, make_anchors
-from fovscope.training.finetune import Replay, finetune
+from fovscope.training.finetune import finetune
+from fovscope.training.pairs import Replay
 from fovscope.training.source import train_source
 
 CPU = torch.device("cpu")
@@ -75,7 +76,9 @@ def test_sources_that_share_a_factor_share_its_scale():
     assert np.isnan(anchors[: len(one), 1:]).all()
     sizes = np.concatenate([one["factor_Size"], other["factor_Size"]])
     slope, _ = np.polyfit(np.log(sizes), anchors[:, 0], 1)
-    residual = anchors[:, 0] - np.polyval(np.polyfit(np.log(sizes), anchors[:, 0], 1), np.log(sizes))
+    residual = anchors[:, 0] - np.polyval(
+        np.polyfit(np.log(sizes), anchors[:, 0], 1), np.log(sizes)
+    )
     assert slope > 0
     assert np.abs(residual).max() < 1e-5
 

@@ -24,11 +24,21 @@ def test_every_config_of_the_repository_is_valid_by_model_and_by_schema(path):
     jsonschema.validate(raw(path), json.loads(json_schema()))
 
 
-def test_an_empty_config_is_the_demo_on_a_vit_with_two_recipes():
+def test_an_empty_config_learns_names_from_rendered_cells_and_from_interventions():
     study = load_study({})
+    assert list(study.recipes) == ["named"]
+    named = study.recipes["named"]
+    assert (named.objective, named.tuning) == ("anchored", "none")
+    assert named.source == ("rendered", "edited")
+    assert study.sources["edited"].interventions == "each"
+
+
+@pytest.mark.parametrize("raw", [{"variant": "paper"}, {"sources": {"texture_dsprites": {}}}])
+def test_the_published_recipes_stand_where_nothing_is_edited(raw):
+    study = load_study(raw)
     assert list(study.recipes) == ["beta1", "beta2"]
     assert study.recipes["beta2"].options == {"beta": 2.0}
-    assert study.recipes["beta2"].source == "texture_dsprites"
+    assert study.recipes["beta2"].source == ("texture_dsprites",)
 
 
 def test_resolved_study_loads_to_itself():
@@ -48,7 +58,7 @@ def test_resolved_study_loads_to_itself():
         ({"targets": {"a b": {"folder": "x"}}}, "config", "becomes part of file names"),
         ({"recipes": {"a/b": {}}}, "config", "becomes part of file names"),
         ({"targets": {"images": {"folder": "x"}}}, "config", "'images' stands for no backbone"),
-        ({"targets": {"texture_dsprites": {"folder": "x"}}}, "config", "both a source and"),
+        ({"targets": {"rendered": {"folder": "x"}}}, "config", "both a source and"),
         ({"targets": {}}, "targets", "at least 1 item"),
         ({"seeds": [1, 1]}, "seeds", "lists a value twice"),
         ({"seeds": [-1]}, "seeds", "must not be negative"),
@@ -56,7 +66,7 @@ def test_resolved_study_loads_to_itself():
         ({"betas": ["a"]}, "config", "betas: 'a' is no weight"),
         ({"betas": [1], "recipes": {"beta1": {}}}, "config", "is there twice, or as the recipe"),
         ({"model": {"width": "wide"}}, "model.width", "valid integer"),
-        ({"model": {"latent_dim": 5}}, "recipes.beta1", "latent_dim must be >= 7 (now: 5)"),
+        ({"model": {"latent_dim": 5}}, "recipes.named", "latent_dim must be >= 7 (now: 5)"),
         ({"recipes": {"a": {"objektive": 1}}}, "recipes.a", "unknown key 'objektive'"),
         ({"recipes": {"a": {"objective": "beta_va"}}}, "recipes.a", "did you mean 'beta_vae'?"),
         ({"recipes": {"a": {"supervision": "lables"}}}, "recipes.a", "did you mean 'labels'?"),
@@ -102,7 +112,7 @@ def test_resolved_study_loads_to_itself():
         ({"open_set": {"synthetic_cells": "round"}}, "open_set", "is 'round'; use each, or a list"),
         ({"open_set": {"synthetic_cells": [1]}}, "open_set", "is [1]; use each, or a list"),
         (
-            {"encode": {"new": {"images": "x", "model": "dino/beta1/seed99/synthetic_cells"}}},
+            {"encode": {"new": {"images": "x", "model": "dino/named/seed99/synthetic_cells"}}},
             "config",
             "encode.new: model: unknown seed 'seed99'",
         ),
@@ -176,7 +186,7 @@ def test_labels_bind_as_many_dimensions_as_the_source_has_factors_and_others_non
     recipes = {"a": {"source": "cells"}, "b": {"source": "cells", "supervision": "ada"}}
     study = load_study({"sources": cells, "recipes": recipes, "model": {"latent_dim": 6}})
     bound = bound_factors(study, Catalogue(), "a")
-    assert [factor.name for factor in bound][:2] == ["Size", "Elongation"]
+    assert [one.factor.name for one in bound][:2] == ["Size", "Elongation"]
     assert bound_factors(study, Catalogue(), "b") == ()
 
 
@@ -191,7 +201,7 @@ def test_a_supervision_of_ones_own_says_whether_it_binds(tmp_path):
     config = {"plugins": [str(plugin)], "recipes": {"a": {"supervision": "mine"}}}
     study = load_study(config)
     assert len(bound_factors(study, Catalogue(study.plugins), "a")) == 7
-    with pytest.raises(ConfigError, match="supervision 'mine' binds the 7 factors"):
+    with pytest.raises(ConfigError, match="7 dimensions are bound to the 7 factors"):
         load_study(config | {"model": {"latent_dim": 6}})
 
 

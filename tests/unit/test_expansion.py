@@ -8,6 +8,7 @@ import pytest
 from fovscope.study.config import IMAGES, load_study
 from fovscope.study.expansion import Expansion, filled
 from fovscope.study.layout import SOURCE
+from fovscope.study.section import ConfigError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CONFIG = {
@@ -63,7 +64,77 @@ def test_there_are_so_many_models_and_each_knows_its_source(expand):
     assert jobs.dataset_of(SOURCE, "cells") == "discs"
     assert jobs.dataset_of(SOURCE, "ada") == "texture_dsprites"
     assert jobs.dataset_of("folder", "cells") == "folder"
-    assert jobs.stages(SOURCE) == ("source",)
+    assert jobs.stages(SOURCE, "ada") == ("source",)
+
+
+FOLLOWING = {
+    "sources": {
+        "texture_dsprites": {},
+        "own": {"interventions": "each", "train_pairs": 100},
+    },
+    "recipes": {
+        "beta1": {"beta": 1},
+        "named": {
+            "source": ["texture_dsprites", "own"],
+            "objective": "anchored",
+            "factors": ["Size", "Hue"],
+            "tuning": "none",
+        },
+    },
+}
+
+
+def test_a_source_that_follows_each_target_is_a_data_set_of_each(expand):
+    jobs = expand(**FOLLOWING)
+    assert jobs.sources == ["own@cells", "own@folder", "texture_dsprites"]
+    assert jobs.recipes == ["beta1", "named@cells", "named@folder"]
+    assert jobs.sources_of("named@cells") == ("texture_dsprites", "own@cells")
+    followed = jobs.followed_data("own@folder")
+    assert {Path(path).parts[-2] for path in followed.values()} == {"folder"}
+    assert jobs.followed_data("texture_dsprites") == {}
+
+
+def test_models_that_follow_a_target_are_for_it_alone(expand):
+    jobs = expand(**FOLLOWING)
+    files = jobs.of_all_models("{dataset}/{backbone}/{recipe}/{seed}", dataset=jobs.targets)
+    named = [file for file in files if "named" in file]
+    assert len(named) == 2 * 2 * 2
+    assert all(file.split("/")[0] == file.split("/")[2].split("@")[1] for file in named)
+    of_source = jobs.of_all_models(jobs.paths.scores, dataset=[SOURCE])
+    assert len(of_source) == len(set(of_source)) == 2 * 3 * 2
+
+
+def test_what_is_not_tuned_has_one_stage_and_no_class_can_be_held_out(expand):
+    jobs = expand(**FOLLOWING)
+    assert jobs.stages("cells", "named@cells") == ("transferred",)
+    assert jobs.last_model("cells", "named@cells")["model"] == jobs.paths.source_model
+    assert not [file for file in jobs.of_held_out(jobs.paths.open_set_scores) if "named" in file]
+    assert jobs.of_held_out(jobs.paths.open_set_scores)
+
+
+def test_an_angle_is_bound_to_two_dimensions_where_settings_are_told(expand):
+    binding = expand(**FOLLOWING).binding("named@cells")
+    assert binding == {"factors": ["Size", "Hue"], "anchored": True, "named": True}
+
+
+def test_sources_that_mean_different_things_by_a_name_are_refused_before_work(expand):
+    named = FOLLOWING["recipes"]["named"] | {"factors": ["Size", "Orientation"]}
+    with pytest.raises(ConfigError, match="disagree on what 'Orientation' is"):
+        expand(**FOLLOWING | {"recipes": {"named": named}})
+
+
+def test_an_edited_data_set_depends_on_the_target_and_on_how_it_is_measured(expand):
+    jobs = expand(**FOLLOWING)
+    made = jobs.features_task("own@cells", "dino")["images"]
+    assert made["followed"] == [jobs.preparation("cells"), jobs.measuring("cells")]
+
+
+def test_new_images_are_encoded_with_the_model_that_follows_the_target(expand):
+    model = "dino/named/seed0/cells"
+    jobs = expand(**FOLLOWING, encode={"new": {"model": model, "images": "images"}})
+    files = jobs.applied_model("new")
+    assert files["model"] == "results/models/dino/named@cells/seed0/source.safetensors"
+    assert files["latents"].endswith("cells/dino/named@cells/seed0/transferred.parquet")
 
 
 def test_representations_without_a_model_are_one_per_backbone_only_if_they_need_it(expand):
@@ -116,7 +187,7 @@ def test_what_jobs_depend_on_is_plain_and_says_nothing_of_other_jobs(expand):
         *(jobs.preparation(name) for name in jobs.datasets),
         *(jobs.features_task(name, "rgb") for name in jobs.datasets),
         *(training, tuning, scoring),
-        *(jobs.explaining(name, "pca") for name in jobs.targets),
+        *(jobs.explaining_baseline(name, "pca") for name in jobs.targets),
         *(jobs.comparing(SOURCE, "ada"), jobs.referencing("discs")),
         *(jobs.opening("cells", "spindle"), jobs.reporting()),
         *(jobs.tabulating(name) for name in jobs.tables),
@@ -148,9 +219,9 @@ def test_features_of_pixels_depend_on_no_option_of_networks(expand):
 
 
 def test_only_metrics_that_are_asked_count_where_factors_are_unknown(expand):
-    full = expand().explaining("folder")["options"]["stand_ins"]
+    full = expand().explaining("folder", "ada")["options"]["stand_ins"]
     assert set(full["metrics"]) == {"mig", "dci"}
-    assert expand().explaining("cells")["options"]["stand_ins"] is None
+    assert expand().explaining("cells", "ada")["options"]["stand_ins"] is None
 
 
 def test_scores_of_a_kind_are_listed_once_and_no_two_jobs_write_one_file(expand):

@@ -102,14 +102,16 @@ def test_run_times_are_summed_by_rule(tmp_path):
 
 def test_the_facts_count_the_models():
     recipe = {"source": "sprites", "objective": "beta_vae", "supervision": "labels"}
+    recipe |= {"tuning": "finetune"}
+    joint = {"source": ["sprites", "edited"], "tuning": "none"}
     config = {
         "targets": {"cells": {}},
         "backbones": {"a": {"model": "vit"}, "b": {"model": "cnn"}},
         "recipes": {
             "beta1": recipe | {"options": {"beta": 1.0}},
-            "ada": recipe | {"supervision": "ada", "options": {"beta": 2.5, "of": "pairs"}},
+            "ada": recipe | joint | {"supervision": "ada", "options": {"beta": 2.5, "of": "pairs"}},
         },
-        "sources": {"sprites": {}},
+        "sources": {"sprites": {}, "edited": {}},
         "seeds": [0, 1, 2],
         "source_training": {"steps": 400_000},
         "variant": "default",
@@ -118,7 +120,7 @@ def test_the_facts_count_the_models():
     assert facts["Models"] == "12: 2 inputs × 2 recipes × 3 seeds"
     assert facts["Recipes"] == (
         "beta1 (sprites, beta_vae, beta 1, supervision labels); "
-        "ada (sprites, beta_vae, beta 2.5, of pairs, supervision ada)"
+        "ada (sprites + edited, beta_vae, beta 2.5, of pairs, supervision ada, not fine-tuned)"
     )
     assert study_facts(config | {"seeds": [0]})["Models"].endswith("1 seed")
     assert facts["Training"] == "400,000 steps"

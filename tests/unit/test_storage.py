@@ -43,7 +43,7 @@ def test_the_names_of_dimensions_lie_beside_the_model_and_are_handed_on(tmp_path
     bound = bind(factors, angles=True)
     for name in ("source", "tuned"):  # what is tuned has the names of its source
         files = tmp_path / f"{name}.safetensors", tmp_path / f"{name}.json"
-        save_trained(*files, TrainedModel(model, []), tmp_path / "features.json", bound=bound)
+        save_trained(*files, TrainedModel(model, []), [tmp_path / "features.json"], bound=bound)
         bound = bound_of(read_json(files[1]))
     assert bound == bind(factors, angles=True)
     assert [one.dimensions for one in bound] == [(0,), (1, 2), (3,)]

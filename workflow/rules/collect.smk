@@ -30,12 +30,12 @@ rule features:
 rule models:
     input:
         jobs.of_all_models(PATHS.source_model),
-        jobs.of_all_models(PATHS.tuned_model, dataset=jobs.targets),
+        jobs.of_all_models(PATHS.tuned_model, dataset=jobs.targets, recipe=jobs.tuned),
 
 
 rule representations:
     input:
-        jobs.of_all_models(jobs.latents("{dataset}", "finetuned"), dataset=jobs.targets),
+        jobs.of_all_models(jobs.latents("{dataset}", "transferred"), dataset=jobs.targets),
         [file for name in jobs.targets for file in jobs.of_baselines(PATHS.baseline, name)],
 
 

@@ -54,6 +54,13 @@ wildcard_constraints:
     held_out=r"[A-Za-z0-9_.-]+",
 
 
+def source_after(wildcards):
+    """The first source of a recipe by a model that was tuned, and what it is compared with."""
+    if wildcards.recipe not in jobs.tuned:
+        return {}
+    return {"source": PATHS.source_after.format(**wildcards)} | beside(source)(wildcards)
+
+
 def by(method, *names):
     """What a method of the expansion says of the wildcards of that name, asked once for each."""
     said = cache(method)
@@ -78,10 +85,16 @@ def source(wildcards):
 
 
 def source_and_features(wildcards):
-    """The source of a recipe and its features."""
+    """The first source of a recipe and its features."""
     dataset = jobs.source_of(wildcards.recipe)
     features = PATHS.features.format(dataset=dataset, backbone=wildcards.backbone)
     return jobs.data(dataset) | {"features": features}
+
+
+def replayed(wildcards):
+    """What a model sees again while it is tuned, if anything."""
+    found = jobs.replayed(wildcards.recipe, wildcards.backbone)
+    return {f"replayed_{name}": paths for name, paths in found.items()}
 
 
 def beside(function):
@@ -94,11 +107,18 @@ def data_of_model(wildcards):
     return jobs.data(jobs.dataset_of(wildcards.dataset, wildcards.recipe))
 
 
+def last_model_of_followed(wildcards):
+    """The model that saw the target last which was edited to a data set."""
+    target = jobs.followed(wildcards.dataset)
+    model = jobs.last_model(target, wildcards.recipe)["model"]
+    return {"model": model.replace("{dataset}", target)}
+
+
 def seeds_of_stages(wildcards):
     """By stage the representations of a data set by each seed."""
     return {
         stage: filled(jobs.latents(wildcards.dataset, stage), seed=jobs.seeds, **wildcards)
-        for stage in jobs.stages(wildcards.dataset)
+        for stage in jobs.stages(wildcards.dataset, wildcards.recipe)
     }
 
 

@@ -24,6 +24,8 @@ rule save_config:
 
 
 rule prepare:
+    input:
+        unpack(by(jobs.followed_data, "dataset")),
     output:
         table=PATHS.manifest,
         facts=PATHS.facts,
@@ -60,7 +62,7 @@ rule measure:
     benchmark:
         PATHS.benchmark("measure", "{dataset}")
     wildcard_constraints:
-        dataset=one_of(jobs.targets),
+        dataset=one_of([*jobs.targets, *jobs.edited]),
     conda:
         "../../envs/cpu.yaml"
     threads: 2

@@ -34,11 +34,8 @@ rule evaluate_source:
 rule evaluate:
     input:
         unpack(by(jobs.data, "dataset")),
-        unpack(beside(source)),
-        transferred=jobs.latents("{dataset}", "transferred"),
-        finetuned=jobs.latents("{dataset}", "finetuned"),
-        source=PATHS.source_after,
-        model=PATHS.tuned_model_info,
+        unpack(by(jobs.codes, "dataset", "recipe")),
+        unpack(source_after),
     output:
         scores=PATHS.scores,
     log:
@@ -140,10 +137,8 @@ rule compare_models:
 rule explain:
     input:
         unpack(by(jobs.data, "dataset")),
+        unpack(by(jobs.codes, "dataset", "recipe")),
         objects=PATHS.objects,
-        transferred=jobs.latents("{dataset}", "transferred"),
-        finetuned=jobs.latents("{dataset}", "finetuned"),
-        model=PATHS.tuned_model_info,
     output:
         scores=PATHS.meaning,
     log:
@@ -159,7 +154,7 @@ rule explain:
         mem_mb=scaled(2000, per_gb=20_000),
         runtime=scaled(60),
     params:
-        job=by(jobs.explaining, "dataset"),
+        job=by(jobs.explaining, "dataset", "recipe"),
     message:
         "Explain the dimensions on {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
     script:
@@ -187,7 +182,7 @@ rule explain_baseline:
         mem_mb=scaled(2000, per_gb=20_000),
         runtime=scaled(60),
     params:
-        job=by(jobs.explaining, "dataset", "name"),
+        job=by(jobs.explaining_baseline, "dataset", "name"),
     message:
         "Explain {wildcards.name} of {wildcards.dataset}: {wildcards.backbone}"
     script:

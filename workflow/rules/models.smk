@@ -2,12 +2,13 @@
 
 A job is one model's whole stage, because on a cluster each job costs seconds before its
 first line. What a model makes of its own source lies below `source`, whichever source that is.
+Recipes without fine-tuning use the source model as it is.
 """
 
 
 rule train:
     input:
-        unpack(source_and_features),
+        unpack(by(jobs.of_sources, "recipe", "backbone")),
     output:
         model=PATHS.source_model,
         info=PATHS.source_model_info,
@@ -35,6 +36,7 @@ rule train:
 rule finetune:
     input:
         unpack(beside(source_and_features)),
+        unpack(replayed),
         table=PATHS.manifest,
         features=PATHS.features,
         model=PATHS.source_model,
@@ -51,6 +53,7 @@ rule finetune:
         PATHS.benchmark("finetune", f"{MODEL}_{{dataset}}")
     wildcard_constraints:
         dataset=one_of(jobs.targets),
+        recipe=one_of(jobs.tuned),
     conda:
         "../../envs/gpu.yaml"
     threads: 2
@@ -67,8 +70,65 @@ rule finetune:
         "../../scripts/finetune.py"
 
 
+rule encode_target:
+    input:
+        table=PATHS.manifest,
+        features=PATHS.features,
+        model=PATHS.source_model,
+    output:
+        codes=jobs.latents("{dataset}", "transferred"),
+    log:
+        PATHS.log("encode_target", f"{MODEL}_{{dataset}}"),
+    benchmark:
+        PATHS.benchmark("encode_target", f"{MODEL}_{{dataset}}")
+    wildcard_constraints:
+        dataset=one_of(jobs.targets),
+        recipe=one_of(jobs.untuned),
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000, per_gb=4000),
+        runtime=scaled(30),
+    params:
+        job=by(jobs.encoding_only, "backbone", "recipe"),
+    message:
+        "Encode {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/finetune.py"
+
+
+rule encode_edited:
+    input:
+        unpack(last_model_of_followed),
+        table=PATHS.manifest,
+        features=PATHS.features,
+    output:
+        codes=jobs.latents("{dataset}", "{stage}"),
+    log:
+        PATHS.log("encode_edited", f"{MODEL}_{{dataset}}_{{stage}}"),
+    benchmark:
+        PATHS.benchmark("encode_edited", f"{MODEL}_{{dataset}}_{{stage}}")
+    wildcard_constraints:
+        dataset=one_of(jobs.edited),
+        stage="transferred|finetuned",
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000, per_gb=4000),
+        runtime=scaled(30),
+    params:
+        job=by(jobs.encoding_only, "backbone", "recipe"),
+    message:
+        "Encode {wildcards.dataset}, {wildcards.stage}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/finetune.py"
+
+
 rule finetune_open_set:
     input:
+        unpack(replayed),
         table=PATHS.manifest,
         features=PATHS.features,
         model=PATHS.source_model,
@@ -103,7 +163,7 @@ rule finetune_open_set:
 rule traverse:
     input:
         unpack(data_of_model),
-        unpack(by(jobs.last_model, "dataset")),
+        unpack(by(jobs.last_model, "dataset", "recipe")),
     output:
         strips=PATHS.strips,
         moves=PATHS.moves,

@@ -41,7 +41,8 @@ from fovscope.runtime.devices import resolve_precision
 from fovscope.runtime.provenance import read_json, replacing
 from fovscope.study.config import load_study
 from fovscope.study.features import Backbone, Features
-from fovscope.study.layout import Paths, model_files
+from fovscope.study.instances import recipe_instances
+from fovscope.study.layout import Paths, model_files, recipe_name
 from fovscope.study.section import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -81,12 +82,13 @@ class Options:
 
 
 def find_model(model: Path) -> tuple[dict[str, Path], Options]:
-    """Return the files that belong to a fine-tuned model, and the config of its study.
+    """Return the files that belong to a model of a target, and the config of its study.
 
     Parameters
     ----------
     model : Path
-        ``<results>/models/<backbone>/<recipe>/seed<n>/<target>.safetensors``.
+        ``<results>/models/<backbone>/<recipe>/seed<n>/<target>.safetensors``. Of a recipe without
+        fine-tuning that is the source model, by either name.
 
     Raises
     ------
@@ -96,33 +98,38 @@ def find_model(model: Path) -> tuple[dict[str, Path], Options]:
     parts = model.absolute().parts
     if len(parts) < 6 or parts[-5] != "models" or model.suffix != ".safetensors":
         raise FovscopeError(
-            f"{model} is not a fine-tuned model of a study; give "
+            f"{model} is not a model of a study; give "
             "<results>/models/<backbone>/<recipe>/seed<n>/<target>.safetensors"
         )
     root = model.absolute().parents[4]
     backbone, recipe, seed = parts[-4:-1]
     config = root / "config.yaml"
-    _require([model, config])
+    _require([config])
     try:
         study = load_study(yaml.safe_load(config.read_text("utf-8")))
     except ConfigError as error:
         raise FovscopeError(f"{config} is of another version of fovscope: {error}") from error
-    if model.stem == "source":
-        tuned = ", ".join(f"{name}.safetensors" for name in sorted(study.targets))
-        raise FovscopeError(f"{model} has no target; give a fine-tuned model beside it: {tuned}")
-    for kind, name, known in (
-        ("backbone", backbone, study.backbones),
-        ("recipe", recipe, study.recipes),
-    ):
+    recipes = recipe_instances(study.recipes, study.sources, sorted(study.targets))
+    for kind, name, known in (("backbone", backbone, study.backbones), ("recipe", recipe, recipes)):
         if name not in known:
             raise FovscopeError(f"{config} has no {kind} '{name}'; put it back into the study")
-    names = model_files(Paths(str(root)), "/".join([*parts[-4:-1], model.stem]))
+    tuned = study.recipes[recipe_name(recipe)].tuning == "finetune"
+    target = model.stem
+    if target == "source" and not tuned:
+        target = recipes[recipe].target or target
+    if target == "source":
+        beside = ", ".join(f"{name}.safetensors" for name in sorted(study.targets))
+        raise FovscopeError(f"{model} has no target; give its name in the place of it: {beside}")
+    seed = seed.removeprefix("seed")
+    place = {"backbone": backbone, "recipe": recipe, "seed": seed, "dataset": target}
+    names = model_files(Paths(str(root)), **place, tuned=tuned)
+    _require([Path(names["model"])])
     return {key: Path(name) for key, name in names.items()}, Options(
         study.backbones[backbone],
         study.features,
         study.probes,
         study.metrics.active_sd,
-        int(seed.removeprefix("seed")),
+        int(seed),
         Catalogue(study.plugins),
     )
 

@@ -240,7 +240,11 @@ def study_facts(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _recipe(name: str, entry: Mapping[str, Any]) -> str:
     options = [f"{option} {_short(value)}" for option, value in entry["options"].items()]
-    parts = [entry["source"], entry["objective"], *options, f"supervision {entry['supervision']}"]
+    source = entry["source"]
+    source = source if isinstance(source, str) else " + ".join(source)
+    parts = [source, entry["objective"], *options, f"supervision {entry['supervision']}"]
+    if entry["tuning"] == "none":
+        parts.append("not fine-tuned")
     return f"{name} ({', '.join(parts)})"
 
 

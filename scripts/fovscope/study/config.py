@@ -18,10 +18,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
 
-from fovscope.factors import Factor
+from fovscope.factors import Bound, Factor, bind
 from fovscope.generators.declared import declared_factors
+from fovscope.interventions.factors import FACTORS
 from fovscope.registry import Catalogue, RegistryError, unknown_name
-from fovscope.study.data import Source, Target
+from fovscope.study.data import EACH, Source, Target
 from fovscope.study.entries import checked_options, worded
 from fovscope.study.evaluation import (
     PROBES,
@@ -42,10 +43,31 @@ RECIPE = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
 REPRESENTATIONS = ("latents", "named", "full", "pca", "random", "handcrafted", "constant")
 """The representations that a study compares unless it says which."""
 
+INTERVENTIONS = "interventions"
+"""The origin of a source that edits the images of a target."""
+
 IMAGES = "images"
 """In the place of a backbone: what is measured on images and needs none."""
 
 _RESERVED = {"source": "the data set that a source model was trained on", IMAGES: "no backbone"}
+
+
+NAMED_SOURCES = {
+    "rendered": {"generator": "cells", "calibrate": "each"},
+    "edited": {"interventions": "each"},
+}
+NAMED = {
+    "objective": "anchored",
+    "tuning": "none",
+    "factors": ["Size", "Elongation", "NucleusRatio", "Granularity", "Hue", "Intensity"],
+}
+"""What a study is made of that names neither sources nor recipes: docs/names.md says why."""
+
+
+def _has_interventions(sources: object) -> bool:
+    """Whether a raw section `sources` has one that edits images of targets."""
+    sections = sources.values() if isinstance(sources, Mapping) else ()
+    return any(isinstance(one, Mapping) and one.get("interventions") for one in sections)
 
 
 def _demo_targets() -> dict[str, Target]:
@@ -70,13 +92,16 @@ class Study(Section):
     )
     betas: tuple[float, ...] | None = option(
         None,
-        "Short for recipes `beta<β>` with the objective `beta_vae`; 1 and 2 where there are no "
-        "recipes either.",
+        "Short for recipes `beta<β>` with the objective `beta_vae`. Without them and without "
+        "recipes: `named` on all sources if one of them is made of interventions, else 1 and 2.",
         min_length=1,
     )
     seeds: tuple[int, ...] = option(tuple(range(10)), "Seeds of the source models.", min_length=1)
     sources: dict[str, Source] = Field(
-        {"texture_dsprites": Source()}, description="Sources by name.", min_length=1
+        {"texture_dsprites": Source()},
+        description="Sources by name. Without sources, recipes and betas: `rendered` by the "
+        "generator `cells`, and `edited`, interventions on each target.",
+        min_length=1,
     )
     recipes: dict[str, Recipe] = Field({}, description="Recipes by name.")
     targets: dict[str, Target] = Field(
@@ -113,6 +138,12 @@ class Study(Section):
             return raw
         betas, recipes = raw.get("betas"), raw.get("recipes") or {}
         if betas is None and not recipes:
+            sources = raw.get("sources")
+            if sources is None and raw.get("variant") != PAPER:
+                sources = NAMED_SOURCES
+            if _has_interventions(sources):
+                named = {"named": NAMED | {"source": list(sources)}}
+                return {**raw, "sources": sources, "recipes": named}
             betas = (1, 2)
         if not isinstance(betas, list | tuple) or not isinstance(recipes, Mapping):
             return raw
@@ -252,6 +283,11 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
         return dict(given)
 
     def source(name: str, one: Source) -> Source:
+        if one.about not in ("", EACH, *study.targets):
+            mistakes.append(f"sources.{name}: {unknown_name('target', one.about, study.targets)}")
+        if one.interventions:
+            more = options("origin", INTERVENTIONS, one.options, f"sources.{name}")
+            return one.model_copy(update={"options": more})
         made_by = one.generator or name
         more = options("generator", made_by, one.options, f"sources.{name}")
         return one.model_copy(update={"generator": made_by, "options": more})
@@ -269,12 +305,15 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
     def recipe(name: str, one: Recipe) -> Recipe:
         where = f"recipes.{name}"
         chosen = {
-            "source": one.source or next(iter(study.sources)),
+            "source": one.source or (next(iter(study.sources)),),
             "supervision": one.supervision or study.source_training.supervision,
             "options": options("objective", one.objective, one.options, where),
         }
-        if chosen["source"] not in study.sources:
-            mistakes.append(f"{where}: {unknown_name('source', chosen['source'], study.sources)}")
+        mistakes.extend(
+            f"{where}: {unknown_name('source', name, study.sources)}"
+            for name in chosen["source"]
+            if name not in study.sources
+        )
         options("supervision", chosen["supervision"], {}, where)
         return one.model_copy(update=chosen)
 
@@ -324,18 +363,47 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
     return study
 
 
-def bound_factors(study: Study, catalogue: Catalogue, recipe: str) -> tuple[Factor, ...]:
-    """Return the factors that a recipe binds dimensions to: dimension i to factor i."""
-    one = study.recipes[recipe]
-    if not catalogue.entry("supervision", one.supervision).declared.get("binds", False):
+def source_factors(study: Study, catalogue: Catalogue, source: str) -> tuple[Factor, ...]:
+    """Return the factors that a source may have; which of them a target allows, its images say."""
+    section = study.sources[source]
+    if section.interventions:
+        return FACTORS
+    return declared_factors(catalogue.entry("generator", section.generator))
+
+
+def recipe_factors(study: Study, catalogue: Catalogue, recipe: str) -> tuple[Factor, ...]:
+    """Return the factors of all sources of a recipe; one that several share counts once."""
+    found: dict[str, Factor] = {}
+    for source in study.recipes[recipe].source:
+        for factor in source_factors(study, catalogue, source):
+            found.setdefault(factor.name, factor)
+    return tuple(found.values())
+
+
+def is_anchored(study: Study, catalogue: Catalogue, recipe: str) -> bool:
+    """Whether a recipe's objective is told the settings of images."""
+    entry = catalogue.entry("objective", study.recipes[recipe].objective)
+    return bool(entry.declared.get("anchors"))
+
+
+def bound_factors(study: Study, catalogue: Catalogue, recipe: str) -> tuple[Bound, ...]:
+    """Return the factors that a recipe may bind, with their dimensions: the first ones."""
+    one, anchored = study.recipes[recipe], is_anchored(study, catalogue, recipe)
+    supervision = catalogue.entry("supervision", one.supervision)
+    if not (supervision.declared.get("binds") or anchored):
         return ()
-    return declared_factors(catalogue.entry("generator", study.sources[one.source].generator))
+    factors = recipe_factors(study, catalogue, recipe)
+    if one.factors:
+        factors = tuple(f for name in one.factors for f in factors if f.name == name)
+    elif anchored:
+        factors = tuple(f for f in factors if not f.nuisance)
+    return bind(factors, angles=anchored)
 
 
 def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
     """Yield what does not go together although each part is right."""
     for name, one in study.sources.items():
-        factors = declared_factors(catalogue.entry("generator", one.generator))
+        factors = source_factors(study, catalogue, name)
         if one.changed_factors > len(factors):
             yield (
                 f"sources.{name}: changed_factors is {one.changed_factors}, but {one.generator} "
@@ -347,11 +415,32 @@ def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
                 recipe_section(study, name, section)
             except ValidationError as error:
                 yield from worded(error, f"recipes.{name}.{section}")
+        known = [factor.name for factor in recipe_factors(study, catalogue, name)]
+        yield from (
+            f"recipes.{name}: factors: {unknown_name('factor', factor, known)}"
+            for factor in one.factors
+            if factor not in known
+        )
         bound, d = bound_factors(study, catalogue, name), _latent_dim(study, name)
-        if len(bound) > d:
+        for each in bound:
+            scales = {
+                source: factor.scale
+                for source in one.source
+                for factor in source_factors(study, catalogue, source)
+                if factor.name == each.factor.name
+            }
+            if any(scale != each.factor.scale for scale in scales.values()):
+                yield (
+                    f"recipes.{name}: the sources {' and '.join(scales)} disagree on what "
+                    f"'{each.factor.name}' is ({'; '.join(map(str, scales.values()))}); leave it "
+                    "out of 'factors', or train on one of them"
+                )
+        needed = sum(len(each.dimensions) for each in bound)
+        if needed > d:
             yield (
-                f"recipes.{name}: supervision '{one.supervision}' binds the {len(bound)} factors "
-                f"of {one.source} to dimensions: latent_dim must be >= {len(bound)} (now: {d})"
+                f"recipes.{name}: {needed} dimensions are bound to the {len(bound)} factors of "
+                f"{' and '.join(one.source)}: latent_dim must be >= {needed} (now: {d}), or "
+                "'factors' name fewer"
             )
 
 

@@ -10,12 +10,25 @@ from pydantic import field_validator, model_validator
 from fovscope.registry import unknown_name
 from fovscope.study.section import OpenSection, PathText, option
 
+EACH = "each"
+"""In the place of a target: there is a source of its own for each."""
+
 
 class Source(OpenSection):
-    """A source: a generator, and the design of images drawn from it."""
+    """A source: a generator or a target's own images, and the design of images made from it."""
 
     generator: str = option(
         "", "What makes the images; without it the generator of the source's name."
+    )
+    interventions: str = option(
+        "",
+        "In the place of a generator: the target whose training images are edited, one property "
+        "set at a time; `each`: a source and a model of its own for each target.",
+    )
+    calibrate: str = option(
+        "",
+        "Target whose training images say between which limits a generator draws factors and "
+        "everything else, or `each`.",
     )
     train_pairs: int = option(6000, "Pairs to train on.", ge=1)
     changed_factors: int = option(1, "Factors that differ within a pair.", ge=1)
@@ -28,6 +41,18 @@ class Source(OpenSection):
     iid_test: int = option(5_000, "Independent rows on which they are tested.", ge=100)
     pairs_per_factor: int = option(1_000, "One-factor-apart pairs per factor for OMES.", ge=10)
     seed: int = option(0, "Seed of the design.", ge=0)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Source:
+        if self.interventions and (self.generator or self.calibrate):
+            other = "generator" if self.generator else "calibrate"
+            raise ValueError(f"'interventions' has no '{other}'; leave one of them out")
+        return self
+
+    @property
+    def about(self) -> str:
+        """The target that its images follow, `EACH` or none."""
+        return self.interventions or self.calibrate
 
 
 class Target(OpenSection):

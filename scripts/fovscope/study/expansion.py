@@ -22,14 +22,26 @@ from fovscope.datasets.classes import class_names, held_out_classes
 from fovscope.datasets.content import path_content, target_content
 from fovscope.datasets.listing import DataError, require_file, require_folder, require_path
 from fovscope.factors import Factor
-from fovscope.generators.declared import declared_classes, declared_factors
+from fovscope.generators.declared import declared_classes
 from fovscope.metrics.presets import declaration, preset
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
 from fovscope.runtime.syntax import parsed
-from fovscope.study.config import IMAGES, Study, recipe_section
+from fovscope.study.config import (
+    IMAGES,
+    INTERVENTIONS,
+    Study,
+    bound_factors,
+    is_anchored,
+    recipe_factors,
+    recipe_section,
+    source_factors,
+)
+from fovscope.study.data import Source
 from fovscope.study.entries import file_options
-from fovscope.study.layout import SOURCE, STAGES, Paths, model_files
+from fovscope.study.instances import model_place, recipe_instances, source_instances
+from fovscope.study.layout import SOURCE, Paths, model_files, recipe_name
+from fovscope.study.models import Recipe
 
 _NOT_IN_MANIFEST = {"licence", "citation", "published"}
 _OF_GENERATED = {"generator", "images", "seed", "options"}
@@ -67,11 +79,13 @@ class Expansion:
         self._scripts = scripts
         self._digests = CodeDigests(scripts)
         self._contents: dict[str, dict[str, Any]] = {}
-        self.sources = sorted(study.sources)
         self.targets = sorted(study.targets)
+        self._sources = source_instances(study.sources, self.targets)
+        self._recipes = recipe_instances(study.recipes, study.sources, self.targets)
+        self.sources = sorted(self._sources)
         self.datasets = [*self.sources, *self.targets]
         self.backbones = sorted(study.backbones)
-        self.recipes = list(study.recipes)
+        self.recipes = list(self._recipes)
         self.seeds = list(study.seeds)
         # Target → file name → class.
         self.held_out = {
@@ -98,28 +112,90 @@ class Expansion:
 
     def is_source(self, dataset: str) -> bool:
         """Whether a data set is a source."""
-        return dataset in self.study.sources
+        return dataset in self._sources
 
     def source_of(self, recipe: str) -> str:
-        """Return the source of a recipe."""
-        return self.study.recipes[recipe].source
+        """Return the first source of a recipe, on whose evaluation rows its models are judged."""
+        return self._recipes[recipe].sources[0]
+
+    def sources_of(self, recipe: str) -> tuple[str, ...]:
+        """Return all sources of a recipe, the first one first."""
+        return self._recipes[recipe].sources
+
+    def followed(self, dataset: str) -> str:
+        """Return the target whose images a source follows, empty where it follows none."""
+        return self._sources[dataset].target if self.is_source(dataset) else ""
+
+    @cached_property
+    def edited(self) -> list[str]:
+        """Sources that are made of the images of targets."""
+        return [name for name in self.sources if self._source_section(name).interventions]
+
+    def edited_of(self, target: str) -> list[str]:
+        """Sources that are made of the images of a target."""
+        return [name for name in self.edited if self.followed(name) == target]
+
+    @cached_property
+    def tuned(self) -> list[str]:
+        """Recipes whose models are fine-tuned on targets."""
+        return [name for name in self.recipes if self._recipe_section(name).tuning == "finetune"]
+
+    @cached_property
+    def untuned(self) -> list[str]:
+        """Recipes whose models are used as they are."""
+        return [name for name in self.recipes if name not in self.tuned]
+
+    def is_for(self, recipe: str, dataset: str) -> bool:
+        """Whether models of a recipe are for a target; all are for their own source."""
+        return dataset == SOURCE or self._recipes[recipe].target in ("", dataset)
+
+    def _source_section(self, dataset: str) -> Source:
+        return self.study.sources[self._sources[dataset].source]
+
+    def _recipe_section(self, recipe: str) -> Recipe:
+        return self.study.recipes[recipe_name(recipe)]
 
     def dataset_of(self, dataset: str, recipe: str) -> str:
         """Return the data set that a place in a path stands for: `SOURCE` is that of a recipe."""
         return {SOURCE: self.source_of(recipe)}.get(dataset, dataset)
 
     def of_all_models(self, template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401
-        """Return the files of a template for all models: backbone × recipe × seed."""
-        models = {"backbone": self.backbones, "recipe": self.recipes, "seed": self.seeds}
-        return filled(template, **models, **wildcards)
+        """Return the files of a template for all models: backbone × recipe × seed.
+
+        Of several values of ``dataset`` a recipe has those that its models are for.
+        """
+        models = {"backbone": self.backbones, "seed": self.seeds}
+        recipes = wildcards.pop("recipe", self.recipes)
+        datasets = wildcards.pop("dataset", SOURCE)
+        return [
+            file
+            for dataset in ([datasets] if isinstance(datasets, str) else datasets)
+            for file in filled(
+                template,
+                dataset=dataset,
+                recipe=[name for name in recipes if self.is_for(name, dataset)],
+                **models,
+                **wildcards,
+            )
+        ]
 
     def of_held_out(self, template: str) -> list[str]:
         """Return the files of a template for all models and all held-out classes."""
         return [
             file
             for target, classes in self.held_out.items()
-            for file in self.of_all_models(template, dataset=target, held_out=list(classes))
+            for file in self.of_all_models(
+                template,
+                dataset=target,
+                held_out=list(classes),
+                recipe=[name for name in self.recipes if self.is_blind(name, target)],
+            )
         ]
+
+    def is_blind(self, recipe: str, target: str) -> bool:
+        """Whether a class can be held out: models see the target in fine-tuning alone."""
+        of_target = [name for name in self.sources_of(recipe) if self.followed(name) == target]
+        return recipe in self.tuned and not of_target
 
     def baselines(self, dataset: str, *, explained: bool = False) -> list[tuple[str, str]]:
         """Return the representations without a model of a target: (backbone, name).
@@ -177,7 +253,8 @@ class Expansion:
             if target.generator:
                 yield from self._generator_files(f"targets.{name}", name)
         for name in self.sources:
-            yield from self._generator_files(f"sources.{name}", name)
+            if name not in self.edited:
+                yield from self._generator_files(f"sources.{name}", name)
         for name, backbone in self.study.backbones.items():
             weights = backbone.weights or ""
             weights = "" if weights.startswith("pip:") else weights
@@ -222,9 +299,9 @@ class Expansion:
         return [self.catalogue.entry(kind, name) for name in chosen]
 
     def _generator(self, dataset: str) -> Entry | None:
-        section = self.study.sources if self.is_source(dataset) else self.study.targets
-        name = section[dataset].generator
-        return self.catalogue.entry("generator", name) if name else None
+        is_source = self.is_source(dataset)
+        section = self._source_section(dataset) if is_source else self.study.targets[dataset]
+        return self.catalogue.entry("generator", section.generator) if section.generator else None
 
     def _model(self, backbone: str) -> Entry:
         pixels = self.study.backbones[backbone].is_pixels
@@ -247,8 +324,22 @@ class Expansion:
     def origin(self, dataset: str) -> str:
         """Return how a data set comes about: by a design, a generator's images, or files."""
         if self.is_source(dataset):
-            return "design"
+            if dataset in self.edited:
+                return INTERVENTIONS
+            return "calibrated" if self.followed(dataset) else "design"
         return "generated" if dataset in self.generated else "files"
+
+    def followed_data(self, dataset: str) -> dict[str, str]:
+        """Return what a source has to know of the target that it follows, none of the others."""
+        target = self.followed(dataset)
+        if not target:
+            return {}
+        paths = {"objects": self.paths.objects, "masks": self.paths.masks}
+        return {
+            "followed_table": self.paths.manifest.format(dataset=target),
+            "followed_facts": self.paths.facts.format(dataset=target),
+            **{f"followed_{name}": path.format(dataset=target) for name, path in paths.items()},
+        }
 
     def preparation(self, dataset: str) -> dict[str, Any]:
         """Return what the image table of a data set depends on."""
@@ -262,10 +353,13 @@ class Expansion:
             if self.is_source(dataset)
             else self._manifest_options(dataset),
             "files": self.files(dataset),
+            "followed": self.followed(dataset),
         }
 
     def files(self, dataset: str) -> dict[str, Any]:
         """Return what the files of a data set hold: images and masks, or those of a generator."""
+        if dataset in self.edited:
+            return {}
         if not self.is_source(dataset) and dataset not in self.generated:
             return self._content(f"targets/{dataset}", target_content, self._target(dataset))
         entry = self._generator(dataset)
@@ -279,7 +373,7 @@ class Expansion:
     def number_of_images(self, dataset: str) -> int:
         """Return about how many images a data set has, masks included."""
         if self.is_source(dataset):
-            source = self.study.sources[dataset]
+            source = self._source_section(dataset)
             pairs = source.train_pairs + len(self.factors(dataset)) * source.pairs_per_factor
             return source.iid_train + source.iid_test + 2 * pairs
         if dataset in self.generated:
@@ -288,17 +382,19 @@ class Expansion:
 
     def measuring(self, dataset: str) -> dict[str, Any]:
         """Return what the measured objects of a target depend on, beside its image table."""
-        del dataset
-        return {"code": self.code("measure")}
+        edited = [self.catalogue.entry("reader", INTERVENTIONS)] if dataset in self.edited else []
+        return {"code": self.code("measure", *edited)}
 
     def _readers(self, dataset: str) -> list[Entry]:
         """Return what reads the images of a data set."""
+        if dataset in self.edited:
+            return [self.catalogue.entry("reader", INTERVENTIONS)]
         if self.is_source(dataset):
             return [self.catalogue.entry("reader", "generator"), self._generator(dataset)]
         return [self.catalogue.entry("reader", "files")]
 
     def _source(self, name: str) -> dict[str, Any]:
-        return self.plain["sources"][name]
+        return self.plain["sources"][self._sources[name].source]
 
     def _target(self, name: str) -> dict[str, Any]:
         return self.plain["targets"][name]
@@ -360,13 +456,11 @@ class Expansion:
     def _images(self, dataset: str) -> dict[str, Any]:
         """Return what images a data set has, in which order: all of it but labels and splits."""
         if self.is_source(dataset):
-            design = self.catalogue.entry("origin", "design")
-            options = self._source(dataset)
-            return {
-                "code": self.code("prepare", design, self._generator(dataset)),
-                "options": options,
-                "files": self.files(dataset),
-            }
+            made = self.preparation(dataset)
+            if target := self.followed(dataset):
+                # Its training images, their objects: all that its table is made of.
+                made["followed"] = [self.preparation(target), self.measuring(target)]
+            return made
         # What is named does not count, so that an option of tomorrow does.
         left_out = _OF_LABELS | _PLACES
         options = {k: v for k, v in self._manifest_options(dataset).items() if k not in left_out}
@@ -384,16 +478,32 @@ class Expansion:
 
     def recipe(self, recipe: str) -> dict[str, Any]:
         """Return source, objective and supervision of a recipe, with all options."""
-        section = self.plain["recipes"][recipe]
+        section = self.plain["recipes"][recipe_name(recipe)]
         return {key: section[key] for key in ("source", "objective", "supervision", "options")}
 
+    def binding(self, recipe: str) -> dict[str, Any]:
+        """Return which factors the models of a recipe are told of, and how."""
+        name = recipe_name(recipe)
+        bound = bound_factors(self.study, self.catalogue, name)
+        factors = [one.factor for one in bound]
+        factors = factors or recipe_factors(self.study, self.catalogue, name)
+        return {
+            "factors": [factor.name for factor in factors],
+            "anchored": is_anchored(self.study, self.catalogue, name),
+            "named": bool(bound),
+        }
+
     def factors(self, source: str) -> tuple[Factor, ...]:
-        """Return the factors of a source."""
-        return declared_factors(self._generator(source))
+        """Return the factors that a source may have."""
+        return source_factors(self.study, self.catalogue, self._sources[source].source)
+
+    def _sources_text(self, recipe: str) -> str:
+        """Return what tables call the sources of a recipe."""
+        return " + ".join(self._recipe_section(recipe).source)
 
     def latent_dim(self, recipe: str) -> int:
         """Return the number of latent dimensions of a recipe's models."""
-        return recipe_section(self.study, recipe, "model").latent_dim
+        return recipe_section(self.study, recipe_name(recipe), "model").latent_dim
 
     def training(self, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what a source model depends on, beside its data."""
@@ -407,6 +517,7 @@ class Expansion:
                 self.catalogue.entry("supervision", what["supervision"]),
             ),
             "recipe": what,
+            "binding": self.binding(recipe),
             "model": {
                 "kind": self._model(backbone).name,
                 "options": self._model_options(backbone, recipe),
@@ -417,18 +528,37 @@ class Expansion:
     def tuning(self, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what a fine-tuned model depends on, beside its source model and its data."""
         what = self.recipe(recipe)
+        objective = self.catalogue.entry("objective", what["objective"])
         return {
-            "code": self.code(
-                "finetune",
-                self._model(backbone),
-                self.catalogue.entry("objective", what["objective"]),
-            ),
+            "code": self.code("finetune", self._model(backbone), objective),
             "objective": {key: what[key] for key in ("objective", "options")},
+            "binding": self.binding(recipe),
             "finetuning": self._section(recipe, "finetuning"),
         }
 
+    def encoding_only(self, backbone: str, recipe: str) -> dict[str, Any]:
+        """Return what the codes of a model as it is depend on, beside its inputs."""
+        threads = self._section(recipe, "finetuning")["compute_threads"]
+        code = self.code("finetune", self._model(backbone))
+        return {"code": code, "finetuning": {"compute_threads": threads}}
+
+    def replayed(self, recipe: str, backbone: str) -> dict[str, list[str]]:
+        """Return what a model sees again of its sources while it is tuned, if anything."""
+        replays = recipe_section(self.study, recipe_name(recipe), "finetuning").replay
+        return self.of_sources(recipe, backbone) if replays else {}
+
+    def of_sources(self, recipe: str, backbone: str) -> dict[str, list[str]]:
+        """Return tables, facts and features of all sources of a recipe, in their order."""
+        data = [self.data(dataset) for dataset in self.sources_of(recipe)]
+        return {key: [one[key] for one in data] for key in ("table", "facts")} | {
+            "features": [
+                self.paths.features.format(dataset=dataset, backbone=backbone)
+                for dataset in self.sources_of(recipe)
+            ]
+        }
+
     def _section(self, recipe: str, name: str) -> dict[str, Any]:
-        return recipe_section(self.study, recipe, name).model_dump(mode="json")
+        return recipe_section(self.study, recipe_name(recipe), name).model_dump(mode="json")
 
     def _model_options(self, backbone: str, recipe: str) -> dict[str, Any]:
         if not self.study.backbones[backbone].is_pixels:
@@ -480,9 +610,16 @@ class Expansion:
         """Return the template of a model's representation of a data set at a stage."""
         return self.paths.representation.replace("{dataset}", dataset).replace("{stage}", stage)
 
-    def stages(self, dataset: str) -> tuple[str, ...]:
+    def stages(self, dataset: str, recipe: str) -> tuple[str, ...]:
         """Return the stages at which models have a representation of a data set."""
-        return STAGES.get(dataset, ("transferred", "finetuned"))
+        if dataset == SOURCE:
+            return ("source",)
+        return ("transferred", "finetuned") if recipe in self.tuned else ("transferred",)
+
+    def codes(self, dataset: str, recipe: str) -> dict[str, str]:
+        """Return the representations of a target by a model, and the JSON beside the model."""
+        paths = {stage: self.latents(dataset, stage) for stage in self.stages(dataset, recipe)}
+        return paths | {"model": self.last_model(dataset, recipe)["info"]}
 
     # Scores ------------------------------------------------------------------------------------
 
@@ -510,9 +647,10 @@ class Expansion:
 
     def scoring(self, recipe: str, dataset: str) -> dict[str, Any]:
         """Return what the scores of a model on a target depend on, beside representations."""
-        after = self._view_of_source(recipe, "source", stage="finetuned", tuned_on=dataset)
-        after |= {"table": "source_table", "facts": "source_facts"}
-        views = [*self._views_of_target(dataset), after]
+        views = self._views_of_target(dataset, recipe)
+        if recipe in self.tuned:
+            after = self._view_of_source(recipe, "source", stage="finetuned", tuned_on=dataset)
+            views.append(after | {"table": "source_table", "facts": "source_facts"})
         if dataset not in self.with_classes:
             return self._scoring(views)
         derived = {
@@ -540,8 +678,12 @@ class Expansion:
         *uses: Entry,
         probed: Mapping[str, Any] | None = None,
         factors: bool = True,
+        about: str = "",
     ) -> dict[str, Any]:
-        """Return it for these views; `probed` are options of the probes, None without probes."""
+        """Return it for these views; `probed` are options of the probes, None without probes.
+
+        With `about` they are views of interventions on that target.
+        """
         options: dict[str, Any] = {"parts": [], "views": views}
         if probed is not None:
             options["parts"] += ["accuracy"]
@@ -551,6 +693,9 @@ class Expansion:
             options["parts"] += ["disentanglement"]
             options["panel"] = self.panel()
             uses += tuple(self.entries("metric", list(options["panel"]["metrics"])))
+        if about:
+            options["parts"] += ["response"]
+            options |= {"about": about, "active_sd": self.study.metrics.active_sd}
         return {
             "code": self.code(
                 "evaluate", *self.entries("evaluation", ["scores", *options["parts"]]), *uses
@@ -562,25 +707,35 @@ class Expansion:
     def _view_of_source(
         self, recipe: str, values: str, *, stage: str = "source", tuned_on: str = ""
     ) -> dict[str, Any]:
+        # Models of one recipe and seed that follow different targets are different models.
+        tuned_on = tuned_on or self._recipes[recipe].target
         identity = {"dataset": self.source_of(recipe), "stage": stage, "tuned_on": tuned_on}
         return {"values": values, "identity": identity | {"representation": "latents"}}
 
-    def _views_of_target(self, dataset: str) -> list[dict[str, Any]]:
+    def _views_of_target(self, dataset: str, recipe: str) -> list[dict[str, Any]]:
         shared = {"dataset": dataset, "representation": "latents"}
+        tuned_on = {"transferred": "", "finetuned": dataset}
         return [
-            {"values": "transferred", "identity": shared | {"stage": "transferred"}},
             {
-                "values": "finetuned",
-                "identity": shared | {"stage": "finetuned", "tuned_on": dataset},
-            },
+                "values": stage,
+                "identity": shared | {"stage": stage, "tuned_on": tuned_on[stage]},
+            }
+            for stage in self.stages(dataset, recipe)
         ]
 
     def _view_of_baseline(self, dataset: str, name: str) -> dict[str, Any]:
         identity = {"dataset": dataset, "stage": "baseline", "representation": name}
         return {"values": "values", "identity": identity}
 
-    def explaining(self, dataset: str, name: str | None = None) -> dict[str, Any]:
-        """Return what the meaning of a model's or baseline's dimensions on a target depends on."""
+    def explaining(self, dataset: str, recipe: str) -> dict[str, Any]:
+        """Return what the meaning of a model's dimensions on a target depends on."""
+        return self._explaining(dataset, self._views_of_target(dataset, recipe))
+
+    def explaining_baseline(self, dataset: str, name: str) -> dict[str, Any]:
+        """Return the same of a representation without a model."""
+        return self._explaining(dataset, [self._view_of_baseline(dataset, name)])
+
+    def _explaining(self, dataset: str, views: list[dict[str, Any]]) -> dict[str, Any]:
         known = dataset in self.with_factors
         panel, metrics = None, []
         if not known:
@@ -592,11 +747,6 @@ class Expansion:
                 self.catalogue.entry("evaluation", "stand_ins"),
                 *self.entries("metric", list(chosen)),
             ]
-        views = (
-            self._views_of_target(dataset)
-            if name is None
-            else [self._view_of_baseline(dataset, name)]
-        )
         return {
             "code": self.code(
                 "evaluate",
@@ -625,7 +775,7 @@ class Expansion:
                 "seeds": self.seeds,
                 "stages": {
                     stage: {"dataset": real, "tuned_on": real if stage == "finetuned" else ""}
-                    for stage in self.stages(dataset)
+                    for stage in self.stages(dataset, recipe)
                 },
             },
         }
@@ -676,6 +826,58 @@ class Expansion:
         """Return the class that a file name stands for."""
         return self.held_out[dataset][held_out]
 
+    # Interventions -----------------------------------------------------------------------------
+
+    def natural(self, dataset: str) -> dict[str, str]:
+        """Return table and objects of the natural images that interventions were made of."""
+        target = self.followed(dataset)
+        return {
+            "natural_table": self.paths.manifest.format(dataset=target),
+            "natural_objects": self.paths.objects.format(dataset=target),
+        }
+
+    def natural_features(self, dataset: str, backbone: str) -> dict[str, str]:
+        """Return features of interventions and of the natural images that they were made of."""
+        edited, natural = (
+            self.paths.features.format(dataset=name, backbone=backbone)
+            for name in (dataset, self.followed(dataset))
+        )
+        return {"features": edited, "edited_store": edited, "natural_store": natural}
+
+    def checking(self, dataset: str) -> dict[str, Any]:
+        """Return what it depends on whether edited images are what they were set to."""
+        return self._asking("interventions", identity={"dataset": self.followed(dataset)})
+
+    def tracing(self, dataset: str) -> dict[str, Any]:
+        """Return what it depends on whether edited images can be told from natural ones."""
+        target = self.followed(dataset)
+        identity = {"representation": "full", "stage": "baseline", "dataset": target}
+        return self._asking("trace", identity=identity)
+
+    def _asking(self, evaluation: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
+        entry = self.catalogue.entry("evaluation", evaluation)
+        return {
+            "code": self.code("evaluate", entry),
+            "evaluation": evaluation,
+            "options": options,
+        }
+
+    def last_codes(self, dataset: str, recipe: str) -> dict[str, str]:
+        """Return what a model makes of the images that its target was edited to."""
+        target = self.followed(dataset)
+        info = self.last_model(target, recipe)["info"].replace("{dataset}", target)
+        stage = self.stages(target, recipe)[-1]
+        return {"codes": self.latents(dataset, stage), "model": info}
+
+    def scoring_edited(self, dataset: str, recipe: str) -> dict[str, Any]:
+        """Return what the scores of a model on edited images of its target depend on."""
+        target = self.followed(dataset)
+        stage = self.stages(target, recipe)[-1]
+        tuned_on = target if stage == "finetuned" else ""
+        identity = {"dataset": dataset, "stage": stage, "tuned_on": tuned_on}
+        view = {"values": "codes", "identity": identity | {"representation": "latents"}}
+        return self._scoring([view], about=target)
+
     # Tables and figures ------------------------------------------------------------------------
 
     def score_files(self, kind: str) -> list[str]:
@@ -695,10 +897,14 @@ class Expansion:
                 *self._of_all_baselines(paths.baseline_scores, self.with_classes),
             ],
             "correlation": lambda: meanings(self.targets),
+            "response": lambda: [
+                file for name in self.edited for file in self._of_edited(paths.scores, name)
+            ],
+            "interventions": lambda: [
+                *filled(paths.interventions, dataset=self.edited),
+                *filled(paths.trace, dataset=self.edited, backbone=self.backbones),
+            ],
             "truth": lambda: meanings([n for n in self.targets if n in self.with_factors]),
-            # No data set is made of interventions yet.
-            "response": list,
-            "interventions": list,
             "importance": lambda: meanings(self.with_classes),
             "disentanglement": lambda: [
                 *self.of_all_models(paths.scores, dataset=[SOURCE, *self.targets]),
@@ -706,13 +912,11 @@ class Expansion:
                     paths.baseline_scores, [n for n in self.targets if n in self.with_factors]
                 ),
                 # One model has none to agree with.
-                *filled(
-                    paths.agreement,
-                    backbone=self.backbones,
-                    recipe=self.recipes,
-                    dataset=[SOURCE, *self.targets] if len(self.seeds) > 1 else [],
+                *self.of_all_models(
+                    paths.agreement, dataset=[SOURCE, *self.targets] if len(self.seeds) > 1 else []
                 ),
                 *filled(paths.references, dataset=self.with_factors),
+                *(file for name in self.edited for file in self._of_edited(paths.scores, name)),
                 *meanings(unknown),
             ],
             "open_set": lambda: [
@@ -721,6 +925,13 @@ class Expansion:
             ],
         }
         return list(dict.fromkeys(of_kind[kind]()))
+
+    def _of_edited(self, template: str, dataset: str) -> list[str]:
+        """Return the files of a template for all models of the target that was edited."""
+        target = self.followed(dataset)
+        recipes = [name for name in self.recipes if self.is_for(name, target)]
+        models = {"backbone": self.backbones, "recipe": recipes, "seed": self.seeds}
+        return filled(template, dataset=dataset, **models)
 
     def _of_all_baselines(
         self, template: str, datasets: Sequence[str], **options: bool
@@ -779,7 +990,7 @@ class Expansion:
         study = self.study
         return {
             "variant": study.variant,
-            "recipes": {name: self._family(name) for name in self.recipes},
+            "recipes": {name: self._family(name) for name in study.recipes},
             "labels": {
                 name: self._representation(name)
                 .declared["label"]
@@ -801,18 +1012,20 @@ class Expansion:
                 "images": [n for n in self.backbones if study.backbones[n].is_pixels],
             },
             "factors": {
-                name: [factor.to_json() for factor in self.factors(name)]
-                for name in sorted(set(map(self.source_of, self.recipes)))
+                self._sources_text(name): [
+                    factor.to_json() for factor in recipe_factors(study, self.catalogue, name)
+                ]
+                for name in sorted(study.recipes, key=self._sources_text)
             },
         }
 
     def _family(self, recipe: str) -> dict[str, str]:
         """Return what a recipe is, and the names of those that differ from it in β alone."""
         what = self._without_beta(recipe)
-        kin = [name for name in self.recipes if self._without_beta(name) == what]
+        kin = [name for name in self.study.recipes if self._without_beta(name) == what]
         section = self.study.recipes[recipe]
         return {
-            "source": section.source,
+            "source": self._sources_text(recipe),
             "objective": section.objective,
             "supervision": section.supervision,
             "family": ", ".join(kin),
@@ -866,9 +1079,12 @@ class Expansion:
         return places
 
     def _shown_recipe(self, dataset: str) -> str | None:
-        if not self.is_source(dataset):
-            return self.recipes[0]
-        return next((name for name in self.recipes if self.source_of(name) == dataset), None)
+        def shows(recipe: str) -> bool:
+            if self.is_source(dataset):
+                return self.source_of(recipe) == dataset
+            return self.is_for(recipe, dataset)
+
+        return next(filter(shows, self.recipes), None)
 
     def figure_inputs(self, name: str, place: Mapping[str, str]) -> dict[str, Any]:
         """Return the inputs of a picture."""
@@ -889,9 +1105,9 @@ class Expansion:
 
     def _of_shown_model(self, need: str, place: Mapping[str, str]) -> str:
         dataset = SOURCE if self.is_source(place["dataset"]) else place["dataset"]
-        stage = self.stages(dataset)[-1]
+        stage = self.stages(dataset, place["recipe"])[-1]
         template = {
-            "model": self.last_model(dataset)["info"],
+            "model": self.last_model(dataset, place["recipe"])["info"],
             "representation": self.latents(dataset, stage),
             "strips": self.paths.strips,
             "moves": self.paths.moves,
@@ -923,7 +1139,7 @@ class Expansion:
     def pictures(self) -> list[str]:
         """Return all pictures of the study, as PNG files."""
         return [
-            *filled(self.paths.mask_sheet, dataset=self.targets),
+            *filled(self.paths.mask_sheet, dataset=[*self.targets, *self.edited]),
             *(
                 self.paths.figure(name, entry.declared["scope"])["png"].format(**place)
                 for name, entry in self.figures.items()
@@ -946,7 +1162,8 @@ class Expansion:
 
     def applied_model(self, images: str) -> dict[str, str]:
         """Return the model that new images are encoded with, and what belongs to it."""
-        return model_files(self.paths, self.study.encode[images].model)
+        place = model_place(self._recipes, self.study.encode[images].model)
+        return model_files(self.paths, **place, tuned=place["recipe"] in self.tuned)
 
     def encoding(self, images: str) -> dict[str, Any]:
         """Return what the codes of new images depend on, beside the model."""
@@ -976,22 +1193,20 @@ class Expansion:
 
     def traversing(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what the traversal of a model depends on, beside its inputs."""
-        stage, real = self.stages(dataset)[-1], self.dataset_of(dataset, recipe)
+        stage, real = self.stages(dataset, recipe)[-1], self.dataset_of(dataset, recipe)
         tuned_on = real if stage == "finetuned" else ""
         return {
             "code": self.code("traverse", self._model(backbone)),
             "identity": {"dataset": real, "stage": stage, "tuned_on": tuned_on},
         }
 
-    def last_model(self, dataset: str) -> dict[str, str]:
+    def last_model(self, dataset: str, recipe: str) -> dict[str, str]:
         """Return the model that saw a data set last, and its representation there."""
-        stage = self.stages(dataset)[-1]
+        stage = self.stages(dataset, recipe)[-1]
         paths = self.paths
-        models = {
-            "source": (paths.source_model, paths.source_model_info),
-            "finetuned": (paths.tuned_model, paths.tuned_model_info),
-        }
-        model, info = models[stage]
+        model, info = paths.source_model, paths.source_model_info
+        if stage == "finetuned":
+            model, info = paths.tuned_model, paths.tuned_model_info
         return {"model": model, "info": info, "latents": self.latents(dataset, stage)}
 
 

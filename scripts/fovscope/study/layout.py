@@ -15,8 +15,8 @@ from pathlib import Path
 SOURCE = "source"
 """In the place of a data set: the source of the recipe."""
 
-STAGES = {SOURCE: ("source",)}
-"""Stages at which models have a representation of a data set that is no target."""
+AT = "@"
+"""Between a source or a recipe and the target that it follows (`fovscope.study.instances`)."""
 
 FORMATS = ("parquet", "csv", "md", "tex")
 """Of a table."""
@@ -75,6 +75,8 @@ class Paths:
         self.moves = f"{scores}/{of_model}/traversal.parquet"
         self.agreement = f"{scores}/{{backbone}}/{{recipe}}/seeds.parquet"
         self.references = f"{scores}/references.parquet"
+        self.interventions = f"{scores}/interventions.parquet"
+        self.trace = f"{scores}/{{backbone}}/trace.parquet"
         of_baseline = f"{scores}/{{backbone}}/{{name}}"
         self.baseline_scores = f"{of_baseline}/scores.parquet"
         self.baseline_meaning = f"{of_baseline}/meaning.parquet"
@@ -118,19 +120,35 @@ class Paths:
         return f"{self.root}/benchmarks/{rule}/{job}.tsv"
 
 
-def model_files(paths: Paths, model: str) -> dict[str, str]:
-    """Return what is needed to apply a fine-tuned model, ``backbone/recipe/seed0/dataset``."""
-    backbone, recipe, seed, dataset = model.split("/")
+def recipe_name(instance: str) -> str:
+    """Return the recipe, as configured, that stands in a path."""
+    return instance.partition(AT)[0]
+
+
+def model_files(
+    paths: Paths, *, backbone: str, recipe: str, seed: str, dataset: str, tuned: bool
+) -> dict[str, str]:
+    """Return what is needed to apply a model to images like those of a target.
+
+    Parameters
+    ----------
+    paths : Paths
+        Of the study.
+    backbone, recipe, seed, dataset : str
+        Which model; `recipe` as in paths.
+    tuned : bool
+        Whether it was fine-tuned on the target, or is the source model as it is.
+    """
     templates = {
-        "model": paths.tuned_model,
-        "info": paths.tuned_model_info,
+        "model": paths.tuned_model if tuned else paths.source_model,
+        "info": paths.tuned_model_info if tuned else paths.source_model_info,
         "latents": paths.representation,
         "features": paths.features,
         "manifest": paths.manifest,
         "data_info": paths.facts,
     }
-    names = {"backbone": backbone, "dataset": dataset, "recipe": recipe, "stage": "finetuned"}
-    names |= {"seed": seed.removeprefix("seed")}
+    names = {"backbone": backbone, "dataset": dataset, "recipe": recipe, "seed": seed}
+    names["stage"] = "finetuned" if tuned else "transferred"
     return {key: template.format(**names) for key, template in templates.items()}
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, field_serializer, model_validator
 
 from fovscope.study.section import OpenSection, Section, option
 
@@ -102,13 +102,39 @@ class Finetuning(Section):
     )
 
 
+def _as_list(raw: object) -> object:
+    return ((raw,) if raw else ()) if isinstance(raw, str) else raw
+
+
+OneOrSeveral = Annotated[
+    tuple[str, ...], BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...])
+]
+"""Names; a bare text is a list of one."""
+
+
 class Recipe(OpenSection):
     """How models are made: source, objective, what is known of pairs, and further differences."""
 
-    source: str = option("", "Name of the source; without it the first one.")
+    source: OneOrSeveral = option(
+        (),
+        "Name of the source, or a list: models learn from all of them jointly; without it the "
+        "first one.",
+    )
     objective: str = option("beta_vae", "What is minimised; its options (`beta`, …) stand beside.")
     supervision: str = option("", "What is known of a pair; without it that of `source_training`.")
+    factors: tuple[str, ...] = option(
+        (),
+        "Factors that the first dimensions are bound to, in this order; without it all, and with "
+        "an anchored objective those that mean something on real images.",
+    )
+    tuning: Literal["finetune", "none"] = option(
+        "finetune", "Whether models are fine-tuned on each target, or used as they are."
+    )
     model: dict[str, Any] = option({}, "Keys of `model` that differ for these models.")
     image_model: dict[str, Any] = option({}, "Keys of `image_model` that differ.")
     source_training: dict[str, Any] = option({}, "Keys of `source_training` that differ.")
     finetuning: dict[str, Any] = option({}, "Keys of `finetuning` that differ.")
+
+    @field_serializer("source")
+    def _as_written(self, sources: tuple[str, ...]) -> str | list[str]:
+        return sources[0] if len(sources) == 1 else list(sources)

@@ -14,10 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fovscope.datasets.base import HIDDEN
 from fovscope.factors import Bound, Factor
-
-HIDDEN = "hidden"
-"""The column of an image table with the factors that cannot be seen in an image."""
 
 FloatArray = NDArray[np.float32]
 
@@ -37,9 +35,7 @@ def make_anchors(images: pd.DataFrame, bound: Sequence[Bound]) -> FloatArray:
     ndarray of float32, shape (N, k)
         NaN where unknown.
     """
-    columns = [
-        _standardised(_scaled(_known_values(images, one.factor), one)) for one in bound
-    ]
+    columns = [_standardised(_scaled(_known_values(images, one.factor), one)) for one in bound]
     return np.concatenate([*columns, np.empty((len(images), 0))], axis=1).astype(np.float32)
 
 

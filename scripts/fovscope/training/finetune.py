@@ -11,7 +11,6 @@ Replay keeps it: images of the source whose settings are known go into every bat
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -23,25 +22,9 @@ from fovscope.objectives.base import Batch, Objective
 from fovscope.study.config import Finetuning
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import MakeBatch, TrainedModel, place_features, train
+from fovscope.training.pairs import Replay
 from fovscope.training.sampling import REPLAY, EpochSampler, stream_seed
 from fovscope.training.state import TrainingState
-
-
-@dataclass(frozen=True)
-class Replay:
-    """Images of the source that a model sees again while it is tuned.
-
-    Attributes
-    ----------
-    features : array of shape (M, D)
-        Raw features, or pixels.
-    anchors : array of shape (M, k)
-        Settings on the scale of the first k latent dimensions, NaN where unknown
-        (`fovscope.training.anchors`).
-    """
-
-    features: np.ndarray
-    anchors: np.ndarray
 
 
 def finetune(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,14 @@ import torch
 from fovscope.factors import Bound
 from fovscope.models.storage import save_model
 from fovscope.runtime.locks import writing
-from fovscope.runtime.provenance import read_json, remove_leftovers, replacing, versions, write_json
+from fovscope.runtime.provenance import (
+    digest_json,
+    read_json,
+    remove_leftovers,
+    replacing,
+    versions,
+    write_json,
+)
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import TrainedModel
 
@@ -55,7 +62,7 @@ def save_trained(
     model_path: str | Path,
     info_path: str | Path,
     trained: TrainedModel,
-    features: str | Path,
+    features: Sequence[str | Path],
     *,
     bound: Iterable[Bound],
 ) -> None:
@@ -67,14 +74,15 @@ def save_trained(
         The safetensors file and its JSON.
     trained : TrainedModel
         What training returned.
-    features : path
-        Manifest of the features that it was trained on.
+    features : sequence of path
+        Manifests of the features that it was trained on.
     bound : iterable of Bound
         Factors with the latent dimensions that they name; empty where none has a name.
     """
     with replacing(model_path) as temporary:
         architecture = save_model(temporary, trained.model)
-    manifest = read_json(features)
+    manifests = [read_json(path) for path in features]
+    digests = [manifest["data_digest"] for manifest in manifests]
     write_json(
         info_path,
         architecture
@@ -83,8 +91,8 @@ def save_trained(
             "curve": trained.curve,
             "versions": versions(),
             "provenance": {
-                "weights_digest": manifest["weights_digest"],
-                "data_digest": manifest["data_digest"],
+                "weights_digest": manifests[0]["weights_digest"],
+                "data_digest": digests[0] if len(digests) == 1 else digest_json(digests),
                 "device": _device_name(next(trained.model.parameters()).device),
             },
         },
