@@ -18,8 +18,8 @@ $(READY): envs/requirements.lock pyproject.toml
 
 demo: $(READY)
 	$(BIN)/snakemake --profile profiles/local --cores $(CORES) --set-threads $(ONE_CORE_EACH)
+	@printf '\n'; cat results/tables/names.md
 	@printf '\n'; cat results/tables/accuracy.md
-	@printf '\n'; cat results/tables/disentanglement.md
 	@printf '\nReport: results/report.html    tables: results/tables    models: results/models\n'
 
 lint: $(READY)
