@@ -97,7 +97,7 @@ def test_size_follows_the_true_size_even_in_a_tiny_study(named):
 
 def test_representations_are_measured_on_interventions(named):
     table = pd.read_parquet(named.folder / TABLES / "disentanglement.parquet")
-    of_edited = table[table["target"] == "edited@cells"]
+    of_edited = table[table["measured_on"] == "edited@cells"]
     assert {"transferred", "finetuned"} <= set(of_edited["stage"])
     assert {"omes", "beta_vae", "factor_vae"} & set(of_edited["score"])
 
