@@ -1,4 +1,4 @@
-"""Syntax trees of source files, each parsed once; the standard library only."""
+"""Syntax trees of source files, those that are used parsed once; the standard library only."""
 
 from __future__ import annotations
 
@@ -22,12 +22,21 @@ def parsed(path: Path) -> ast.Module:
         If it does not parse; file and line are named.
     """
     found = path.stat()
-    return _parsed(path, found.st_mtime_ns, found.st_size)
+    return _kept(path, found.st_mtime_ns, found.st_size)
+
+
+def check_syntax(path: Path) -> None:
+    """Raise CodeError if a file does not parse; unlike `parsed`, keep no tree in memory."""
+    _parse(path)
 
 
 @cache
-def _parsed(path: Path, changed: int, size: int) -> ast.Module:
+def _kept(path: Path, changed: int, size: int) -> ast.Module:
     del changed, size
+    return _parse(path)
+
+
+def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_bytes(), path)
     except SyntaxError as error:

@@ -26,7 +26,7 @@ from fovscope.generators.declared import declared_classes
 from fovscope.metrics.presets import declaration, preset
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
-from fovscope.runtime.syntax import parsed
+from fovscope.runtime.syntax import check_syntax
 from fovscope.study.config import (
     IMAGES,
     INTERVENTIONS,
@@ -287,7 +287,7 @@ class Expansion:
         """
         modules = (self._scripts / "fovscope").rglob("*.py")
         for file in sorted([*self._scripts.glob("*.py"), *modules]):
-            parsed(file)
+            check_syntax(file)
 
     def code(self, script: str, *uses: Entry | None) -> dict[str, str]:
         """Return the digests of the code of a job, with the registered entries that it uses."""
