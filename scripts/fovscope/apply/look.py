@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fovscope import FovscopeError
-from fovscope.datasets.interventions import BASE
+from fovscope.datasets.design import BASE
 from fovscope.datasets.listing import read_info
 from fovscope.factors import Factor
 from fovscope.images.read import read_image

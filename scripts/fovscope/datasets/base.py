@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
-HIDDEN = "hidden"
-"""The column of an image table with the factors that cannot be seen in an image, if any."""
+from fovscope.images.read import read_image
+from fovscope.interpret.objects import Look, decode_mask
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,30 @@ class Followed:
     masks: pd.DataFrame
     masks_path: str
 
+    @cached_property
+    def paths(self) -> pd.Series:
+        """Path of each image below the target's root, by its name."""
+        return self.images.set_index("image_id")["path"]
+
+    @cached_property
+    def _encoded(self) -> pd.Series:
+        return self.masks.set_index("image_id")["mask"]
+
     def objects_of(self, split: str) -> pd.DataFrame:
         """Return the objects of the images of a split, in the order of the table."""
         chosen = self.images.loc[self.images["split"] == split, "image_id"]
         return self.objects.set_index("image_id").loc[chosen].reset_index()
+
+    def mask(self, image_id: str) -> NDArray:
+        """Return the mask of the object in an image, (height, width) of bool."""
+        return decode_mask(self._encoded[image_id])
+
+    def look(self, image_id: str) -> Look:
+        """Read an image, with the mask of its object."""
+        preprocessing = self.facts["preprocessing"]
+        image = read_image(
+            Path(self.facts["root"]) / self.paths[image_id],
+            background=preprocessing["background"],
+            white_level=preprocessing["white_level"],
+        )
+        return Look(image, self.mask(image_id))

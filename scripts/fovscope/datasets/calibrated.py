@@ -14,7 +14,6 @@ from fovscope.datasets.manifest import Manifest
 from fovscope.datasets.prepare import prepare_design, sizes_of
 from fovscope.generators.calibration import calibrate, measure_background
 from fovscope.generators.declared import GeneratorError
-from fovscope.interpret.objects import decode_mask, look_at_files
 from fovscope.registry import Catalogue, origin
 from fovscope.study.data import Source
 
@@ -54,14 +53,7 @@ def calibrated(
 def measured_limits(followed: Followed, *, workers: int) -> dict[str, list[float]]:
     """Return the limits that a target's training images give a generator, without labels."""
     objects = followed.objects_of("train")
-    images = followed.images.set_index("image_id").loc[objects["image_id"]].reset_index()
-    masks = followed.masks.set_index("image_id")["mask"]
-    look = look_at_files(images, Path(followed.facts["root"]), followed.facts["preprocessing"])
-
-    def measured(row: int) -> dict[str, float]:
-        mask = decode_mask(masks[images["image_id"][row]])
-        return measure_background(look(row).image, mask)
-
     with ThreadPoolExecutor(workers) as pool:
-        backgrounds = pd.DataFrame(list(pool.map(measured, range(len(images)))))
-    return calibrate(objects, backgrounds.assign(image_id=images["image_id"]))
+        looks = pool.map(followed.look, objects["image_id"])
+        backgrounds = pd.DataFrame([measure_background(*look) for look in looks])
+    return calibrate(objects, backgrounds.assign(image_id=objects["image_id"]))

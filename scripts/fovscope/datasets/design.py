@@ -17,6 +17,15 @@ from numpy.typing import NDArray
 from fovscope import FovscopeError
 from fovscope.factors import Factor
 
+ARRANGED = ("split", "role", "pair", "member", "changed")
+"""Columns of a design that say what its images are for, and change none of them."""
+
+HIDDEN = "hidden"
+"""The column of a design with the factors that cannot be seen in an image, if there are such."""
+
+BASE = "base"
+"""The column of a design on real images with the image that each row is made of."""
+
 
 class DesignError(FovscopeError):
     """A design that cannot be drawn or read."""

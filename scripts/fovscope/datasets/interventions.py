@@ -20,11 +20,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.datasets.base import Followed
-from fovscope.datasets.design import sample_design
+from fovscope.datasets.design import ARRANGED, BASE, sample_design
 from fovscope.datasets.listing import DataError
 from fovscope.datasets.manifest import Manifest, counts_by_kind
+from fovscope.datasets.prepare import sizes_of
 from fovscope.factors import Factor
-from fovscope.interpret.objects import decode_mask, look_at_files
 from fovscope.interventions.edit import Reach, Subject, edit, own_settings
 from fovscope.interventions.factors import FACTORS
 from fovscope.interventions.paint import EditError
@@ -34,9 +34,6 @@ from fovscope.runtime.provenance import digest_bytes, digest_json
 from fovscope.study.data import Source
 
 logger = logging.getLogger(__name__)
-
-BASE = "base"
-"""The column with the image of the target that was edited."""
 
 _SIZES = ("train_pairs", "iid_train", "iid_test", "pairs_per_factor")
 _TRIES, _SPARE = 8, 3
@@ -63,16 +60,10 @@ def interventions(
         the first five, as far as the target allows. Not every object can have every texture, and
         to find out takes as long as making the images.
     """
-    del folder, catalogue
+    del folder, catalogue, factors  # an option, like those of generators
     source = Source.model_validate(dict(options))
-    chosen = source.options.get("factors", factors)
     return prepare_interventions(
-        followed,
-        factors=chosen,
-        seed=source.seed,
-        workers=workers,
-        changed_factors=source.changed_factors,
-        **{name: getattr(source, name) for name in _SIZES},
+        followed, factors=source.options["factors"], workers=workers, **sizes_of(source)
     )
 
 
@@ -110,40 +101,36 @@ def prepare_interventions(
     DataError
         If no image of a split can be edited, or not with the settings of a row.
     """
-    if factors is not None and "Texture" in factors:
+    textured = factors is not None and "Texture" in factors
+    if textured:
         followed = replace(followed, objects=_with_texture(followed, workers))
     may = allowed(followed.objects_of("train"))
     set_here = [f for f in may if (f.name in factors if factors else not f.nuisance)]
     if not set_here:
         named = ", ".join(factor.name for factor in may)
         raise DataError(f"none of the factors can be set on {followed.name}; those can: {named}")
-    counted = {name: _SPARE * sizes[name] for name in _SIZES}
-    table = sample_design(set_here, seed=seed, **{**sizes, **counted})
-    table = _first(_feasible(table, set_here, followed, seed), sizes, followed.name)
-    reading = {"root": followed.facts["root"], "preprocessing": followed.facts["preprocessing"]}
-    of_base = followed.images.set_index("image_id")["path"]
-    table["base_path"] = table[BASE].map(of_base)
+    asked = {f.name for f in FACTORS if not f.nuisance and (textured or f.name != "Texture")}
+    table = _placed(set_here, followed, seed, sizes)
+    table["base_path"] = table[BASE].map(followed.paths)
     images_digest = digest_json(
         {
             "followed": followed.facts["images_digest"],
             "masks": digest_bytes(b"".join(followed.masks["mask"])),
             "seed": seed,
-            "images": table.drop(columns=["split", "role", "pair", "member", "changed"]).to_dict(
-                "list"
-            ),
+            "images": table.drop(columns=list(ARRANGED)).to_dict("list"),
         }
     )
     info = {
-        "digest": digest_json([images_digest, table[["split", "role", "pair"]].to_dict("list")]),
+        "digest": digest_json([images_digest, table[list(ARRANGED)].to_dict("list")]),
         "images_digest": images_digest,
         "interventions": {
             "target": followed.name,
             "masks": followed.masks_path,
             "seed": seed,
-            **reading,
+            **{key: followed.facts[key] for key in ("root", "preprocessing")},
         },
         "factors": [factor.to_json() for factor in set_here],
-        "refused": sorted({factor.name for factor in FACTORS} - {factor.name for factor in may}),
+        "refused": sorted(asked - {factor.name for factor in may}),
         "classes": [],
         "counts": counts_by_kind(table),
         "citation": followed.facts["citation"],
@@ -154,114 +141,108 @@ def prepare_interventions(
 def _with_texture(followed: Followed, workers: int) -> pd.DataFrame:
     """Return the objects with the setting that each has by itself of what nothing measures."""
     objects = followed.objects
-    images = followed.images.set_index("image_id").loc[objects["image_id"]].reset_index()
-    masks = followed.masks.set_index("image_id")["mask"]
-    look = look_at_files(images, Path(followed.facts["root"]), followed.facts["preprocessing"])
-    measured = objects["equivalent_diameter"].notna().to_numpy()
-
-    def texture(row: int) -> float:
-        if not measured[row]:
-            return np.nan
-        subject = Subject(look(row).image, decode_mask(masks[images["image_id"][row]]))
-        return own_settings(subject)["Texture"]
-
+    measured = objects.loc[objects["equivalent_diameter"].notna(), "image_id"]
     with ThreadPoolExecutor(workers) as pool:
-        return objects.assign(Texture=list(pool.map(texture, range(len(objects)))))
+        looks = pool.map(followed.look, measured)
+        textures = [own_settings(Subject(*look))["Texture"] for look in looks]
+    return objects.assign(Texture=pd.Series(textures, measured.index, dtype=float))
 
 
-def _feasible(
-    table: pd.DataFrame, factors: Sequence[Factor], followed: Followed, seed: int
+def _placed(
+    factors: Sequence[Factor], followed: Followed, seed: int, sizes: Mapping[str, int]
 ) -> pd.DataFrame:
-    """Return the rows of a design that an image of their split can have, with that image.
+    """Draw a design whose rows are each made of an image of their split that can have them.
 
-    Both members of a pair are made of one image. Which one does not depend on other rows.
-    """
-    masks = followed.masks.set_index("image_id")["mask"]
-    trial = _Trial(followed)
-    settings = table[[factor.column for factor in factors]].to_numpy()
-    names = [factor.name for factor in factors]
-    bases = np.full(len(table), None, object)
-    for split in ("train", "test"):
-        subjects = _subjects(followed, split, names)
-        reach: dict[str, Reach] = {}
-        for key, rows in _together(table, split):
-            order = np.random.default_rng([seed, 1, *key.encode()]).permutation(subjects)
-            wanted = [dict(zip(names, settings[row], strict=True)) for row in rows]
-            for image_id in order[:_TRIES]:
-                if image_id not in reach:
-                    reach[image_id] = Reach(decode_mask(masks[image_id]))
-                if all(map(reach[image_id].holds, wanted)) and (
-                    "Texture" not in names or trial.can(image_id, wanted)
-                ):
-                    bases[rows] = image_id
-                    break
-    table = table.assign(**{BASE: bases})
-    return table[table[BASE].notna()].reset_index(drop=True)
-
-
-class _Trial:
-    """Whether images can have settings that depend on more than their masks: it is tried."""
-
-    def __init__(self, followed: Followed) -> None:
-        images = followed.images
-        self._row = {image_id: row for row, image_id in enumerate(images["image_id"])}
-        self._masks = followed.masks.set_index("image_id")["mask"]
-        self._look = look_at_files(
-            images, Path(followed.facts["root"]), followed.facts["preprocessing"]
-        )
-
-    def can(self, image_id: str, wanted: Sequence[Mapping[str, float]]) -> bool:
-        """Return whether an image can have each of some settings."""
-        image = self._look(self._row[image_id]).image
-        subject = Subject(image, decode_mask(self._masks[image_id]))
-        try:
-            for settings in wanted:
-                edit(subject, settings, rng=np.random.default_rng(0))
-        except EditError:
-            return False
-        return True
-
-
-def _first(table: pd.DataFrame, sizes: Mapping[str, int], target: str) -> pd.DataFrame:
-    """Return as many rows of each role as a design was asked for, numbered anew.
+    What no image can have is passed over; more rows are drawn than are needed.
 
     Raises
     ------
     DataError
-        If there are fewer.
+        If too few can be had.
     """
-    names = table.loc[table["role"] == "factor_pair", "changed"].unique()
-    is_pair = table["role"] == "train_pair"
-    iid = table["role"] == "image"
-    train = table["split"] == "train"
-    wanted = [
-        (is_pair, 2 * sizes["train_pairs"], "training pairs"),
-        (iid & train, sizes["iid_train"], "training rows"),
-        (iid & ~train, sizes["iid_test"], "test rows"),
-        *(
-            (
-                (table["role"] == "factor_pair") & (table["changed"] == name),
-                2 * sizes["pairs_per_factor"],
-                f"pairs that differ in {name}",
-            )
-            for name in names
-        ),
-    ]
-    kept = []
-    for chosen, number, what in wanted:
-        found = table[chosen].head(number)
-        if len(found) < number:
-            raise DataError(
-                f"{target}: the objects have room for {len(found)} of {number} images of {what}; "
-                "leave Size or Elongation out of the 'factors' of the source"
-            )
-        kept.append(found)
-    result = pd.concat(kept, ignore_index=True)
-    paired = result["pair"] >= 0
-    for role in ("train_pair", "factor_pair"):
-        rows = paired & (result["role"] == role)
-        result.loc[rows, "pair"] = np.arange(rows.sum()) // 2
-    return result.assign(image_id=[f"{row:06d}" for row in range(len(result))])
+    drawn = {name: (_SPARE if name in _SIZES else 1) * number for name, number in sizes.items()}
+    design = sample_design(factors, seed=seed, **drawn)
+    names, settings = zip(
+        *((factor.name, design[factor.column].to_numpy()) for factor in factors), strict=True
+    )
+    values = np.stack(settings, axis=1)
+    bases, missing = np.full(len(design), None, object), _numbers(factors, sizes)
+    for split in ("train", "test"):
+        subjects, reach = _subjects(followed, split, names), {}
+        for kind, number, rows in _together(design, split):
+            if not missing[kind]:
+                continue
+            wanted = [dict(zip(names, row, strict=True)) for row in values[rows]]
+            order = np.random.default_rng([seed, 1, *"".join(kind).encode(), number])
+            for image_id in order.permutation(subjects)[:_TRIES]:
+                if _can(followed, reach, image_id, wanted):
+                    bases[rows] = image_id
+                    missing[kind] -= 1
+                    break
+    if short := {" ".join(filter(None, kind)): n for kind, n in missing.items() if n}:
+        raise DataError(
+            f"{followed.name}: the objects have no room for all settings; missing are {short}; "
+            "leave Size or Elongation out of the 'factors' of the source"
+        )
+    table = design.assign(**{BASE: bases}).dropna(subset=[BASE])
+    return _numbered(table.reset_index(drop=True))
+
+
+Kind = tuple[str, str, str]
+"""Split, role, and of a pair for metrics the factor that changes."""
+
+
+def _numbers(factors: Sequence[Factor], sizes: Mapping[str, int]) -> dict[Kind, int]:
+    """Return how many pairs or single rows there have to be of each kind."""
+    return {
+        ("train", "train_pair", ""): sizes["train_pairs"],
+        ("train", "image", ""): sizes["iid_train"],
+        ("test", "image", ""): sizes["iid_test"],
+        **{("test", "factor_pair", f.name): sizes["pairs_per_factor"] for f in factors},
+    }
+
+
+def _together(design: pd.DataFrame, split: str) -> Iterator[tuple[Kind, int, NDArray[np.intp]]]:
+    """Yield kind, number and rows of what is made of one image: pairs, and single rows."""
+    places = np.flatnonzero(design["split"] == split)
+    rows = design.iloc[places]
+    changed = rows["changed"].where(rows["role"] == "factor_pair", "")
+    number = rows["pair"].where(rows["pair"] >= 0, rows.groupby("role").cumcount())
+    for (role, factor, own), group in rows.groupby(
+        [rows["role"], changed, number], sort=False
+    ).indices.items():
+        yield (split, role, factor), own, places[group]
+
+
+def _numbered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a design, their pairs and images counted anew."""
+    pairs = table.groupby("role").cumcount() // 2
+    return table.assign(
+        pair=pairs.where(table["pair"] >= 0, -1),
+        image_id=[f"{row:06d}" for row in range(len(table))],
+    )
+
+
+def _can(
+    followed: Followed,
+    reach: dict[str, Reach],
+    image_id: str,
+    wanted: Sequence[Mapping[str, float]],
+) -> bool:
+    """Whether an image can have settings; those that do not follow from its mask are tried."""
+    if image_id not in reach:
+        reach[image_id] = Reach(followed.mask(image_id))
+    if not all(map(reach[image_id].holds, wanted)):
+        return False
+    if "Texture" not in wanted[0]:
+        return True
+    subject = Subject(*followed.look(image_id))
+    try:
+        for settings in wanted:
+            edit(subject, settings, rng=np.random.default_rng(0))
+    except EditError:
+        return False
+    return True
 
 
 def _subjects(followed: Followed, split: str, names: Sequence[str]) -> NDArray[np.object_]:
@@ -285,13 +266,3 @@ def _subjects(followed: Followed, split: str, names: Sequence[str]) -> NDArray[n
             f"({', '.join(reasons.index)}); give masks, or leave interventions out"
         )
     return objects.loc[kept, "image_id"].to_numpy(object)
-
-
-def _together(table: pd.DataFrame, split: str) -> Iterator[tuple[str, NDArray[np.intp]]]:
-    """Yield the rows of a split that are made of one image, pairs and single rows, and a key."""
-    places = np.flatnonzero(table["split"] == split)
-    of_split = table.iloc[places]
-    number = of_split["pair"].where(of_split["pair"] >= 0, of_split.groupby("role").cumcount())
-    keys = split + of_split["role"] + of_split["changed"] + number.astype(str)
-    for key, group in keys.groupby(keys, sort=False).indices.items():
-        yield key, places[group]

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fovscope.datasets.base import HIDDEN
-from fovscope.datasets.design import sample_design
+from fovscope.datasets.design import ARRANGED, HIDDEN, sample_design
 from fovscope.datasets.manifest import Manifest, counts_by_kind, manifest_from_table
 from fovscope.generators.base import Generator, load_generator
 from fovscope.generators.calibration import calibrated_factors
@@ -60,10 +59,6 @@ def generated(
         seed=target.seed,
         workers=workers,
     )
-
-
-_DESIGNED = ["split", "role", "pair", "member", "changed"]
-"""What of a design does not change its images."""
 
 
 def prepare_design(
@@ -121,12 +116,12 @@ def prepare_design(
             "options": {name: value for name, value in options.items() if name not in files},
             "made_of": made_of,
             "seed": seed,
-            "images": table.drop(columns=_DESIGNED).to_dict("list"),
+            "images": table.drop(columns=[*ARRANGED, HIDDEN], errors="ignore").to_dict("list"),
         }
     )
     how = {"name": entry.name, "options": options, "seed": seed}
     info = {
-        "digest": digest_json([images_digest, table[_DESIGNED].to_dict("list")]),
+        "digest": digest_json([images_digest, table[list(ARRANGED)].to_dict("list")]),
         "images_digest": images_digest,
         "generator": how if entry.origin == "fovscope" else how | {"plugin": entry.origin},
         "made_of": made_of,

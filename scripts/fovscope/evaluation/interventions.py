@@ -36,6 +36,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fovscope import FovscopeError
 from fovscope.angles import difference, on_circle, spread
+from fovscope.datasets.design import BASE
 from fovscope.evaluation.base import Given
 from fovscope.evaluation.resampling import bootstrap_interval
 from fovscope.factors import Factor
@@ -48,9 +49,6 @@ FEWEST = 20
 
 _NOTHING = 1e-9
 """What numbers of the order of 1 differ by in rounding."""
-
-BASE = "base"
-"""Column of an image table of interventions: the image that was edited."""
 
 
 class Fit(NamedTuple):

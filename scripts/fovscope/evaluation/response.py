@@ -39,9 +39,10 @@ from scipy.stats import rankdata
 
 from fovscope.angles import on_circle
 from fovscope.arrays import finite_codes
+from fovscope.datasets.design import BASE
 from fovscope.dimensions import BOTH, PARTS, Owner, owners
 from fovscope.evaluation.base import Given
-from fovscope.evaluation.interventions import BASE, FEWEST, measured_by, pairs_of
+from fovscope.evaluation.interventions import FEWEST, measured_by, pairs_of
 from fovscope.evaluation.resampling import bootstrap_interval
 from fovscope.factors import Bound, Factor
 from fovscope.records import score_table

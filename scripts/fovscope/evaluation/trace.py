@@ -22,8 +22,8 @@ from sklearn.preprocessing import StandardScaler
 
 from fovscope import FovscopeError
 from fovscope.arrays import finite_codes
+from fovscope.datasets.design import BASE
 from fovscope.evaluation.base import Given
-from fovscope.evaluation.interventions import BASE
 from fovscope.evaluation.resampling import bootstrap_interval
 from fovscope.records import score_table
 from fovscope.registry import evaluation

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fovscope.datasets.design import BASE
 from fovscope.factors import PREFIX
 from fovscope.generators.base import Drawing
 from fovscope.images.read import Interpolation, apply_mask, read_image
@@ -105,7 +106,7 @@ def edited(
     names = [factor["name"] for factor in facts["factors"]]
     return EditedImages(
         paths=tuple(root / path for path in table["base_path"]),
-        masks=tuple(masks.loc[table["base"]]),
+        masks=tuple(masks.loc[table[BASE]]),
         settings={name: table[PREFIX + name].to_numpy(np.float64) for name in names},
         numbers=table["image_id"].astype(np.int64).to_numpy(),
         seed=how["seed"],

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.datasets.base import HIDDEN
+from fovscope.datasets.design import HIDDEN
 from fovscope.factors import Bound, Factor
 
 FloatArray = NDArray[np.float32]
