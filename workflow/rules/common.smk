@@ -54,13 +54,6 @@ wildcard_constraints:
     held_out=r"[A-Za-z0-9_.-]+",
 
 
-def source_after(wildcards):
-    """The first source of a recipe by a model that was tuned, and what it is compared with."""
-    if wildcards.recipe not in jobs.tuned:
-        return {}
-    return {"source": PATHS.source_after.format(**wildcards)} | beside(source)(wildcards)
-
-
 def by(method, *names):
     """What a method of the expansion says of the wildcards of that name, asked once for each."""
     said = cache(method)
@@ -102,16 +95,16 @@ def beside(function):
     return lambda wildcards: {f"source_{k}": path for k, path in function(wildcards).items()}
 
 
+def source_after(wildcards):
+    """The first source of a recipe by a model that was tuned, and what it is compared with."""
+    if wildcards.recipe not in jobs.tuned:
+        return {}
+    return {"source": PATHS.source_after.format(**wildcards)} | beside(source)(wildcards)
+
+
 def data_of_model(wildcards):
     """The data set that a model saw last: `source` stands for that of its recipe."""
     return jobs.data(jobs.dataset_of(wildcards.dataset, wildcards.recipe))
-
-
-def last_model_of_followed(wildcards):
-    """The model that saw the target last which was edited to a data set."""
-    target = jobs.followed(wildcards.dataset)
-    model = jobs.last_model(target, wildcards.recipe)["model"]
-    return {"model": model.replace("{dataset}", target)}
 
 
 def seeds_of_stages(wildcards):

@@ -100,7 +100,7 @@ rule encode_target:
 
 rule encode_edited:
     input:
-        unpack(last_model_of_followed),
+        unpack(by(jobs.model_of_edited, "dataset", "recipe")),
         table=PATHS.manifest,
         features=PATHS.features,
     output:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from fovscope.datasets.listing import read_info
 from fovscope.factors import Bound, bound_of
-from fovscope.features.store import read_store
 from fovscope.records import Identity, read_table, representation_values
 from fovscope.registry import Catalogue
 from fovscope.runtime.provenance import read_json
@@ -131,6 +130,9 @@ def read_inputs(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
             if provenance is None:
                 provenance = {k: manifest[k] for k in ("weights_digest", "data_digest")}
         elif name.endswith("store"):
+            # Here, because Zarr takes half a second to import and one evaluation needs it.
+            from fovscope.features.store import read_store
+
             read[name] = read_store(path)
         elif name.endswith("facts"):
             read[name] = read_info(path)

@@ -131,10 +131,6 @@ class Expansion:
         """Sources that are made of the images of targets."""
         return [name for name in self.sources if self._source_section(name).interventions]
 
-    def edited_of(self, target: str) -> list[str]:
-        """Sources that are made of the images of a target."""
-        return [name for name in self.edited if self.followed(name) == target]
-
     @cached_property
     def tuned(self) -> list[str]:
         """Recipes whose models are fine-tuned on targets."""
@@ -863,11 +859,18 @@ class Expansion:
         }
 
     def last_codes(self, dataset: str, recipe: str) -> dict[str, str]:
-        """Return what a model makes of the images that its target was edited to."""
-        target = self.followed(dataset)
-        info = self.last_model(target, recipe)["info"].replace("{dataset}", target)
-        stage = self.stages(target, recipe)[-1]
+        """Return what a model makes of the images that its target was edited to, and its JSON."""
+        stage = self.stages(self.followed(dataset), recipe)[-1]
+        info = self._model_of_edited("info", dataset, recipe)
         return {"codes": self.latents(dataset, stage), "model": info}
+
+    def model_of_edited(self, dataset: str, recipe: str) -> dict[str, str]:
+        """Return the model that saw the target last which was edited to a data set."""
+        return {"model": self._model_of_edited("model", dataset, recipe)}
+
+    def _model_of_edited(self, file: str, dataset: str, recipe: str) -> str:
+        target = self.followed(dataset)
+        return self.last_model(target, recipe)[file].replace("{dataset}", target)
 
     def scoring_edited(self, dataset: str, recipe: str) -> dict[str, Any]:
         """Return what the scores of a model on edited images of its target depend on."""

@@ -89,16 +89,6 @@ class Replay:
     anchors: NDArray
 
 
-def known_factors(sources: Sequence[SourceData], names: Sequence[str]) -> list[Factor]:
-    """Return the factors of these names that a source has and none refuses, in their order."""
-    found: dict[str, Factor] = {}
-    for source in sources:
-        for factor in source.factors:
-            found.setdefault(factor.name, factor)
-    refused = {name for source in sources for name in source.refused}
-    return [found[name] for name in names if name in found and name not in refused]
-
-
 def training_pairs(sources: Sequence[SourceData], bound: Sequence[Bound]) -> Pairs:
     """Return the training pairs of all sources.
 
@@ -140,8 +130,24 @@ def _changed(
 def bound_dimensions(
     sources: Sequence[SourceData], names: Sequence[str], *, angles: bool
 ) -> tuple[Bound, ...]:
-    """Bind the first dimensions to those of the named factors that a source has."""
-    return bind(known_factors(sources, names), angles=angles)
+    """Bind the first dimensions to those of the named factors that a source has and none refuses.
+
+    Parameters
+    ----------
+    sources : sequence of SourceData
+        What is trained on.
+    names : sequence of str
+        Factors in the order of dimensions.
+    angles : bool
+        As of `fovscope.factors.bind`.
+    """
+    found: dict[str, Factor] = {}
+    for source in sources:
+        for factor in source.factors:
+            found.setdefault(factor.name, factor)
+    refused = {name for source in sources for name in source.refused}
+    kept = [found[name] for name in names if name in found and name not in refused]
+    return bind(kept, angles=angles)
 
 
 def replayed(sources: Sequence[SourceData], bound: Sequence[Bound]) -> Replay:
