@@ -62,10 +62,11 @@ def test_a_planted_factor_is_found_in_the_dimension_of_its_name(planted):
 def test_the_planted_odd_class_is_detected(planted):
     results = planted.folder / "results"
     long = pd.read_parquet(results / "tables/open_set.parquet")
-    auroc = long[long["score"] == "auroc"].set_index("detector")["mean"]
+    latents = long[long["representation"] == "latents"]
+    auroc = latents[latents["score"] == "auroc"].set_index("detector")["mean"]
     assert auroc["mahalanobis"] > 0.9
     assert auroc["knn"] > 0.9
-    shares = long[long["score"] == "share"].groupby("probe")["mean"].sum()
+    shares = latents[latents["score"] == "share"].groupby("probe")["mean"].sum()
     assert shares.to_numpy() == pytest.approx(1)
     assert "| odd " in (results / "tables/open_set.md").read_text()
 
@@ -75,6 +76,8 @@ def test_another_class_is_jobs_of_its_own_and_the_table_again(planted):
     assert study.run("-n", "open_set").jobs == {
         "finetune_open_set": 1,
         "score_open_set": 1,
+        "represent_open_set": 2,  # by PCA and by random projection, the stand-ins of the latents
+        "score_open_set_baseline": 2,
         "tabulate_open_set": 1,
         "open_set": 1,
     }

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 
 from fovscope.features.job import ExtractionJob
 from fovscope.features.store import WHOLE, Part, seal_store
+from fovscope.runtime.parquet import write_table
 from fovscope.runtime.provenance import write_json
 from fovscope.study.config import Backbone, Features
 
@@ -50,7 +51,7 @@ def job(tmp_path_factory):
     weights = folder / "w.safetensors"
     save_file(timm.create_model("test_vit", num_classes=0).state_dict(), weights)
     rows = {"path": [f"{row}.png" for row in range(IMAGES)], "mask_path": None}
-    pd.DataFrame(rows).to_parquet(folder / "table.parquet")
+    write_table(folder / "table.parquet", pd.DataFrame(rows))
     preprocessing = {"background": 0, "white_level": None, "mask": False}
     info = {"images_digest": "d", "root": str(folder), "preprocessing": preprocessing}
     write_json(folder / "info.json", info)
