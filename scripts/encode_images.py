@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fovscope.apply.encode import Options, encode_folder
+from fovscope.apply.encode import Options, encode_folder, names_place
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import logged
 from fovscope.study.evaluation import Encoding
@@ -12,6 +12,7 @@ with logged(snakemake) as job:
     use_cores(snakemake.threads)
     what = snakemake.params.job
     encoding = Encoding.model_validate(what["encoding"])
+    backbone, recipe, seed, target = encoding.model.split("/")
     encode_folder(
         {key: Path(file) for key, file in snakemake.input.items()},
         Options(
@@ -19,7 +20,8 @@ with logged(snakemake) as job:
             features=Features.model_validate(what["features"]),
             probes=what["probe"],
             active_sd=what["active_sd"],
-            seed=int(encoding.model.split("/")[2].removeprefix("seed")),
+            seed=int(seed.removeprefix("seed")),
+            place=names_place(target, backbone, recipe),
             catalogue=job.catalogue,
         ),
         Path(encoding.images),

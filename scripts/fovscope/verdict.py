@@ -8,7 +8,11 @@ much (the gap), and it answers when the factor alone is set (interventions).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from fovscope.dimensions import owners
+from fovscope.factors import Bound
 
 HOLDS = "holds"
 PARTLY = "partly"
@@ -129,3 +133,38 @@ def display_name(dimension: str, factor: str, verdict: str) -> str:
         return f"{factor} ({PARTLY})"
     here = verdict if verdict.endswith("here") else f"{verdict} here"
     return f"{dimension} (named {factor}; {here})"
+
+
+def judged_names(latent_dim: int, bound: Iterable[Bound], verdicts: Mapping[str, str]) -> list[str]:
+    """Return what each of d latent dimensions is called before a reader on a target.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Number of dimensions d.
+    bound : iterable of Bound
+        Factors with the dimensions that training bound to them.
+    verdicts : mapping of str to str
+        Verdict by factor; a factor without one is said to be not judged.
+
+    Returns
+    -------
+    list of str
+        As `display_name` has them, ``z7`` where a dimension is free.
+    """
+    names = []
+    for k, owner in enumerate(owners(latent_dim, bound)):
+        dimension = f"z{k}"
+        if not owner.factor:
+            names.append(dimension)
+        elif owner.factor in verdicts:
+            names.append(display_name(dimension, owner.name, verdicts[owner.factor]))
+        else:
+            names.append(f"{dimension} (named {owner.name}; not judged here)")
+    return names
+
+
+def summary(verdicts: Mapping[str, str]) -> str:
+    """Return verdicts in a line, the best first: ``holds: Size, Hue; does not hold: Scale``."""
+    by_word = {word: [f for f, v in verdicts.items() if v == word] for word in VERDICTS}
+    return "; ".join(f"{word}: {', '.join(found)}" for word, found in by_word.items() if found)

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.slow
 
 MODEL = "lite0/beta1/seed0/synthetic_cells"
 LATENTS = "representations/synthetic_cells/lite0/beta1/seed0/finetuned.parquet"
-NAMES = dimension_names(10, bind(FACTORS, angles=False))
 SAID = ["image", "predicted", "confidence"]
 
 
@@ -50,24 +49,37 @@ def results(tiny_study, tmp_path):
     return copy
 
 
-def test_the_images_of_the_study_give_its_latents(tiny_study, encoded):
+@pytest.fixture(scope="module")
+def names(tiny_study):
+    """What dimensions are called, by the study's own verdicts on fine-tuned models."""
+    verdicts = pd.read_parquet(tiny_study.folder / "results/tables/names.parquet")
+    verdicts = verdicts[verdicts["recipe"] == "beta1"].set_index(["stage", "factor"])["name"]
+    bound = dimension_names(10, bind(FACTORS, angles=False))
+    judged = {
+        f"z{k} {factor}": name for k, (factor, name) in enumerate(verdicts["finetuned"].items())
+    }
+    named = {name: f"{name.replace(' ', ' (named ', 1)}; not judged here)" for name in bound[:7]}
+    return [(named | judged).get(name, name) for name in bound]
+
+
+def test_the_images_of_the_study_give_its_latents(tiny_study, encoded, names):
     results = tiny_study.folder / "results"
     stored = pd.read_parquet(results / LATENTS)
     table = pd.read_csv(encoded / "latents.csv")
     assert ("images/" + table["image"]).tolist() == stored["image_id"].tolist()
     np.testing.assert_allclose(
-        table[NAMES],
+        table[names],
         stored[[f"z{k}" for k in range(10)]],
         rtol=1e-3,
         atol=1e-3,
     )
 
 
-def test_the_training_images_fill_every_percentile_evenly(tiny_study, encoded):
+def test_the_training_images_fill_every_percentile_evenly(tiny_study, encoded, names):
     manifest = pd.read_parquet(tiny_study.folder / "results/data/synthetic_cells/manifest.parquet")
     train = pd.read_csv(encoded / "latents.csv")[(manifest["split"] == "train").to_numpy()]
     even = 100 * (np.arange(len(train)) + 0.5) / len(train)
-    for name in ("outlier_", *(f"{name} " for name in NAMES)):
+    for name in ("outlier_", *(f"{name} " for name in names)):
         # Rounding may change a rank by one.
         np.testing.assert_allclose(np.sort(train[f"{name}percentile"]), even, atol=100 / len(train))
 

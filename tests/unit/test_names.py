@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fovscope.factors import Factor
+from fovscope.factors import Factor, bind
 from fovscope.tables.interventions import interventions
 from fovscope.tables.names import names
 from fovscope.verdict import (
@@ -16,6 +16,8 @@ from fovscope.verdict import (
     Evidence,
     display_name,
     judge,
+    judged_names,
+    summary,
 )
 
 FACTORS = (
@@ -63,6 +65,26 @@ def test_a_name_that_does_not_hold_is_never_printed_by_itself():
     }
     with pytest.raises(ValueError, match="not 'perhaps'"):
         display_name("z3", "Scale", "perhaps")
+
+
+def test_each_dimension_is_called_as_its_verdict_allows():
+    factors = (*FACTORS[:2], Factor(name="Form", limits=(0.0, 1.0)))
+    bound = bind(factors, angles=True)
+    verdicts = {"Size": HOLDS, "Hue": DOES_NOT_HOLD}
+    assert judged_names(5, bound, verdicts) == [
+        "Size",
+        "z1 (named Hue (cos); does not hold here)",
+        "z2 (named Hue (sin); does not hold here)",
+        "z3 (named Form; not judged here)",
+        "z4",
+    ]
+    assert judged_names(2, (), verdicts) == ["z0", "z1"]
+
+
+def test_verdicts_are_summed_up_in_a_line_the_best_first():
+    verdicts = {"Scale": DOES_NOT_HOLD, "Size": HOLDS, "Hue": HOLDS}
+    assert summary(verdicts) == "holds: Size, Hue; does not hold: Scale"
+    assert summary({}) == ""
 
 
 # The table ---------------------------------------------------------------------------------

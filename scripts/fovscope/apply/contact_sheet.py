@@ -22,7 +22,13 @@ _TAIL = 2.5
 
 
 def contact_sheet(
-    table: pd.DataFrame, images: FolderImages, population: Population, *, title: str, model: str
+    table: pd.DataFrame,
+    images: FolderImages,
+    population: Population,
+    *,
+    title: str,
+    model: str,
+    verdicts: str,
 ) -> str:
     """Return the sheet as HTML.
 
@@ -36,6 +42,8 @@ def contact_sheet(
         What they were compared with.
     title, model : str
         Name of the images, and of the model.
+    verdicts : str
+        Which names of dimensions hold, in a line; empty where training named none.
     """
     order = table["outlier_score"].to_numpy().argsort(kind="stable")[::-1][:SHOWN]
     return (
@@ -44,6 +52,7 @@ def contact_sheet(
         .render(
             title=title,
             model=model,
+            verdicts=verdicts,
             count=len(table),
             training=len(population.codes),
             tail=_TAIL,
@@ -99,7 +108,7 @@ _SHEET = """<!DOCTYPE html>
   .odd > dl dd.outlier { color: #b34700; font-weight: 600; }
   table { border-spacing: 0; font-size: 11px; grid-column: 1 / 3; width: 100%; }
   td { padding: 0; }
-  td:first-child { width: 5.5rem; }
+  td:first-child { width: 7rem; line-height: 1.1; padding-right: .3rem; }
   td:last-child { width: 2rem; text-align: right; font-variant-numeric: tabular-nums; }
   .track { position: relative; height: 5px; background: #e4e4e4; border-radius: 3px; }
   .track::after { content: ""; position: absolute; left: 50%; top: -1px; bottom: -1px;
@@ -115,6 +124,7 @@ _SHEET = """<!DOCTYPE html>
 images.
 {% if cards|length < count %}The {{ cards|length }} oddest are shown; the table has all.{% endif %}
 </p>
+{% if verdicts %}<p>Names of dimensions on the training images: {{ verdicts }}.</p>{% endif %}
 <p>Oddest first, by the Mahalanobis distance to {{ centre }}. Numbers and dots are
 percentiles: the share of the training images that lie below; 50 is typical. Brown squares lie
 among the outer {{ tail }} % on either side of a dimension, a brown frame among the {{ tail }} %

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 import yaml
 from numpy.typing import NDArray
@@ -29,7 +30,6 @@ from fovscope.apply.contact_sheet import contact_sheet
 from fovscope.apply.population import Population, fit_population
 from fovscope.backbones.networks import WeightsError, load_extractor
 from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
-from fovscope.dimensions import dimension_names
 from fovscope.factors import bound_of
 from fovscope.features.extract import batch_loader, cut_batches, extract
 from fovscope.images.read import FolderImages
@@ -44,6 +44,7 @@ from fovscope.study.features import Backbone, Features
 from fovscope.study.instances import recipe_instances
 from fovscope.study.layout import Paths, model_files, recipe_name
 from fovscope.study.section import ConfigError
+from fovscope.verdict import judged_names, summary
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,9 @@ class Options:
         A dimension with a smaller SD counts as inactive.
     seed : int
         Of the model, and of its probe.
+    place : mapping of str to str
+        Whose verdicts on names hold for the model: `target`, `input` and `recipe`, as in the table
+        ``names``.
     catalogue : Catalogue
         Where models and probes are registered.
     """
@@ -78,6 +82,7 @@ class Options:
     probes: Mapping[str, Mapping[str, Any]]
     active_sd: float
     seed: int
+    place: Mapping[str, str]
     catalogue: Catalogue
 
 
@@ -130,8 +135,35 @@ def find_model(model: Path) -> tuple[dict[str, Path], Options]:
         study.probes,
         study.metrics.active_sd,
         int(seed),
+        names_place(target, backbone, recipe),
         Catalogue(study.plugins),
     )
+
+
+def names_place(target: str, backbone: str, recipe: str) -> dict[str, str]:
+    """Return where in the table ``names`` the verdicts on a model's names are."""
+    return {"target": target, "input": backbone, "recipe": recipe_name(recipe)}
+
+
+def verdicts_on(names: pd.DataFrame, place: Mapping[str, str]) -> dict[str, str]:
+    """Return the verdict on each name of a model, as in the table ``names``.
+
+    Parameters
+    ----------
+    names : DataFrame
+        The table of the study.
+    place : mapping of str to str
+        As `names_place` returns.
+
+    Returns
+    -------
+    dict of str to str
+        Verdict by factor, of the last stage: fine-tuned where the recipe is.
+    """
+    rows = names[(names[list(place)] == pd.Series(place)).all(axis=1)]
+    tuned = rows["stage"] == "finetuned"
+    rows = rows[tuned] if tuned.any() else rows
+    return dict(zip(rows["factor"], rows["verdict"], strict=True))
 
 
 def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any]) -> FolderImages:
@@ -245,15 +277,23 @@ def encode_images(
 
 
 def training_population(
-    files: Mapping[str, Path], options: Options, *, probe: str, threads: int
+    files: Mapping[str, Path],
+    options: Options,
+    verdicts: Mapping[str, str],
+    *,
+    probe: str,
+    threads: int,
 ) -> Population:
-    """Return the training images of a model's target, from its stored latents."""
+    """Return the training images of a model's target, from its stored latents.
+
+    Dimensions are called as the verdicts on their names allow.
+    """
     manifest = read_table(files["manifest"])
     codes = representation_values(read_table(files["latents"]), manifest)
     return fit_population(
         manifest,
         codes,
-        dimensions=dimension_names(codes.shape[1], bound_of(read_json(files["info"]))),
+        dimensions=judged_names(codes.shape[1], bound_of(read_json(files["info"])), verdicts),
         active_sd=options.active_sd,
         probe=probe,
         options=options.probes[probe],
@@ -301,14 +341,23 @@ def encode_folder(
     for output in (table, sheet):
         _require_writable(output)
     images = open_folder(folder, masks, read_json(files["data_info"])["preprocessing"])
-    population = training_population(files, options, probe=probe, threads=threads)
+    verdicts = verdicts_on(read_table(files["verdicts"]), options.place)
+    logger.info("names on %s %s", options.place["target"], summary(verdicts) or "none")
+    population = training_population(files, options, verdicts, probe=probe, threads=threads)
     # Without a GPU the network itself wants the cores.
     workers = threads if device.type == "cuda" else 0
     codes, _ = encode_images(images, files, options, device=device, workers=workers)
     names = [path.relative_to(folder).as_posix() for path in images.paths]
     described = population.describe(names, codes)
     model = "/".join(files["model"].with_suffix("").parts[-4:])
-    html = contact_sheet(described, images, population, title=folder.resolve().name, model=model)
+    html = contact_sheet(
+        described,
+        images,
+        population,
+        title=folder.resolve().name,
+        model=model,
+        verdicts=summary(verdicts),
+    )
     with replacing(table) as temporary:
         described.to_csv(temporary, index=False, float_format="%.6g")
     with replacing(sheet) as temporary:
