@@ -11,6 +11,7 @@ from fovscope.figures.report import (
     Section,
     Table,
     data_sets,
+    names_that_hold,
     render_report,
     report_sections,
     run_times,
@@ -29,6 +30,15 @@ with logged(snakemake):
     data = Table(
         data_sets(targets, config["targets"]), "The targets: images by split, and their terms."
     )
+    names = Path(given.tables[0]).with_name("names.parquet")
+    found = []
+    if str(names) in given.tables:
+        verdicts = Table(
+            names_that_hold(read_table(names)),
+            "What the names of dimensions are worth on each target. The evidence stands below, in "
+            "“What each dimension means”.",
+        )
+        found.append(Section("Which names hold", parts=[verdicts]))
     versions_table = pd.DataFrame(versions().items(), columns=["package", "version"])
     last = [
         Section(
@@ -44,6 +54,7 @@ with logged(snakemake):
         QUESTION,
         study_facts(config),
         [
+            *found,
             *report_sections(
                 snakemake.params.job["views"],
                 Path(given.tables[0]).parent,

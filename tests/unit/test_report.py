@@ -17,6 +17,7 @@ from fovscope.figures.report import (
     captions_for_snakemake,
     data_sets,
     data_uri,
+    names_that_hold,
     render_report,
     report_sections,
     run_times,
@@ -204,3 +205,17 @@ def test_captions_of_snakemakes_own_report_are_those_of_the_entries():
     """`make generated` writes the files."""
     written = {file.name: file.read_text("utf-8").rstrip("\n") for file in REPORT.glob("*.rst")}
     assert written == captions_for_snakemake(Catalogue())
+
+
+def test_the_names_that_hold_stand_in_a_line_for_each_recipe_on_a_target():
+    verdicts = {"Size": "holds", "Hue": "holds", "Form": "does not hold"}
+    lines = [
+        {"target": target, "input": "vit", "recipe": "named", "stage": "transferred"}
+        | {"factor": factor, "verdict": verdict}
+        for target, known in (("cells", verdicts), ("algae", {"Size": "partly"}))
+        for factor, verdict in known.items()
+    ]
+    view = names_that_hold(pd.DataFrame(lines)).set_index("target")
+    assert list(view) == ["input", "recipe", "stage", "holds", "partly", "does not hold"]
+    assert view.loc["cells", "holds":].tolist() == ["Size, Hue", "–", "Form"]
+    assert view.loc["algae", "holds":].tolist() == ["–", "Size", "–"]

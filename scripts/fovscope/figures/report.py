@@ -22,6 +22,7 @@ from PIL import Image
 from fovscope.figures.style import DPI
 from fovscope.registry import Catalogue
 from fovscope.tables.render import read_markdown
+from fovscope.verdict import VERDICTS
 
 QUESTION = (
     "Which factor of variation does each latent dimension carry, how well do simple classifiers do "
@@ -279,6 +280,26 @@ def _data_set(name: str, table: pd.DataFrame, terms: Mapping[str, Any]) -> dict[
         "licence": terms["licence"] or "–",
         "citation": terms["citation"] or "–",
     }
+
+
+def names_that_hold(names: pd.DataFrame) -> pd.DataFrame:
+    """Return which names hold, a line for the models of each recipe on each target.
+
+    Parameters
+    ----------
+    names : DataFrame
+        The table ``names`` of the study.
+
+    Returns
+    -------
+    DataFrame
+        `target`, `input`, `recipe`, `stage`, and a column for each verdict that was given, with the
+        factors that it was given to.
+    """
+    place = ["target", "input", "recipe", "stage"]
+    cells = names.groupby([*place, "verdict"], sort=False)["factor"].agg(", ".join).unstack()
+    given = [verdict for verdict in VERDICTS if verdict in cells]
+    return cells[given].rename_axis(columns=None).reset_index().fillna("–")
 
 
 def data_uri(path: str) -> str:
