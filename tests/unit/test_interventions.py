@@ -208,7 +208,7 @@ def test_the_same_generator_gives_the_same_image():
 
 
 def test_other_canvas():
-    drawing = edit(SUBJECTS["ellipse, stained"], {"Size": 90.0}, rng=rng(), size=96)
+    drawing = edit(replace(SUBJECTS["ellipse, stained"], size=96), {"Size": 90.0}, rng=rng())
     assert drawing.image.shape == (96, 96, 3)
     features = measure_object(drawing.image, drawing.mask > 0)
     assert features["equivalent_diameter"] == pytest.approx(90, rel=0.02)  # pixels of 224
@@ -226,7 +226,7 @@ def test_padding_goes_on_with_the_background_of_the_picture():
     picture = Subject(SUBJECTS["disc, stained"].image[30:98], SUBJECTS["disc, stained"].mask[30:98])
     continued = edit(picture, {}, rng=rng()).image
     assert np.abs(continued[:30].mean(axis=(0, 1)) - (235, 230, 225)).max() < 2
-    flat = edit(picture, {}, rng=rng(), background=0).image
+    flat = edit(replace(picture, background=0), {}, rng=rng()).image
     natural = Image.fromarray(square_canvas(picture.image, 0)).resize((CANVAS, CANVAS), 3)
     assert np.abs(flat.astype(int) - np.asarray(natural)).max() <= 1
 
@@ -351,7 +351,7 @@ def test_no_object_can_be_edited():
 
 def test_sheet_has_a_column_per_value_and_shows_the_natural_image_first():
     factors = allowed(objects(value=np.linspace(0.5, 0.7, 50)))
-    sheet = edit_sheet([SUBJECTS["disc, stained"]] * 2, factors[:1], seed=0, background=None)
+    sheet = edit_sheet([SUBJECTS["disc, stained"]] * 2, factors[:1], seed=0)
     tiles = np.asarray(sheet)
     assert factors[0].name == "Size"
     assert tiles.shape == (14 + 2 * 98, 4 * 98, 3)

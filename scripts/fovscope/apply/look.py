@@ -52,14 +52,13 @@ def look(data: Path, sheet: Path, *, rows: int = 8, seed: int = 0) -> None:
     reading = {key: how["preprocessing"][key] for key in ("background", "white_level")}
     root, chosen = Path(how["root"]), test.iloc[order]
     subjects = (
-        Subject(read_image(root / path, **reading), decode_mask(masks[base]))
+        Subject(
+            read_image(root / path, **reading),
+            decode_mask(masks[base]),
+            background=reading["background"],
+        )
         for path, base in zip(chosen["base_path"], chosen[BASE], strict=True)
     )
-    drawn = edit_sheet(
-        subjects,
-        [Factor.from_json(raw) for raw in factors],
-        seed=seed,
-        background=reading["background"],
-    )
+    drawn = edit_sheet(subjects, [Factor.from_json(raw) for raw in factors], seed=seed)
     with replacing(sheet) as temporary:
         drawn.save(temporary, "PNG")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ class EditedImages:
     background: int
     white_level: float | None
     masked: bool
+    _last: dict[tuple[Path, bytes], Subject] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -73,21 +74,27 @@ class EditedImages:
 
     def drawing(self, row: int) -> Drawing:
         """Return image `row` with the mask of its object."""
-        image = read_image(
-            self.paths[row], background=self.background, white_level=self.white_level
-        )
-        mask = decode_mask(self.masks[row])
-        if self.masked:
-            image = apply_mask(image, mask, self.background)
         values = {name: float(column[row]) for name, column in self.settings.items()}
         return edit(
-            Subject(image, mask),
+            self._subject(row),
             {name: value for name, value in values.items() if np.isfinite(value)},
             rng=np.random.default_rng([self.seed, int(self.numbers[row])]),
-            size=self.size,
-            background=self.background,
             interpolation=self.interpolation,
         )
+
+    def _subject(self, row: int) -> Subject:
+        """Return what row `row` is made of; kept for the next one, the other member of a pair."""
+        what = self.paths[row], self.masks[row]
+        subject = self._last.get(what)
+        if subject is None:
+            image = read_image(what[0], background=self.background, white_level=self.white_level)
+            mask = decode_mask(what[1])
+            if self.masked:
+                image = apply_mask(image, mask, self.background)
+            subject = Subject(image, mask, self.size, self.background)
+            self._last.clear()
+            self._last[what] = subject
+        return subject
 
 
 @reader("interventions")

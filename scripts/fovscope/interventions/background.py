@@ -36,7 +36,7 @@ _NOTHING = np.float32(1e-12)  # in place of a weight of 0
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """A picture without its object.
+    """A picture without its object, with noise of one draw.
 
     Attributes
     ----------
@@ -53,9 +53,35 @@ class Backdrop:
     noise: Pixels
 
 
-def rebuild_background(
-    image: Pixels, hole: Mask, known: Mask, *, rng: np.random.Generator
-) -> Backdrop:
+@dataclass(frozen=True, eq=False)
+class Background:
+    """What is known of a picture without its object; noise is drawn for each use.
+
+    Attributes
+    ----------
+    picture : ndarray of float32, shape (side, side, 3)
+        The picture outside of the hole, colours without noise in it; grey values.
+    outside : ndarray of bool, shape (side, side)
+        Where that is the picture itself.
+    illumination : ndarray of float32, shape (side, side, 3)
+        As of a `Backdrop`.
+    spectrum : ndarray of complex64, shape (3, side, side // 2 + 1)
+        Of the noise, by channel (`noise_spectrum`).
+    """
+
+    picture: Pixels
+    outside: Mask
+    illumination: Pixels
+    spectrum: NDArray[np.complex64]
+
+    def with_noise(self, rng: np.random.Generator) -> Backdrop:
+        """Return the picture without its object, with noise in its place."""
+        noise = spot_noise(self.spectrum, len(self.outside), rng)
+        filled = self.picture + np.where(self.outside[..., np.newaxis], np.float32(0), noise)
+        return Backdrop(filled, self.illumination, noise)
+
+
+def rebuild_background(image: Pixels, hole: Mask, known: Mask) -> Background:
     """Take an object out of a picture.
 
     Parameters
@@ -66,13 +92,11 @@ def rebuild_background(
         The object and what it casts around itself.
     known : ndarray of bool, shape (side, side)
         Where the picture is; False on the padding.
-    rng : Generator
-        For the noise.
 
     Returns
     -------
-    Backdrop
-        Its image continues the picture over the padding.
+    Background
+        It continues the picture over the padding.
     """
     outside = known & ~hole
     if not outside.any():  # a crop without any background: its border is the best guess
@@ -83,13 +107,12 @@ def rebuild_background(
     illumination = _illumination(levels)
     even = _even(like)
     fine = _clipped(image - _as_image(_raised(levels, _SLOW)), even)
-    noise = spot_noise(fine, int(even.sum()), rng)
-    filled = np.where(outside[..., np.newaxis], image, _as_image(_push(levels)) + noise)
-    return Backdrop(filled, illumination, noise)
+    picture = np.where(outside[..., np.newaxis], image, _as_image(_push(levels)))
+    return Background(picture, outside, illumination, noise_spectrum(fine, int(even.sum())))
 
 
-def spot_noise(residual: Pixels, count: int, rng: np.random.Generator) -> Pixels:
-    """Return noise with the spectrum of a residual that is known in some places.
+def noise_spectrum(residual: Pixels, count: int) -> NDArray[np.complex64]:
+    """Return the spectrum of noise of which a residual is known in some places.
 
     Parameters
     ----------
@@ -97,6 +120,24 @@ def spot_noise(residual: Pixels, count: int, rng: np.random.Generator) -> Pixels
         0 where it is not known.
     count : int
         Pixels where it is known.
+
+    Returns
+    -------
+    ndarray of complex64, shape (channels, side, side // 2 + 1)
+        Such that `spot_noise` has the SD of the residual.
+    """
+    return fft.rfft2(np.moveaxis(residual, 2, 0)) / np.float32(np.sqrt(max(count, 1)))
+
+
+def spot_noise(spectrum: NDArray[np.complex64], side: int, rng: np.random.Generator) -> Pixels:
+    """Return noise with the spectrum of a residual.
+
+    Parameters
+    ----------
+    spectrum : ndarray of complex64, shape (channels, side, side // 2 + 1)
+        As `noise_spectrum` returns.
+    side : int
+        Of the noise in pixels.
     rng : Generator
 
     Returns
@@ -104,10 +145,8 @@ def spot_noise(residual: Pixels, count: int, rng: np.random.Generator) -> Pixels
     ndarray of float32, shape (side, side, channels)
         Gaussian, of the SD, the autocorrelation and the correlation of channels of the residual.
     """
-    shape = residual.shape[:2]
-    white = fft.rfft2(rng.standard_normal(shape, dtype=np.float32))
-    spot = fft.rfft2(np.moveaxis(residual, 2, 0)) / np.float32(np.sqrt(max(count, 1)))
-    return _as_image(fft.irfft2(spot * white, shape))
+    white = fft.rfft2(rng.standard_normal((side, side), dtype=np.float32))
+    return _as_image(fft.irfft2(spectrum * white, (side, side)))
 
 
 def _surroundings(image: Pixels, hole: Mask, outside: Mask) -> Mask:

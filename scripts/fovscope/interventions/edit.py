@@ -23,7 +23,7 @@ from fovscope.generators.base import Drawing
 from fovscope.images.read import Interpolation, size_mismatch, square_canvas
 from fovscope.interpret.handcrafted import CANVAS
 from fovscope.interpret.segmentation import SMALLEST
-from fovscope.interventions.background import Backdrop, rebuild_background
+from fovscope.interventions.background import Backdrop, Background, rebuild_background
 from fovscope.interventions.factors import FACTORS
 from fovscope.interventions.paint import (
     Detail,
@@ -51,7 +51,7 @@ _SHARPEST = 1.0  # largest gain of a frequency when an enlarged object is sharpe
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A real image and its object.
+    """A real image and its object. What edits of it have in common is worked out once.
 
     Attributes
     ----------
@@ -59,6 +59,12 @@ class Subject:
         RGB at native resolution.
     mask : ndarray of bool, shape (height, width)
         The object.
+    size : int
+        Side in pixels of the canvas that a network sees, and of edited images. Lengths are given in
+        pixels of the canvas of 224 all the same.
+    background : int, optional
+        Grey value (0-255) of the padding to a square, as `images.read.load_for_network` adds it;
+        by default the background of the picture goes on to the border of the canvas.
 
     Raises
     ------
@@ -68,6 +74,8 @@ class Subject:
 
     image: NDArray[np.uint8]
     mask: Mask
+    size: int = CANVAS
+    background: int | None = None
 
     def __post_init__(self) -> None:
         if self.image.shape[:2] != self.mask.shape:
@@ -75,22 +83,28 @@ class Subject:
         if self.mask.sum() < SMALLEST:
             raise EditError(f"the object has {self.mask.sum()} pixels; {SMALLEST} are needed")
 
+    @cached_property
+    def _scene(self) -> _Scene:
+        return _Scene.of(self.image, self.mask, self.size, self.background or 0)
 
-def own_settings(subject: Subject, *, size: int = CANVAS) -> dict[str, float]:
+    @cached_property
+    def _surroundings(self) -> Background:
+        return rebuild_background(self._scene.image, self._scene.hole, self._scene.known)
+
+
+def own_settings(subject: Subject) -> dict[str, float]:
     """Return the value of each factor that an image has by itself.
 
     Parameters
     ----------
     subject : Subject
-    size : int
-        Side in pixels of the canvas that a network sees.
 
     Returns
     -------
     dict of str to float
         By name, as in `FACTORS`; Hue is NaN for a grey object.
     """
-    scene = _Scene.of(subject, size, None)
+    scene = subject._scene
     pose = scene.pose
     pixels = scene.image[scene.mask]
     return {
@@ -110,8 +124,6 @@ def edit(
     settings: Mapping[str, float],
     *,
     rng: np.random.Generator,
-    size: int = CANVAS,
-    background: int | None = None,
     interpolation: Interpolation = "bicubic",
 ) -> Drawing:
     """Set properties of the object of an image.
@@ -125,12 +137,6 @@ def edit(
         far as the object then stays inside the canvas.
     rng : Generator
         For the noise on what is rebuilt.
-    size : int
-        Side of the result in pixels. Lengths are given in pixels of the canvas of 224 all the
-        same.
-    background : int, optional
-        Grey value (0-255) of the padding to a square, as `images.read.load_for_network` adds it;
-        by default the background of the picture goes on to the border of the canvas.
     interpolation : {"bicubic", "bilinear", "lanczos", "nearest"}
         Of the last step, in which natural images are brought to that size, too.
 
@@ -146,11 +152,11 @@ def edit(
         canvas, has no hue, or no detail. Nothing is clamped in silence.
     """
     _require_settings(settings)
-    scene = _Scene.of(subject, size, background)
+    scene, size, background = subject._scene, subject.size, subject.background
     own = scene.pose
     wanted = _wanted_pose(scene, settings)
     move = _Move(linear_map(own, wanted), own.centre, wanted.centre)
-    backdrop = rebuild_background(scene.image, scene.hole, scene.known, rng=rng)
+    backdrop = subject._surroundings.with_noise(rng)
     known = scene.known[..., np.newaxis]
     if background is None:
         scene = replace(scene, image=np.where(known, scene.image, backdrop.image))
@@ -178,7 +184,7 @@ class Reach:
     @cached_property
     def _scene(self) -> _Scene:
         blank = np.zeros((*self.mask.shape, 3), np.uint8)
-        return _Scene.of(Subject(blank, self.mask), CANVAS, 0)
+        return Subject(blank, self.mask)._scene
 
     def holds(self, settings: Mapping[str, float]) -> bool:
         """Whether `edit` can set these values as far as the canvas has room for the object."""
@@ -202,12 +208,11 @@ class _Scene:
     unit: float  # pixels of the canvas of 224 per pixel
 
     @classmethod
-    def of(cls, subject: Subject, size: int, background: int | None) -> _Scene:
-        height, width = subject.mask.shape
-        canvas = square_canvas(subject.image, background or 0)
+    def of(cls, image: NDArray[np.uint8], mask: Mask, size: int, background: int) -> _Scene:
+        canvas = square_canvas(image, background)
         mask, known = (
-            square_canvas(np.broadcast_to(plane[..., np.newaxis], (height, width, 3)), 0)[..., 0]
-            for plane in (subject.mask, np.ones_like(subject.mask))
+            square_canvas(np.broadcast_to(plane[..., np.newaxis], image.shape), 0)[..., 0]
+            for plane in (mask, np.ones_like(mask))
         )
         if len(canvas) > size:
             shape = size, size

@@ -33,9 +33,7 @@ def steps(factor: Factor, count: int = 3) -> list[float]:
     return [float(value) for value in np.linspace(low, high, count, endpoint=not whole)]
 
 
-def edit_sheet(
-    subjects: Iterable[Subject], factors: Sequence[Factor], *, seed: int, background: int | None
-) -> Image.Image:
+def edit_sheet(subjects: Iterable[Subject], factors: Sequence[Factor], *, seed: int) -> Image.Image:
     """Draw a row per object: with nothing set, then with each factor at several values.
 
     Parameters
@@ -45,8 +43,6 @@ def edit_sheet(
         What is set, with limits, as `fovscope.interventions.settings.allowed` returned them.
     seed : int
         Row i is made with ``numpy.random.default_rng([seed, i])``.
-    background : int or None
-        Of the padding; as in `edit`.
 
     Returns
     -------
@@ -61,10 +57,7 @@ def edit_sheet(
             for value in steps(factor)
         ]
     rows = [
-        [
-            _tile(subject, settings, np.random.default_rng([seed, row]), background)
-            for _, settings in columns
-        ]
+        [_tile(subject, settings, np.random.default_rng([seed, row])) for _, settings in columns]
         for row, subject in enumerate(subjects)
     ]
     step = _TILE + _GAP
@@ -79,13 +72,10 @@ def edit_sheet(
 
 
 def _tile(
-    subject: Subject,
-    settings: dict[str, float],
-    rng: np.random.Generator,
-    background: int | None,
+    subject: Subject, settings: dict[str, float], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     try:
-        image = edit(subject, settings, rng=rng, background=background).image
+        image = edit(subject, settings, rng=rng).image
     except EditError:  # a sheet shows what is possible, and where the limits are
         return np.full((_TILE, _TILE, 3), _IMPOSSIBLE, np.uint8)
     return np.asarray(Image.fromarray(image).resize((_TILE, _TILE), Image.Resampling.BICUBIC))
