@@ -1,5 +1,6 @@
 """Represent the images of a data set without a model; fit without a class if one is held out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from fovscope.features.store import read_store
@@ -7,23 +8,34 @@ from fovscope.records import read_table, representation_table, write_table
 from fovscope.representations.base import Given
 from fovscope.runtime.job import logged
 
-with logged(snakemake) as job:
-    given, what = dict(snakemake.input.items()), snakemake.params.job
-    images = read_table(given["table"])
+
+def read(files: Mapping[str, str], prefix: str, held_out: str, file: str) -> Given:
+    """Return what there is of the images whose inputs have a prefix."""
+    images = read_table(files[f"{prefix}table"])
     fit = images["split"] == "train"
-    if held_out := snakemake.params.get("held_out"):
+    if held_out:
         fit &= images["label"] != held_out
     objects = None
-    if "objects" in given:
-        objects = read_table(given["objects"]).set_index("image_id").loc[images["image_id"]]
-    represented = Given(
+    if f"{prefix}objects" in files:
+        objects = read_table(files[f"{prefix}objects"]).set_index("image_id")
+        objects = objects.loc[images["image_id"]]
+    features = files.get(f"{prefix}features")
+    return Given(
         images,
         fit=fit.to_numpy(),
-        features=read_store(given["features"]) if "features" in given else None,
+        features=read_store(features) if features else None,
         objects=objects,
-        file=Path(what["file"]) if "file" in what else None,
+        file=Path(file) if file else None,
     )
+
+
+with logged(snakemake) as job:
+    files, what = dict(snakemake.input.items()), snakemake.params.job
+    given = read(files, "", snakemake.params.get("held_out", ""), what.get("file", ""))
+    images = given.images
+    if "natural_table" in files:
+        given = given.fitted_on(read(files, "natural_", "", ""))
     one = what["representation"]
-    make = job.catalogue.load("representation", one["representation"])
-    table = representation_table(images["image_id"], make(represented, **one["options"]))
+    values = job.catalogue.load("representation", one["representation"])(given, **one["options"])
+    table = representation_table(images["image_id"], values[-len(images) :])
     write_table(snakemake.output[0], table)

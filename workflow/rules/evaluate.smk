@@ -70,7 +70,7 @@ rule evaluate_baseline:
     benchmark:
         PATHS.benchmark("evaluate_baseline", "{dataset}_{backbone}_{name}")
     wildcard_constraints:
-        dataset=one_of(jobs.targets),
+        dataset=one_of([*jobs.targets, *jobs.edited]),
     conda:
         "../../envs/cpu.yaml"
     threads: 2

@@ -15,7 +15,7 @@ rule represent:
     benchmark:
         PATHS.benchmark("represent", "{dataset}_{backbone}_{name}")
     wildcard_constraints:
-        dataset=one_of(jobs.targets),
+        dataset=one_of([*jobs.targets, *jobs.edited]),
     priority: 1  # what is wrong with a file of yours is told before networks run
     conda:
         "../../envs/cpu.yaml"

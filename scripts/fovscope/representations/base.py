@@ -22,7 +22,7 @@ open set. What it fits, it fits on the images of `Given.fit` only, and it draws 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +67,21 @@ class Given:
     codes: NDArray | None = None
     active: NDArray[np.bool_] | None = None
     bound: Sequence[Bound] = ()
+
+    def fitted_on(self, others: Given) -> Given:
+        """Return the images that others are fitted on, with these after them.
+
+        Parameters
+        ----------
+        others : Given
+            Of the images to fit on: those of their `fit` are taken, and none of these.
+        """
+        chosen, count = others.fit, len(self.images)
+        features = objects = None
+        if self.features is not None:
+            features = np.concatenate([others.features[chosen], self.features])
+        if self.objects is not None:
+            objects = pd.concat([others.objects[chosen], self.objects])
+        fit = np.arange(chosen.sum() + count) < chosen.sum()
+        images = pd.concat([others.images[chosen], self.images], ignore_index=True)
+        return replace(self, images=images, fit=fit, features=features, objects=objects)

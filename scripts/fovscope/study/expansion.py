@@ -194,21 +194,23 @@ class Expansion:
         return recipe in self.tuned and not of_target
 
     def baselines(self, dataset: str, *, explained: bool = False) -> list[tuple[str, str]]:
-        """Return the representations without a model of a target: (backbone, name).
+        """Return the representations without a model of a data set: (backbone, name).
 
         The backbone of those that need none is `IMAGES`. With `explained` only those whose
-        dimensions are worth a look.
+        dimensions are worth a look. Edited images have no file of the user's, and are told apart
+        by nothing that is made of the table alone.
         """
         found = []
         for name in self.study.representations:
             declared = self._representation(name).declared
-            if declared["needs"] == "latents" or (
-                explained and not declared.get("explained", True)
-            ):
+            needs = declared["needs"]
+            if needs == "latents" or (explained and not declared.get("explained", True)):
                 continue
-            if declared["needs"] == "features":
+            if needs == "features":
                 found += [(backbone, name) for backbone in self.backbones]
-            elif declared["needs"] != "file" or self._is_about(name, dataset):
+            elif needs == "objects" or (
+                dataset not in self.edited and (needs != "file" or self._is_about(name, dataset))
+            ):
                 found.append((IMAGES, name))
         return found
 
@@ -567,14 +569,24 @@ class Expansion:
     # Representations ---------------------------------------------------------------------------
 
     def represented(self, dataset: str, backbone: str, name: str) -> dict[str, str]:
-        """Return the inputs of a representation without a model."""
+        """Return the inputs of a representation without a model.
+
+        What is made of edited images is fitted on the natural ones that they were made of.
+        """
         needs = self._representation(name).declared["needs"]
-        inputs = {"table": self.paths.manifest.format(dataset=dataset)}
+        files = {"table": self.paths.manifest}
         if needs == "features":
-            inputs["features"] = self.paths.features.format(dataset=dataset, backbone=backbone)
+            files["features"] = self.paths.features
         elif needs == "objects":
-            inputs["objects"] = self.paths.objects.format(dataset=dataset)
-        return inputs
+            files["objects"] = self.paths.objects
+        of = {"": dataset} | (
+            {"natural_": self.followed(dataset)} if dataset in self.edited else {}
+        )
+        return {
+            prefix + key: file.format(dataset=name, backbone=backbone)
+            for prefix, name in of.items()
+            for key, file in files.items()
+        }
 
     def representing(self, dataset: str, name: str) -> dict[str, Any]:
         """Return what a representation without a model depends on, beside its inputs."""
@@ -920,6 +932,7 @@ class Expansion:
                 ),
                 *filled(paths.references, dataset=self.with_factors),
                 *(file for name in self.edited for file in self._of_edited(paths.scores, name)),
+                *self._of_all_baselines(paths.baseline_scores, self.edited, explained=True),
                 *meanings(unknown),
             ],
             "open_set": lambda: [

@@ -1,0 +1,50 @@
+"""Representations without a model: what they are fitted on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fovscope.interpret.features import FEATURES
+from fovscope.representations.base import Given
+from fovscope.representations.features import pca, random
+from fovscope.representations.measured import handcrafted
+
+NATURAL, EDITED, FITTED = 40, 15, 30
+
+
+def given(count, *, seed, shift=0.0):
+    """Images with features and measured objects, the first thirty to fit on."""
+    rng = np.random.default_rng(seed)
+    objects = pd.DataFrame(rng.normal(shift, 1, (count, len(FEATURES))), columns=list(FEATURES))
+    return Given(
+        pd.DataFrame({"image_id": [f"{seed}/{n}" for n in range(count)]}),
+        fit=np.arange(count) < FITTED,
+        features=rng.normal(shift, 1, (count, 12)) @ np.diag(np.arange(1, 13)),
+        objects=objects,
+    )
+
+
+@pytest.mark.parametrize(
+    ("represent", "options"),
+    [(pca, {"dimensions": 3}), (random, {"dimensions": 3}), (handcrafted, {})],
+)
+def test_edited_images_are_represented_as_if_they_were_natural_ones(represent, options):
+    natural, edited = given(NATURAL, seed=0), given(EDITED, seed=1, shift=5)
+    together = represent(edited.fitted_on(natural), **options)
+    assert len(together) == FITTED + EDITED
+    alone = represent(natural, **options)[:FITTED]
+    np.testing.assert_allclose(together[:FITTED], alone, rtol=1e-4, atol=1e-4)
+    # The same image has the same place, whatever is represented beside it.
+    one = Given(
+        edited.images[:1], edited.fit[:1], features=edited.features[:1], objects=edited.objects[:1]
+    )
+    single = represent(one.fitted_on(natural), **options)[-1]
+    np.testing.assert_allclose(together[FITTED], single, rtol=1e-4, atol=1e-4)
+
+
+def test_nothing_is_fitted_on_edited_images():
+    natural, edited = given(NATURAL, seed=0), given(EDITED, seed=1)
+    both = edited.fitted_on(natural)
+    assert both.fit.sum() == FITTED
+    assert not both.fit[FITTED:].any()
+    assert both.images["image_id"].str.startswith("1/")[FITTED:].all()
