@@ -2,7 +2,9 @@
 
 import pytest
 
-from fovscope.datasets.listing import DataError, list_folder, listed_path, read_columns
+from fovscope.datasets.layout import list_folder
+from fovscope.datasets.listing import DataError
+from fovscope.datasets.tables import listed_path, read_columns
 
 
 def folder_of(root, *names):

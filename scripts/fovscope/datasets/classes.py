@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fovscope.datasets.listing import DataError, list_folder, read_columns
+from fovscope.datasets.layout import list_folder
+from fovscope.datasets.listing import DataError, composed
+from fovscope.datasets.tables import read_columns
 from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import digest_bytes
 
@@ -66,7 +68,7 @@ def held_out_classes(
     DataError
         If the target has no such class, or fewer than two classes would be left.
     """
-    wanted = known if chosen == EACH else sorted(chosen)
+    wanted = known if chosen == EACH else sorted(map(composed, chosen))
     for label in wanted if known else ():
         if label not in known:
             kind = f"class of '{name}'"

@@ -21,15 +21,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from fovscope.datasets.listing import (
-    METADATA,
-    TABLE_COLUMNS,
-    DataError,
-    image_files,
-    list_folder,
-    listed_path,
-    read_columns,
-)
+from fovscope.datasets.layout import list_folder
+from fovscope.datasets.listing import DataError, image_files
+from fovscope.datasets.tables import METADATA, TABLE_COLUMNS, listed_paths, read_columns
 from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json, replacing
 
 _JUST_NOW = 2_000_000_000
@@ -73,8 +67,7 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
 def _table_content(table: Path, factors: Iterable[str], cache: Path) -> dict[str, Any]:
     columns = read_columns(table)
     for kind in ("path", "mask"):
-        cells = columns.get(kind, [])
-        columns[kind] = [listed_path(cell, table.parent) if cell else "" for cell in cells]
+        columns[kind] = listed_paths(columns.get(kind, []), table.parent)
     used = {
         name: cells
         for name, cells in sorted(columns.items())

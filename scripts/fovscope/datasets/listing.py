@@ -1,40 +1,46 @@
-"""What a folder or a table says of its images before any is read; the standard library only.
+"""Which image files a folder holds, before any is read; the standard library only.
 
-One function lists a folder and one reads a table, for the manifest, for the digests of a dry run
-and for the classes to hold out. The Snakefile asks at each dry run, of folders with 100,000
-images, so file names stay text here and nothing heavy is imported.
+One walk lists a folder, for the manifest, for the digests of a dry run, for the classes to hold
+out and for new images to encode. The Snakefile asks at each dry run, of folders with 100,000
+images, so file names stay text here and nothing heavy is imported. What folders mean is read in
+`fovscope.datasets.layout`, tables in `fovscope.datasets.tables`.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
 import logging
 import os
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
 from fovscope import FovscopeError
-from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import read_json, write_json
 
 SPLITS = ("train", "val", "test")
-
-TABLE_COLUMNS = ("path", "label", "mask", "split", "group")
-"""Columns of a table that mean something whatever the configuration says."""
-
-METADATA = "Metadata_"
-"""What the names of columns begin with that travel along."""
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 _LISTED = 20
 """How many cases of one problem an error message lists."""
 
-_NOT_DATA = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_NOT_DATA = frozenset(
+    {
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "recycled"),
+        *("system volume information", "lost+found", "found.000"),  # Windows, Linux
+        *("__macosx", "icon\r", "temporary items", "network trash folder"),  # macOS
+        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin"),  # Synology
+        *("@recycle", "@recently-snapshot", "@__thumb"),  # QNAP
+        *("~snapshot", "~snapshots"),  # NetApp
+        *("__pycache__",),
+    }
+)
+"""Left behind by systems, storage servers and file managers, in lower case."""
 
 logger = logging.getLogger(__name__)
 
@@ -91,186 +97,138 @@ def _missing(path: Path, what: str, alike: Callable[[Path], bool]) -> str:
     return message
 
 
-@dataclass(frozen=True)
-class FolderListing:
-    """What a folder of images says of them by their places.
+@dataclass
+class Found:
+    """What lies in a folder.
 
     Attributes
     ----------
-    columns : dict of str to list
-        By name one entry per image, sorted by path: ``path``, relative to the folder with
-        forward slashes; ``label`` where there are class folders; ``split`` where there are
-        split folders; ``mask``, relative to the folder, where masks are given.
-    files : frozenset of str
-        All image and mask files, relative to the folder, those that are not in place too.
-    problems : dict of str to list of str
-        What is wrong, by kind: the cases with their file names.
+    images : list of str
+        The image files, relative to the folder, with forward slashes and sorted.
+    folders : dict of str to str
+        The folders in it, and what is to be said of those that are not entered.
+    others : dict of str to Counter
+        By folder, how many files with which suffix are no images that can be read.
     """
 
-    columns: dict[str, list[str | None]]
-    files: frozenset[str]
-    problems: dict[str, list[str]]
+    images: list[str] = field(default_factory=list)
+    folders: dict[str, str] = field(default_factory=dict)
+    others: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-
-def list_folder(
-    folder: Path, masks: Path | None = None, *, labelled: bool | None = None
-) -> FolderListing:
-    """List the images of a folder: of class folders or not, of split folders or not.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of images.
-    masks : Path, optional
-        Folder with a mask for each image, at the same relative path whatever its suffix. It may
-        lie in `folder`, where masks are neither images nor a class.
-    labelled : bool, optional
-        Whether images lie in class folders: True requires them, False takes them for no
-        classes. By default they are classes where there are any.
-
-    Raises
-    ------
-    DataError
-        If a folder does not exist or holds no images, or there are no class folders and there
-        must be.
-    """
-    require_folder(folder, "folder")
-    if masks is not None:
-        require_folder(masks, "folder of masks")
-    images = image_files(folder, without=masks)
-    if not images:
-        raise DataError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    problems: dict[str, list[str]] = defaultdict(list)
-    above = [image.count("/") for image in images]  # folders above each
-    entries = {image.partition("/")[0] for image, n in zip(images, above, strict=True) if n}
-    split_folders = bool(entries) and (entries <= set(SPLITS) or {"train", "test"} <= entries)
-    if split_folders:
-        for name in sorted(entries - set(SPLITS)):
-            problems["folders beside 'train' and 'test'; rename or move them"].append(
-                unknown_name("split folder", name, SPLITS)
-            )
-    depth = int(split_folders)  # folders above an image that mean something
-    if labelled is not False:
-        flat = max(above) <= depth
-        if labelled and flat:
-            raise DataError(
-                f"images lie directly in {(folder / images[0]).parent}: "
-                "put them into one folder per class"
-            )
-        labelled = not flat
-        depth += labelled
-    placed = [image for image, n in zip(images, above, strict=True) if n >= depth]
-    astray = [image for image, n in zip(images, above, strict=True) if n < depth]
-    if astray:
-        kind = f"images outside of a {'class' if labelled else 'split'} folder"
-        problems[f"{kind}; move or remove them"] += astray
-    columns: dict[str, list[str | None]] = {"path": list(placed)}
-    if labelled:
-        columns["label"] = [image.split("/", depth)[depth - 1] for image in placed]
-    if split_folders:
-        columns["split"] = [image.partition("/")[0] for image in placed]
-    files = set(images)
-    if masks is not None:
-        inside = relative(masks, folder)
-        found = {name: name if inside == "." else f"{inside}/{name}" for name in image_files(masks)}
-        columns["mask"] = list(_masks_of(placed, found, masks, problems))
-        files.update(found.values())
-    return FolderListing(columns, frozenset(files), dict(problems))
-
-
-def _masks_of(
-    images: list[str], masks: Mapping[str, str], folder: Path, problems: dict[str, list[str]]
-) -> Iterator[str | None]:
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for mask in masks:
-        by_name[_stem(mask)].append(mask)
-    for image in images:
-        found = by_name[_stem(image)]
-        if len(found) == 1:
-            yield masks[found[0]]
-            continue
-        if found:
-            names = " and ".join(mask.rpartition("/")[2] for mask in found)
-            problems["images with several masks; keep one"].append(f"{image}: {names}")
-        else:
-            kind = f"images without a mask in {folder}; add it or remove them"
-            problems[kind].append(image)
-        yield None
-
-
-def read_columns(table: Path) -> dict[str, list[str]]:
-    """Return the columns of a CSV by name, each cell as the text that it is.
-
-    A class may be called "NA" or "007". A byte order mark, the kind of line ends and empty
-    lines count for nothing; cells that a row lacks are empty; columns without a name are left out.
-
-    Raises
-    ------
-    DataError
-        If there is no such file, or it is not a CSV in UTF-8; the line is named.
-    """
-    require_file(table, "table")
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.reader(stream, strict=True)
-        try:
-            names = next(reader, [])
-            rows = [_cells(row, len(names)) for row in reader if row]
-        except (csv.Error, ValueError) as error:
-            place = f"line {reader.line_num}: " if reader.line_num else ""
-            raise DataError(f"table {table} is not a CSV in UTF-8: {place}{error}") from error
-    named = [name for name in names if name]
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice or not named:
-        fault = f"names columns twice: {', '.join(twice)}" if twice else "has no line of names"
-        raise DataError(f"table {table} {fault}; its first line must name each column once")
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    return {name: list(cells) for name, cells in zip(names, columns, strict=True) if name}
-
-
-def _cells(row: list[str], count: int) -> list[str]:
-    if any(row[count:]):
-        raise ValueError(f"{len(row)} cells in a row of a table of {count} columns")
-    return (row + [""] * (count - len(row)))[:count]
-
-
-def listed_path(cell: str, root: Path) -> str:
-    """Return a path that a table lists, from the folder `root` of the table."""
-    if os.path.isabs(cell) or ".." in cell:  # noqa: PTH117
-        return relative(root / cell, root)
-    return os.path.normpath(cell)
+    def passed_over(self, folder: str = "") -> Counter[str]:
+        """Return how many files with which suffix in a folder, at any depth, are no images."""
+        inside = f"{folder}/" if folder else ""
+        counts = (n for name, n in self.others.items() if f"{name}/".startswith(inside))
+        return sum(counts, Counter())
 
 
 def image_files(folder: Path, *, without: Path | None = None) -> list[str]:
     """Return the image files below `folder`, relative to it, with forward slashes and sorted.
 
-    Hidden files and what file managers leave behind are passed over; the log counts what is
-    left out. `without` is a folder, of masks for one, that may lie in `folder` and is no part
-    of it.
+    As `find_images`, whose parameters it has.
     """
-    images, ignored = [], Counter()
-    left_out = without and os.path.realpath(without)
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        if left_out and os.path.realpath(parent) == left_out:
-            folders.clear()
-            continue
-        folders[:] = [name for name in folders if not _is_clutter(name)]
-        inside = os.path.relpath(parent, folder).replace(os.sep, "/")
-        prefix = "" if inside == "." else f"{inside}/"
-        for name in names:
-            if _is_clutter(name):
-                ignored["hidden"] += 1
-            elif _is_image(name):
-                images.append(prefix + name)
-            else:
-                ignored[os.path.splitext(name)[1] or "no suffix"] += 1  # noqa: PTH122
+    return find_images(folder, without=without).images
+
+
+def find_images(folder: Path, *, without: Path | None = None) -> Found:
+    """Find the image files below a folder.
+
+    Hidden files and what systems, storage servers and file managers leave behind are passed
+    over; the log counts what is left out. Links are followed, and each real folder is entered
+    once: by its own path where it lies in `folder`, and never from a link that leads above it.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of images at any depth.
+    without : Path, optional
+        A folder, of masks for one, that may lie in `folder` and is no part of it.
+
+    Raises
+    ------
+    DataError
+        If a folder cannot be read, or images have names that are not text; all are named.
+    """
+    found = Found()
+    entered = {_identity(path) for path in Path(os.path.realpath(folder)).parents}
+    left_out = _identity(without) if without else None
+    waiting = [(False, "")]  # whether reached by a link, which waits until all else is seen
+    while waiting:
+        linked, inside = heappop(waiting)
+        identity = _identity(folder / inside)
+        if identity == left_out or (identity in entered and not linked):
+            found.folders.pop(inside, None)
+        elif identity in entered:
+            found.folders[inside] = "a link to a folder that is listed elsewhere, or lies above"
+        else:
+            entered.add(identity)
+            for name, is_link in _scan(folder, inside, found):
+                found.folders[name] = ""
+                heappush(waiting, (is_link, name))
+    found.images.sort()
+    _require_text(found.images, folder)
+    ignored = found.passed_over()
     if ignored:
         kinds = ", ".join(f"{kind}: {count}" for kind, count in sorted(ignored.items()))
         logger.info("%s: ignored %d files (%s)", folder, ignored.total(), kinds)
-    return sorted(images)
+    return found
 
 
-def _stem(name: str) -> str:
-    return os.path.splitext(name)[0]  # noqa: PTH122
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _scan(folder: Path, inside: str, found: Found) -> Iterator[tuple[str, bool]]:
+    """Note the files of one folder; yield the folders in it, and whether they are links."""
+    prefix = f"{inside}/" if inside else ""
+    others = found.others[inside]
+    try:
+        entries = list(os.scandir(folder / inside))
+    except OSError as error:
+        raise DataError(
+            f"folder {folder / inside} cannot be read: {error.strerror}; "
+            "make it readable, or move it away"
+        ) from error
+    for entry in entries:
+        if _is_folder(entry):
+            if not _is_clutter(entry.name):
+                yield prefix + entry.name, entry.is_symlink()
+        elif _is_clutter(entry.name):
+            others["hidden"] += 1
+        elif _is_image(entry.name):
+            found.images.append(prefix + entry.name)
+        else:
+            others[os.path.splitext(entry.name)[1] or "no suffix"] += 1  # noqa: PTH122
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    # A link that leads to itself is none: of such an entry only `os.path` does not raise.
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112
+
+
+def _require_text(names: Sequence[str], folder: Path) -> None:
+    """Raise `DataError` where file names cannot be written into a table."""
+    strange = [name for name in names if not name.isascii() and _is_undecodable(name)]
+    if strange:
+        legible = [name.encode("utf-8", "surrogateescape") for name in strange]
+        kind = (
+            f"{folder}: names that are not UTF-8; rename them, e.g. with "
+            f"'convmv -r -f latin1 -t utf8 --notest {folder}'"
+        )
+        raise DataError(listed(kind, [n.decode("utf-8", "backslashreplace") for n in legible]))
+
+
+def _is_undecodable(name: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in name)
+
+
+def composed(text: str) -> str:
+    """Return text in the one form of Unicode that compares equal (NFC).
+
+    A Mac writes the ü of a file name as u and two dots, a table most often as one character.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _is_image(name: str) -> bool:

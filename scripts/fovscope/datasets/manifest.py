@@ -16,39 +16,37 @@ import hashlib
 import json
 import logging
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from fovscope.datasets.listing import (
-    METADATA,
-    TABLE_COLUMNS,
-    DataError,
-    list_folder,
-    listed,
-    listed_path,
-    read_columns,
+from fovscope.datasets.copies import check_copies
+from fovscope.datasets.factor_columns import check_factor, described_factor, read_table
+from fovscope.datasets.layout import list_folder
+from fovscope.datasets.listing import SPLITS, DataError, listed
+from fovscope.datasets.readings import read_all
+from fovscope.datasets.remarks import (
+    warn_of_classes_alike,
+    warn_of_greys,
+    warn_of_near_copies,
+    warn_of_shortcuts,
+    warn_of_torn_groups,
+    warn_of_unmet_shares,
 )
-from fovscope.datasets.splits import SPLITS, stratified_splits
+from fovscope.datasets.splits import stratified_splits
+from fovscope.datasets.tables import METADATA, TABLE_COLUMNS, listed_paths
 from fovscope.factors import PREFIX, Factor
-from fovscope.images.read import decode, size_mismatch, to_8bit
 from fovscope.registry import Catalogue, origin, unknown_name
 from fovscope.study.data import Target
 
 logger = logging.getLogger(__name__)
 
-_MASK_SIZE = "masks of another size than their image; make them of one size"
 _CANNOT_SPLIT = "too few images to split; add some, or leave the class out"
-_NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"
-"""A number in a column that travels along; ``007`` is a name."""
 
 Problems = defaultdict[str, list[str]]
 """What is wrong, by kind: the cases with their file names."""
@@ -123,13 +121,15 @@ def build_manifest(
         masks = base / options.masks if options.masks else None
         listing = list_folder(folder, masks, labelled=labelled)
         problems.update(listing.problems)
+        for kind, cases in listing.remarks.items():
+            logger.warning("%s: %s", folder, listed(kind, cases))
         rows = pd.DataFrame(listing.columns)
         return _assemble(rows, folder, options, problems, workers)
     if options.table:
         table = base / options.table
-        rows = _read_table(table, options.factors)
+        rows = read_table(table, options.factors)
         _require_columns(rows, options.factors, table.parent)
-        factors = [_described_factor(name, rows[name]) for name in options.factors]
+        factors = [described_factor(name, rows[name]) for name in options.factors]
         return manifest_from_table(
             *(rows, table.parent, options), factors=factors, labelled=labelled, workers=workers
         )
@@ -183,64 +183,20 @@ def manifest_from_table(
         rows = rows if labelled is None and some else rows.drop(columns="label")
     for factor in factors:
         rows[factor.column] = table[factor.name].to_numpy()
-        _check_factor(factor.name, table[factor.name], problems)
+        check_factor(factor.name, table[factor.name], problems)
     for name in rows.columns:
         empty = rows[name].isna() | (rows[name].astype(str) == "")
         for path in rows["path"][empty].astype(str):
             kind = f"rows of the table without '{name.removeprefix(PREFIX)}'"
             problems[f"{kind}; fill it in or remove them"].append(path)
-    rows["path"] = [listed_path(path, root) for path in rows["path"].fillna("").astype(str)]
+    rows["path"] = listed_paths(rows["path"].fillna("").astype(str), root)
     if "mask" in rows:
-        masks = rows["mask"].fillna("").astype(str)
-        rows["mask"] = [listed_path(mask, root) if mask else None for mask in masks]
+        masks = listed_paths(rows["mask"].fillna("").astype(str), root)
+        rows["mask"] = [mask or None for mask in masks]
     for name in table:
         if str(name).startswith(METADATA):
             rows[name] = table[name].to_numpy()
     return _assemble(rows, root, options, problems, workers, factors)
-
-
-# Listing ------------------------------------------------------------------------------------
-
-
-def _read_table(path: Path, factors: tuple[str, ...]) -> pd.DataFrame:
-    """Return a table as text, but for columns of numbers among its factors and metadata."""
-    table = pd.DataFrame(read_columns(path), dtype="str")
-    for name in table:
-        is_number = table[name].str.fullmatch(_NUMBER) | (table[name] == "")
-        if name in factors or (name.startswith(METADATA) and is_number.all()):
-            table[name] = _factor_values(table[name])
-    return table
-
-
-def _factor_values(cells: pd.Series) -> pd.Series:
-    values = cells.where(cells != "")
-    numbers = pd.to_numeric(values, errors="coerce")
-    return numbers if (numbers.notna() == values.notna()).all() else values
-
-
-def _described_factor(name: str, values: pd.Series) -> Factor:
-    """Return what a column of a table says of the factor in it."""
-    values = values.dropna()
-    if values.empty:
-        return Factor(name=name)
-    if not pd.api.types.is_numeric_dtype(values):
-        return Factor(name=name, values=tuple(sorted(set(values.astype(str)))), nominal=True)
-    return Factor(name=name, limits=(float(values.min()), float(values.max())))
-
-
-def _check_factor(name: str, values: pd.Series, problems: Problems) -> None:
-    """Note what no disentanglement can be measured with, hours before it would be."""
-    values = values.dropna()
-    if values.nunique() < 2:
-        problems["factors with one value only; leave them out"].append(name)
-    numbers = pd.to_numeric(values, errors="coerce")
-    if np.isinf(numbers).any():
-        problems["factors with infinite values; correct them"].append(name)
-    words = values[numbers.isna()]
-    if 0 < len(words) < len(values) / 2:  # as names, its numbers would be one class each
-        problems[f"values of factor '{name}' that are no numbers, unlike most; correct them"] += [
-            f"'{word}' ({count} rows)" for word, count in words.value_counts().items()
-        ]
 
 
 def _require_columns(table: pd.DataFrame, needed: Sequence[str], root: Path) -> None:
@@ -250,120 +206,7 @@ def _require_columns(table: pd.DataFrame, needed: Sequence[str], root: Path) -> 
         raise DataError(f"table in {root} has no column {missing}; columns there: {there}")
 
 
-# Reading ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What one look at an image and its mask gave."""
-
-    sha256: str | None = None
-    mask_sha256: str | None = None
-    width: int = 0
-    height: int = 0
-    largest_16bit: int | None = None
-    largest_float: float | None = None
-    problem: tuple[str, str] | None = None
-
-
-def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> _Reading:
-    """Read an image and its mask; a problem is returned, so that all can be reported."""
-    sha256 = mask_sha256 = None
-    current = path
-    try:
-        data = path.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        samples = decode(data, path)
-        to_8bit(samples, path, white_level=options.white_level)
-        height, width = samples.shape[:2]
-        if mask is not None:
-            current = mask
-            data = mask.read_bytes()
-            mask_sha256 = hashlib.sha256(data).hexdigest()
-            mask_shape = decode(data, mask).shape
-            if mask_shape[:2] != (height, width):
-                case = f"{image_id}: {size_mismatch(samples.shape, mask_shape)}"
-                return _Reading(sha256, problem=(_MASK_SIZE, case))
-    except FileNotFoundError:
-        return _Reading(
-            sha256, problem=("listed files that do not exist; correct the table", str(current))
-        )
-    except (DataError, OSError) as error:
-        return _Reading(
-            sha256, problem=("files that cannot be read; repair or remove them", str(error))
-        )
-    largest = samples.max()
-    return _Reading(
-        *(sha256, mask_sha256, width, height),
-        largest_16bit=int(largest) if samples.dtype == np.uint16 else None,
-        largest_float=float(largest) if samples.dtype.kind == "f" else None,
-    )
-
-
-def _read_all(rows: pd.DataFrame, root: Path, options: Target, workers: int) -> list[_Reading]:
-    def read(image_id: str, mask: str | None) -> _Reading:
-        mask_path = root / mask if isinstance(mask, str) else None
-        return _read(image_id, root / image_id, mask_path, options)
-
-    masks = rows["mask"] if "mask" in rows else [None] * len(rows)
-    # Threads suffice: decoding and hashing release the interpreter lock.
-    with ThreadPoolExecutor(workers) as pool:
-        readings = pool.map(read, rows["path"], masks)
-        hidden = not sys.stderr.isatty()
-        return list(tqdm(readings, "read images", len(rows), unit="image", disable=hidden))
-
-
-# Checks over all images ------------------------------------------------------------------
-
-
-def _check_copies(rows: pd.DataFrame, problems: Problems) -> None:
-    for path, count in rows["path"].value_counts().items():
-        if count > 1:
-            problems["images listed more than once; keep one row of each"].append(path)
-    distinct = rows.drop_duplicates("path")
-    two_labels = []
-    copies = distinct[distinct["sha256"].duplicated(keep=False) & distinct["sha256"].notna()]
-    for _, same in copies.groupby("sha256"):
-        if "split" in same and same["split"].nunique() > 1:
-            places = " = ".join(f"{row.path} ({row.split})" for row in same.itertuples())
-            problems["images in two provided splits; keep each in one"].append(places)
-        if "label" in same and same["label"].nunique() > 1:
-            two_labels.append(" = ".join(f"{row.path} ({row.label})" for row in same.itertuples()))
-    if two_labels:
-        logger.warning(listed("images with two labels", two_labels))
-
-
-def _warn_of_torn_groups(rows: pd.DataFrame) -> None:
-    """Warn of groups that provided splits tear apart: they are kept as the data set has them."""
-    splits = rows.groupby("group")["split"].unique()
-    torn = [
-        f"{group} ({', '.join(sorted(found))})" for group, found in splits.items() if len(found) > 1
-    ]
-    if torn:
-        logger.warning(listed("groups in several of the provided splits; scores may flatter", torn))
-
-
-def _warn_of_white_level(readings: list[_Reading], options: Target) -> None:
-    """Warn of images that would be almost black, or nothing but white."""
-    brightest = max((reading.largest_float or 0 for reading in readings), default=0)
-    if options.white_level is None and brightest > 1:
-        logger.warning(
-            "float images reach %g, but white is 1, and all that is brighter too: "
-            "set white_level, e.g. to 255",
-            brightest,
-        )
-    largest = [reading.largest_16bit for reading in readings if reading.largest_16bit is not None]
-    white = options.white_level or 65535
-    if largest and max(largest) < white / 8:
-        proposed = 2 ** max(largest).bit_length() - 1
-        logger.warning(
-            "no pixel of %d 16-bit images exceeds %d, but white is %g: they are almost black; "
-            "set white_level, e.g. to %d",
-            len(largest),
-            max(largest),
-            white,
-            proposed,
-        )
+# Groups and splits ---------------------------------------------------------------------------
 
 
 def _groups(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Series:
@@ -400,19 +243,27 @@ def _splits(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Serie
             return provided
     part = rows[drawn]
     grouped = not part.empty and part["group"].notna().all()
+    test_fraction = options.test_fraction if provided is None else 0
     splits = pd.Series("test", rows.index) if provided is None else provided.copy()
     try:
         splits[drawn] = stratified_splits(
             part["label"] if "label" in part else np.full(len(part), ""),
-            test_fraction=options.test_fraction if provided is None else 0,
+            test_fraction=test_fraction,
             val_fraction=options.val_fraction,
             seed=options.split_seed,
             groups=part["group"] if grouped else None,
-            identities=part["sha256"].fillna(part["path"]),
+            identities=_contents(part),
         )
+        warn_of_unmet_shares(part, splits[drawn], test_fraction, options.val_fraction)
     except DataError as error:
         problems[_CANNOT_SPLIT] += str(error).split("; ")
     return splits
+
+
+def _contents(rows: pd.DataFrame) -> pd.Series:
+    """Return what is the same for copies: the first of the digests of their files."""
+    pixels = rows["pixels"].fillna(rows["path"])
+    return rows["sha256"].fillna(rows["path"]).groupby(pixels).transform("min")
 
 
 def _raise_if_any(problems: Problems, root: Path) -> None:
@@ -437,18 +288,26 @@ def _assemble(
     if options.mask and "mask" not in rows:
         raise DataError(f"{root}: 'mask: true' needs masks: set 'masks', or add a column 'mask'")
     rows = rows.sort_values("path", ignore_index=True)
-    readings = _read_all(rows, root, options, workers)
+    masks = rows["mask"] if "mask" in rows else [None] * len(rows)
+    readings = read_all(rows["path"], masks, root, options, workers)
     for kind, case in (reading.problem for reading in readings if reading.problem):
         problems[kind].append(case)
     rows["sha256"] = pd.Series([reading.sha256 for reading in readings], dtype="str")
+    rows["pixels"] = pd.Series([reading.pixels for reading in readings], dtype="str")
     rows["group"] = _groups(rows, options, problems)
-    _check_copies(rows, problems)
+    two_labels = check_copies(rows, problems)
+    if two_labels:
+        logger.warning(listed("images with two labels", two_labels))
     if "label" in rows and rows["label"].nunique() < 2:
         problems["too few classes; two are needed"].append(str(rows["label"].iloc[0]))
     rows["split"] = _splits(rows, options, problems)
     _raise_if_any(problems, root)
-    _warn_of_torn_groups(rows)
-    _warn_of_white_level(readings, options)
+    warn_of_torn_groups(rows)
+    if "label" in rows:
+        warn_of_classes_alike(rows["label"])
+        warn_of_shortcuts(rows, readings)
+    warn_of_greys(rows, readings, options.white_level)
+    warn_of_near_copies(rows, readings)
 
     columns = {
         "image_id": rows["path"],

@@ -14,10 +14,11 @@ from scipy.sparse.csgraph import connected_components
 
 from fovscope.datasets.listing import DataError
 
-SPLITS = ("train", "val", "test")
-
 _ORDERS = 20
 """Random orders in which groups are tried; the best outcome is kept."""
+
+_FAR_OFF = 0.5
+"""Part of a share by which it may be missed without a word."""
 
 
 def stratified_splits(
@@ -77,6 +78,43 @@ def stratified_splits(
         split_of_unit[left[held]] = split
     _require_all_classes(classes, counts, split_of_unit, ("train", *wanted))
     return split_of_unit[units]
+
+
+def unmet_shares(
+    labels: ArrayLike, splits: ArrayLike, *, test_fraction: float, val_fraction: float
+) -> list[str]:
+    """Return which classes have far more or fewer images in a split than they were to have.
+
+    Parameters
+    ----------
+    labels : array-like of str, shape (n_images,)
+        Classes; empty text for each image where there are none.
+    splits : array-like of str, shape (n_images,)
+        As `stratified_splits` returns, of the same labels and fractions.
+    test_fraction, val_fraction : float
+        As in `stratified_splits`.
+
+    Returns
+    -------
+    list of str
+        A sentence for each: of more than half as much too many or too few, and of more than two
+        images, which few images may differ by.
+    """
+    labels, splits = np.asarray(labels), np.asarray(splits)
+    unmet = []
+    for label in np.unique(labels):
+        of_class = splits[labels == label]
+        for split, fraction in (
+            ("test", test_fraction),
+            ("val", val_fraction * (1 - test_fraction)),
+        ):
+            count, wanted = (of_class == split).sum(), fraction * len(of_class)
+            if abs(count - wanted) > max(_FAR_OFF * wanted, 2):
+                unmet.append(
+                    f"{_named(label)}: {count} of {len(of_class)} images "
+                    f"({count / len(of_class):.1%}) in '{split}' instead of {fraction:.0%}"
+                )
+    return unmet
 
 
 def _units(n_images: int, groups: ArrayLike | None, identities: ArrayLike | None) -> np.ndarray:

@@ -1,0 +1,122 @@
+"""Grey ranges that cannot be meant, told from what the samples of all images are like.
+
+A single hot pixel, or one image that is white throughout, says nothing of the white level of a
+data set: of each image two thousandths of the samples at either end do not count, and of each class
+a twentieth of the images. A class of few dark images is not hidden by the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+_SMALL = 1 / 8
+"""Share of the range below which nearly nothing is seen: three bits are lost."""
+
+_ODD_IMAGES = 0.05
+_TELLS = 0.9
+"""Share of the images whose class follows from the depth, above which that is called a leak."""
+
+
+def grey_warnings(images: pd.DataFrame, white_level: float | None) -> list[str]:
+    """Return what is to be said of the grey range and the depth of images.
+
+    Parameters
+    ----------
+    images : DataFrame
+        One row per image: `depth`, `white`, `low`, `middle` and `high` as in
+        `fovscope.datasets.readings.Reading`; `label` where there are classes.
+    white_level : float, optional
+        Of the configuration.
+    """
+    labels = images["label"] if "label" in images else pd.Series("", images.index)
+    images = images.assign(label=labels)
+    said = _mixed_depths(images)
+    for depth, part in images.groupby("depth"):
+        white = white_level or part["white"].iloc[0]
+        said += _of_one_depth(str(depth), part, white, white_level is None)
+    return said
+
+
+def _mixed_depths(images: pd.DataFrame) -> list[str]:
+    counts = pd.crosstab(images["depth"], images["label"])
+    if len(counts) < 2:
+        return []
+    kinds = "; ".join(
+        f"{depth} ({', '.join(f'{label}: {n}' if label else f'{n}' for label, n in row.items())})"
+        for depth, row in ((depth, row[row > 0]) for depth, row in counts.iterrows())
+    )
+    total = len(images)
+    told, largest = counts.max(axis=1).sum() / total, counts.sum(axis=0).max() / total
+    message = f"images of several depths: {kinds}; save all of them in one"
+    if told >= _TELLS and told > largest:
+        message += f": the depth alone tells the class of {told:.0%}, and a network may learn it"
+    return [message]
+
+
+def _of_one_depth(
+    depth: str, images: pd.DataFrame, white: float, by_default: bool
+) -> Iterator[str]:
+    labels = images.groupby("label")
+    low = labels["low"].quantile(_ODD_IMAGES, interpolation="higher")
+    high = labels["high"].quantile(1 - _ODD_IMAGES, interpolation="lower")
+    whole = f"{len(images)} {depth} images"
+    is_float = depth.endswith("float")
+    top = images["high"].max() if is_float else high.max()
+    if by_default and is_float and (high > white).any():
+        yield (
+            f"float images reach {top:g}, but white is {white:g}, and all that is brighter too: "
+            f"set white_level, e.g. to {_round_white(top)}"
+        )
+    elif (white_of_half := labels["middle"].median() >= white).any() and not by_default:
+        yield (
+            f"more than half of an image is white{_of(white_of_half)}, because white_level is "
+            f"{white:g}; {whole} reach {top:g}"
+        )
+    if (low < -0.01 * (high - low)).any() and is_float:
+        yield (
+            f"float images go down to {low.min():g}, but all that is below 0 is black: save them "
+            "with values of 0 and more"
+        )
+    dark = high < _SMALL * white
+    if dark.all():
+        yield (
+            f"{whole} use values up to {top:g}, but white is {white:g}: they are almost black; "
+            f"set white_level, e.g. to {_round_white(top)}"
+        )
+        return
+    if dark.any():
+        yield (
+            f"{depth} images are almost black{_of(dark)}, with values up to {high[dark].max():g}, "
+            f"but others reach {top:g}: a network may learn that; bring all classes to one range"
+        )
+    contrast = (images["high"] - images["low"]).groupby(images["label"])
+    blank = contrast.quantile(1 - _ODD_IMAGES, interpolation="lower") == 0
+    narrow = ~dark & ~blank & (high - low < _SMALL * white) & (depth != "8-bit")
+    if narrow.any():
+        offset, reach = low[narrow].min(), high[narrow].max()
+        offset = 32768 if depth == "16-bit" and offset >= 32768 else offset
+        yield (
+            f"{depth} images use values from {low[narrow].min():g} to {reach:g} only"
+            f"{_of(narrow)}, {(reach - low[narrow].min()) / white:.0%} of what white_level "
+            f"{white:g} gives room for: they are almost one grey; subtract {offset:g} from all "
+            f"images, and set white_level, e.g. to {_round_white(reach - offset)}"
+        )
+
+
+def _of(classes: pd.Series) -> str:
+    """Return which of several classes are meant, where not all are."""
+    named = [str(label) for label, is_meant in classes.items() if is_meant and label]
+    return f" in class {_listed(named)}" if named and not classes.all() else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def _round_white(value: float) -> float | int:
+    """Return the white of the fewest bits that hold a value."""
+    return 2 ** int(np.ceil(value)).bit_length() - 1 if value > 1 else round(value, 3) or value

@@ -1,0 +1,313 @@
+"""What the folders of a data set mean: classes, splits or neither; the standard library only.
+
+Layouts: one folder per class; folders of splits with class folders in them, or class folders
+with folders of splits; images without labels, with or without folders of splits. Folders of
+splits have many names. Where they can be nothing else they are read as what they say; where they
+could be classes too, an error or a warning says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fovscope.datasets.listing import (
+    IMAGE_SUFFIXES,
+    SPLITS,
+    DataError,
+    Found,
+    composed,
+    find_images,
+    relative,
+    require_folder,
+)
+from fovscope.registry import unknown_name
+
+_SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "development"), "val"),
+    **dict.fromkeys(("tune", "tuning"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "heldout", "holdout"), "test"),
+    **dict.fromkeys(("eval", "evaluation", "evaluate"), "eval"),  # either of the two
+}
+_AROUND_SPLIT_WORDS = re.compile(
+    r"^(\d+|(data|images?|imgs?)(?=[\W_]))|[\W_]+|(data|images?|imgs?|samples|folder)?(sets?|\d{4})?$"
+)
+"""``01_Training-Set``, ``test images`` and ``val2017`` are ``training``, ``test`` and ``val``."""
+
+_UNREAD_SUFFIXES = frozenset(
+    {
+        *(".webp", ".gif", ".heic", ".heif", ".avif", ".jfif", ".jp2", ".j2k", ".jxl", ".svg"),
+        *(".czi", ".lif", ".nd2", ".oib", ".oif", ".vsi", ".lsm", ".stk", ".zvi", ".ims", ".dv"),
+        *(".svs", ".ndpi", ".mrxs", ".scn", ".dcm", ".nii", ".fits", ".pgm", ".ppm", ".pbm"),
+        *(".npy", ".npz", ".h5", ".hdf5", ".raw", ".cr2", ".nef", ".dng", ".pdf"),
+    }
+)
+"""Of files that hold images too."""
+
+Cases = dict[str, list[str]]
+"""By kind, which cases there are; a remedy may follow the kind after a semicolon."""
+
+
+@dataclass(frozen=True)
+class FolderListing:
+    """What a folder of images says of them by their places.
+
+    Attributes
+    ----------
+    columns : dict of str to list
+        By name one entry per image, sorted by path: ``path``, relative to the folder with
+        forward slashes; ``label`` where there are class folders; ``split`` where there are
+        split folders; ``mask``, relative to the folder, where masks are given.
+    files : frozenset of str
+        All image and mask files, relative to the folder, those that are not in place too.
+    problems : dict of str to list of str
+        What is wrong, by kind: the cases with their file names.
+    remarks : dict of str to list of str
+        What may not be meant, likewise.
+    """
+
+    columns: dict[str, list[str | None]]
+    files: frozenset[str]
+    problems: Cases
+    remarks: Cases
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which of the folders above an image mean something.
+
+    Attributes
+    ----------
+    depth : int
+        How many do.
+    label : int, optional
+        Which of them is the class.
+    split : int, optional
+        Which of them is the split.
+    splits : mapping of str to str
+        The split that the name of a folder stands for.
+    """
+
+    depth: int
+    label: int | None
+    split: int | None
+    splits: Mapping[str, str]
+
+
+def list_folder(
+    folder: Path, masks: Path | None = None, *, labelled: bool | None = None
+) -> FolderListing:
+    """List the images of a folder: of class folders or not, of split folders or not.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of images.
+    masks : Path, optional
+        Folder with a mask for each image, at the same relative path whatever its suffix. It may
+        lie in `folder`, where masks are neither images nor a class.
+    labelled : bool, optional
+        Whether images lie in class folders: True requires them, False takes them for no
+        classes. By default they are classes where there are any.
+
+    Raises
+    ------
+    DataError
+        If a folder does not exist or holds no images, there are no class folders and there
+        must be, or folders of splits cannot be told from those of classes.
+    """
+    require_folder(folder, "folder")
+    if masks is not None:
+        require_folder(masks, "folder of masks")
+    found = find_images(folder, without=masks)
+    if not found.images:
+        raise DataError(f"{folder} holds no images ({_kinds(found)})")
+    problems, remarks = defaultdict(list), defaultdict(list)
+    above = {image: tuple(image.split("/")[:-1]) for image in found.images}
+    layout = _layout(folder, above, labelled, problems, remarks)
+    placed = [image for image, folders in above.items() if len(folders) >= layout.depth]
+    astray = [image for image, folders in above.items() if len(folders) < layout.depth]
+    if astray:
+        innermost = "class" if layout.label == layout.depth - 1 else "split"
+        problems[f"images outside of a {innermost} folder; move or remove them"] += astray
+    columns: dict[str, list[str | None]] = {"path": list(placed)}
+    if layout.label is not None:
+        columns["label"] = [composed(above[image][layout.label]) for image in placed]
+        _check_classes(columns["label"], above, folder, layout, problems)
+    if layout.split is not None:
+        splits = layout.splits
+        columns["split"] = [splits.get(name := above[i][layout.split], name) for i in placed]
+        if set(splits.values()) == {"train", "val"}:
+            kind = "folders of splits without one to test on; rename the other one to 'test', or"
+            kind += " move the images out of them, and splits are drawn"
+            problems[kind] += sorted(splits)
+    _remark_on_what_is_left_out(found, layout.depth, remarks)
+    files = set(found.images)
+    if masks is not None:
+        inside = relative(masks, folder)
+        in_masks = find_images(masks).images
+        by_name = {name: name if inside == "." else f"{inside}/{name}" for name in in_masks}
+        columns["mask"] = list(_masks_of(placed, by_name, masks, problems))
+        files.update(by_name.values())
+    return FolderListing(columns, frozenset(files), dict(problems), dict(remarks))
+
+
+# Classes and splits -------------------------------------------------------------------------
+
+
+def _layout(
+    folder: Path,
+    above: Mapping[str, Sequence[str]],
+    labelled: bool | None,
+    problems: Cases,
+    remarks: Cases,
+) -> _Layout:
+    """Read which folders are splits and which are classes."""
+    first = {folders[0] for folders in above.values() if folders}
+    splits = _split_folders(first, folder, problems, remarks)
+    depth = int(bool(splits))
+    if not splits and labelled is not False:
+        inner = _splits_of_classes(above, folder)
+        if inner:
+            return _Layout(2, 0, 1, inner)
+    if labelled is not False:
+        flat = max(map(len, above.values())) <= depth
+        if labelled and flat:
+            place = (folder / next(iter(above))).parent
+            raise DataError(f"images lie directly in {place}: put them into one folder per class")
+        labelled = not flat
+    label = depth if labelled else None
+    return _Layout(depth + bool(labelled), label, 0 if splits else None, splits)
+
+
+def _split_folders(
+    names: Collection[str], folder: Path, problems: Cases, remarks: Cases
+) -> dict[str, str]:
+    """Return which of some folders beside each other are which split; none are where empty."""
+    meant = {name: _split_word(name) for name in sorted(names) if _split_word(name)}
+    found = set(meant.values())
+    if len(meant) < len(names) and not ("train" in found and len(found) > 1):
+        if meant:
+            kind = "folders that are read as classes, though they are named like splits"
+            remarks[kind] += list(meant)
+        return {}
+    if "eval" in found:
+        if ("val" in found) == ("test" in found):
+            raise DataError(
+                f"{folder}: {_quoted(meant)} do not say which images to test on; call the folders "
+                "of splits 'train', 'val' and 'test'"
+            )
+        the_other = "test" if "val" in found else "val"
+        meant = {name: the_other if word == "eval" else word for name, word in meant.items()}
+    for split, count in Counter(meant.values()).items():
+        if count > 1:
+            twice = _quoted(name for name, word in meant.items() if word == split)
+            raise DataError(f"{folder}: {twice} both mean '{split}'; merge them, or rename one")
+    for name in sorted(set(names) - set(meant)):
+        by_word = {word: name for name, word in meant.items()}
+        beside = f"{by_word['train']!r} and {by_word.get('test') or by_word['val']!r}"
+        problems[f"folders beside {beside}; rename or move them"].append(
+            unknown_name("split folder", name, SPLITS)
+        )
+    return meant
+
+
+def _split_word(name: str) -> str | None:
+    return _SPLIT_WORDS.get(_AROUND_SPLIT_WORDS.sub("", name.casefold()))
+
+
+def _splits_of_classes(above: Mapping[str, Sequence[str]], folder: Path) -> dict[str, str]:
+    """Return which folders in class folders are which split; none are where empty."""
+    inner = {folders[1] for folders in above.values() if len(folders) > 1}
+    words = {_split_word(name) for name in inner}
+    if None in words or "train" not in words or len(words) < 2:
+        return {}
+    outer = sorted({folders[0] for folders in above.values() if len(folders) > 1})
+    if len(outer) == 1 or max(map(len, above.values())) > 2:
+        raise DataError(
+            f"{folder}: the folders of splits lie in {_quoted(outer)}; give a folder in which they "
+            f"lie, e.g. {folder / outer[0]}, or make them the outermost"
+        )
+    return _split_folders(inner, folder, {}, {})
+
+
+def _quoted(names: Collection[str] | Iterator[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
+
+
+def _check_classes(
+    labels: Sequence[str | None],
+    above: Mapping[str, Sequence[str]],
+    folder: Path,
+    layout: _Layout,
+    problems: Cases,
+) -> None:
+    """Note a single folder that holds everything."""
+    deeper = {folders[layout.depth] for folders in above.values() if len(folders) > layout.depth}
+    if len(set(labels)) == 1 and len(deeper) > 1:
+        places = {Path(folder, *folders[: layout.depth]).as_posix() for folders in above.values()}
+        kind = "a single folder that holds everything, where its folders may be the classes"
+        problems[f"{kind}; give it as the folder, or take it out"] += sorted(places)
+
+
+# What is left out ---------------------------------------------------------------------------
+
+
+def _remark_on_what_is_left_out(found: Found, depth: int, remarks: Cases) -> None:
+    holding = {
+        "/".join(folders[:n])
+        for folders in (image.split("/")[:-1] for image in found.images)
+        for n in range(1, depth + 1)
+    }
+    empty: list[str] = []
+    for name, remark in sorted(found.folders.items()):
+        outer = name.rpartition("/")[0]
+        if name.count("/") >= depth or name in holding or (outer and outer not in holding):
+            continue
+        empty.append(f"{name} ({remark or _counted(found.passed_over(name)) or 'empty'})")
+    if empty:
+        remarks["folders without an image that can be read, which are left out"] += empty
+    for suffix, count in sorted(found.passed_over().items()):
+        if suffix.lower() in _UNREAD_SUFFIXES:
+            kind = "formats of images that are not read; convert them to PNG or TIFF if they belong"
+            remarks[f"{kind} to the data"].append(f"{suffix} ({count} files)")
+
+
+def _counted(kinds: Counter[str]) -> str:
+    return ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
+
+
+def _kinds(found: Found) -> str:
+    there = _counted(found.passed_over())
+    return ", ".join(sorted(IMAGE_SUFFIXES)) + (f"); there are others ({there}" if there else "")
+
+
+# Masks --------------------------------------------------------------------------------------
+
+
+def _masks_of(
+    images: list[str], masks: Mapping[str, str], folder: Path, problems: Cases
+) -> Iterator[str | None]:
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for mask in masks:
+        by_name[_stem(mask)].append(mask)
+    for image in images:
+        found = by_name[_stem(image)]
+        if len(found) == 1:
+            yield masks[found[0]]
+            continue
+        if found:
+            names = " and ".join(mask.rpartition("/")[2] for mask in found)
+            problems["images with several masks; keep one"].append(f"{image}: {names}")
+        else:
+            kind = f"images without a mask in {folder}; add it or remove them"
+            problems[kind].append(image)
+        yield None
+
+
+def _stem(name: str) -> str:
+    return composed(name).rpartition(".")[0]

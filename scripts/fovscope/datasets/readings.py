@@ -1,0 +1,209 @@
+"""What one look at each image of a data set gives: digests, size, depth, greys, a thumbnail.
+
+Every image is read once. What is to be said of all of them together (copies, grey ranges, what
+tells classes apart without a look at the object) rests on these readings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from fovscope.datasets.listing import DataError
+from fovscope.images.read import decode, size_mismatch, to_8bit
+from fovscope.study.data import Target
+
+THUMBNAIL = 16
+"""Side in pixels; smaller images have too little in them to be told from others by it."""
+
+_TAIL = 0.002
+"""Share of an image's samples, at either end, that are not looked at; two of them at the least."""
+
+_SAMPLES = 1_000_000
+"""Of so many samples of a large image, evenly spaced, greys are taken."""
+
+_SECONDS_PER_DAY = 86_400
+
+_MASK_SIZE = "masks of another size than their image; make them of one size"
+_UNREADABLE = "files that cannot be read; repair or remove them"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one look at an image and its mask gave.
+
+    Attributes
+    ----------
+    sha256, mask_sha256 : str, optional
+        Digests of the files.
+    pixels : str, optional
+        Digest of what is seen: the same for a copy in another format, or of another depth.
+    width, height : int
+        In pixels.
+    depth : str
+        Kind of the samples, e.g. ``16-bit``.
+    white : float
+        Sample value that is shown as white by default.
+    low, middle, high : float
+        Sample values: the median, and what all but two thousandths at either end lie between.
+    colour : bool
+        Whether colours differ from grey.
+    margins : tuple of int
+        Rows at the top and bottom, columns at the left and right that have the colour of the first
+        pixel throughout.
+    day : int
+        When the file was last changed, in days.
+    thumbnail : ndarray of uint8, shape (16, 16), optional
+        Grey, stretched from black to white; none of tiny and of blank images.
+    problem : tuple of str, optional
+        Why it cannot be used: the kind, and the case.
+    """
+
+    sha256: str | None = None
+    mask_sha256: str | None = None
+    pixels: str | None = None
+    width: int = 0
+    height: int = 0
+    depth: str = ""
+    white: float = 0
+    low: float = 0
+    middle: float = 0
+    high: float = 0
+    colour: bool = False
+    margins: tuple[int, ...] = (0, 0, 0, 0)
+    day: int = 0
+    thumbnail: NDArray[np.uint8] | None = None
+    problem: tuple[str, str] | None = None
+
+
+def read_all(
+    images: Iterable[str], masks: Iterable[str | None], root: Path, options: Target, workers: int
+) -> list[Reading]:
+    """Read images and their masks, which lie at paths below `root`; problems are returned."""
+
+    def read(image: str, mask: str | None) -> Reading:
+        return _read(image, root / image, root / mask if isinstance(mask, str) else None, options)
+
+    images = list(images)
+    # Threads suffice: decoding and hashing release the interpreter lock.
+    with ThreadPoolExecutor(workers) as pool:
+        readings = pool.map(read, images, masks)
+        hidden = not sys.stderr.isatty()
+        return list(tqdm(readings, "read images", len(images), unit="image", disable=hidden))
+
+
+def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Reading:
+    sha256 = mask_sha256 = None
+    current = path
+    try:
+        data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        samples = decode(data, path)
+        to_8bit(samples, path, white_level=options.white_level)
+        day = int(path.stat().st_mtime // _SECONDS_PER_DAY)
+        if mask is not None:
+            current = mask
+            data = mask.read_bytes()
+            mask_sha256 = hashlib.sha256(data).hexdigest()
+            mask_shape = decode(data, mask).shape
+            if mask_shape[:2] != samples.shape[:2]:
+                case = f"{image_id}: {size_mismatch(samples.shape, mask_shape)}"
+                return Reading(sha256, problem=(_MASK_SIZE, case))
+    except FileNotFoundError:
+        how = ", neither as written nor with '/' for each backslash" if "\\" in image_id else ""
+        kind = f"listed files that do not exist{how}; correct the table"
+        return Reading(sha256, problem=(kind, str(current)))
+    except (DataError, OSError) as error:
+        return Reading(sha256, problem=(_UNREADABLE, str(error)))
+    return reading_of(samples, sha256=sha256, mask_sha256=mask_sha256, day=day)
+
+
+def reading_of(
+    samples: NDArray, *, sha256: str | None = None, mask_sha256: str | None = None, day: int = 0
+) -> Reading:
+    """Return what the samples of an image say.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (height, width, channels)
+        As `fovscope.images.read.decode` returns.
+    sha256, mask_sha256, day
+        Of its files, as in `Reading`.
+    """
+    height, width = samples.shape[:2]
+    seen = _as_seen(samples)
+    shown = seen[..., :-1] if seen.shape[2] in (2, 4) else seen  # without alpha
+    low, middle, high = _greys(shown)
+    return Reading(
+        *(sha256, mask_sha256, _pixel_digest(seen), width, height),
+        depth=f"{8 * samples.dtype.itemsize}-bit{' float' if samples.dtype.kind == 'f' else ''}",
+        white=full_scale(samples.dtype),
+        low=low,
+        middle=middle,
+        high=high,
+        colour=shown.shape[2] > 1,
+        margins=_margins(shown),
+        day=day,
+        thumbnail=_thumbnail(shown),
+    )
+
+
+def full_scale(dtype: np.dtype) -> float:
+    """Return the largest value that samples of a type are meant to have."""
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
+def _pixel_digest(seen: NDArray) -> str:
+    """Return a digest of what is seen, where white is 1 whatever the type of the samples."""
+    levels = np.divide(seen, full_scale(seen.dtype), dtype=np.float32, casting="same_kind")
+    content = hashlib.sha256(repr(levels.shape).encode())
+    content.update(np.ascontiguousarray(levels))
+    return content.hexdigest()
+
+
+def _as_seen(samples: NDArray) -> NDArray:
+    """Return samples without alpha that hides nothing, and grey in one channel."""
+    if samples.shape[2] in (2, 4) and (samples[..., -1] == full_scale(samples.dtype)).all():
+        samples = samples[..., :-1]
+    if samples.shape[2] == 3 and (samples[..., :1] == samples[..., 1:]).all():
+        samples = samples[..., :1]
+    return samples
+
+
+def _greys(shown: NDArray) -> tuple[float, float, float]:
+    values = shown.reshape(-1)
+    values = values[:: max(1, values.size // _SAMPLES)]
+    tail = min(max(2, int(_TAIL * values.size)), (values.size - 1) // 2)
+    places = (tail, values.size // 2, values.size - 1 - tail)
+    found = np.partition(values, places)
+    return tuple(float(found[place]) for place in places)
+
+
+def _margins(shown: NDArray) -> tuple[int, ...]:
+    plain = (shown == shown[:1, :1]).all(axis=2)
+    rows, columns = plain.all(axis=1), plain.all(axis=0)
+    return tuple(_run(flags) for flags in (rows, rows[::-1], columns, columns[::-1]))
+
+
+def _run(flags: NDArray[np.bool_]) -> int:
+    return len(flags) if flags.all() else int(flags.argmin())
+
+
+def _thumbnail(shown: NDArray) -> NDArray[np.uint8] | None:
+    if min(shown.shape[:2]) < THUMBNAIL:
+        return None
+    grey = Image.fromarray(shown.mean(axis=2, dtype=np.float32))
+    small = np.asarray(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
+    low, high = small.min(), small.max()
+    if not low < high:
+        return None
+    return np.rint((small - low) / (high - low) * 255).astype(np.uint8)

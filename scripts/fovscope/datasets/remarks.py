@@ -1,0 +1,97 @@
+"""Warnings on what can be used and may not be meant, from all images of a data set together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from fovscope.datasets.copies import near_copies
+from fovscope.datasets.greys import grey_warnings
+from fovscope.datasets.leaks import giveaways
+from fovscope.datasets.listing import listed
+from fovscope.datasets.readings import Reading
+from fovscope.datasets.splits import unmet_shares
+
+logger = logging.getLogger(__name__)
+
+
+def warn_of_torn_groups(rows: pd.DataFrame) -> None:
+    """Warn of groups that provided splits tear apart: they are kept as the data set has them."""
+    splits = rows.groupby("group")["split"].unique()
+    torn = [
+        f"{group} ({', '.join(sorted(found))})" for group, found in splits.items() if len(found) > 1
+    ]
+    if torn:
+        logger.warning(listed("groups in several of the provided splits; scores may flatter", torn))
+
+
+def warn_of_classes_alike(labels: pd.Series) -> None:
+    """Warn of classes whose names differ in what is easily mistyped."""
+    names = pd.Series(sorted(set(labels)))
+    alike = names.groupby(names.str.casefold().str.replace(r"[\s_]+", "", regex=True)).unique()
+    cases = [" and ".join(f"'{name}'" for name in same) for same in alike if len(same) > 1]
+    if cases:
+        logger.warning(
+            listed("classes whose names hardly differ; merge them if they are one", cases)
+        )
+
+
+def warn_of_unmet_shares(
+    rows: pd.DataFrame, splits: pd.Series, test_fraction: float, val_fraction: float
+) -> None:
+    """Warn of splits drawn that are much larger or smaller than they were to be."""
+    labels = rows["label"] if "label" in rows else [""] * len(rows)
+    unmet = unmet_shares(labels, splits, test_fraction=test_fraction, val_fraction=val_fraction)
+    if unmet:
+        kind = "shares of images that groups and copies do not let be met"
+        logger.warning(listed(f"{kind}; use smaller groups or provide the splits", unmet))
+
+
+def warn_of_greys(
+    rows: pd.DataFrame, readings: Sequence[Reading], white_level: float | None
+) -> None:
+    """Warn of grey ranges and depths that cannot be meant."""
+    images = _facts(readings, "depth", "white", "low", "middle", "high")
+    if "label" in rows:
+        images["label"] = rows["label"]
+    for message in grey_warnings(images, white_level):
+        logger.warning(message)
+
+
+def warn_of_near_copies(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
+    """Warn of images that look like one of another split."""
+    pairs = near_copies([reading.thumbnail for reading in readings], list(rows["split"]))
+    if pairs:
+        named = rows["path"] + " (" + rows["split"] + ")"
+        kind = "images that look almost like one of another split, so that scores may flatter"
+        remedy = "if they are copies or neighbours, give them one group"
+        cases = [f"{named[one]} ~ {named[other]}" for one, other in pairs]
+        logger.warning(listed(f"{kind}; {remedy}", cases))
+
+
+def warn_of_shortcuts(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
+    """Warn of classes that are told by what is known of a file without a look at the object."""
+    sizes = _facts(readings, "width", "height")
+    margins = np.array([reading.margins for reading in readings])
+    suffixes = rows["path"].str.rpartition(".")[2].str.lower()
+    told = giveaways(
+        {
+            "image size": sizes,
+            "padding or empty margins": margins / sizes[["height", "height", "width", "width"]],
+            "file format": pd.DataFrame({"suffix": pd.factorize(suffixes)[0]}),
+            "grey or colour": _facts(readings, "colour"),
+            "day of the file": _facts(readings, "day"),
+        },
+        rows["label"],
+    )
+    cases = list(told)
+    if cases:
+        kind = "what tells classes apart without a look at the object"
+        logger.warning(listed(f"{kind}; a network may learn that instead", cases))
+
+
+def _facts(readings: Sequence[Reading], *names: str) -> pd.DataFrame:
+    return pd.DataFrame({name: [getattr(reading, name) for reading in readings] for name in names})
