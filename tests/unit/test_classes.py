@@ -1,6 +1,7 @@
 """Classes that are known before any image is read are those of the manifest."""
 
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -63,6 +64,11 @@ def test_a_class_that_is_not_there_is_named_with_the_nearest():
         held_out_classes("cells", cells, ["blsat"])
     assert held_out_classes("cells", cells, ["spindle"]) == {"spindle": "spindle"}
     assert list(held_out_classes("cells", cells, "each").values()) == cells
+
+
+def test_a_class_to_hold_out_is_found_in_any_form_of_unicode():
+    nfc, nfd = (unicodedata.normalize(form, "Zün") for form in ("NFC", "NFD"))
+    assert list(held_out_classes("mine", ["a", "b", nfc], [nfd]).values()) == [nfc]
 
 
 def test_two_classes_must_be_left():

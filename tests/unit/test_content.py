@@ -222,3 +222,12 @@ def test_a_listed_file_that_vanishes_is_noticed_even_if_it_was_young(folder):
 def test_a_missing_folder_is_named_with_its_neighbour(folder):
     with pytest.raises(DataError, match="did you mean 'images'"):
         of(folder.parent / "image")
+
+
+def test_how_a_table_spells_a_path_does_not_count(folder):
+    table = folder / "table.csv"
+    save(table, "path,label\na/1.png,x\nb/3.png,y\n")
+    first = of(folder, folder=None, table=str(table))
+    save(table, "path;label\na\\1.png;x\n.\\b\\3.png; y\n;\n")
+    assert of(folder, folder=None, table=str(table)) == first
+    assert first["files"] == 2

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fovscope.datasets.listing import DataError
-from fovscope.datasets.splits import stratified_splits
+from fovscope.datasets.splits import stratified_splits, unmet_shares
 
 FRACTIONS = {"test_fraction": 0.2, "val_fraction": 0.2, "seed": 42}
 
@@ -169,3 +169,25 @@ def test_groups_that_cannot_be_split_are_named():
     labels = np.array(["a"] * 6 + ["b"] * 6)
     with pytest.raises(DataError, match="class 'b' has 2 different groups, needs at least 3"):
         stratified_splits(labels, **FRACTIONS, groups=list("xyzxyz") + list("pqpqpq"))
+
+
+def test_shares_that_groups_do_not_let_be_met_are_named():
+    labels = labels_of([100, 100])
+    splits = np.array((["train"] * 98 + ["val", "test"]) * 2)
+    classes = np.unique(labels)
+    assert unmet_shares(labels, splits, test_fraction=0.2, val_fraction=0.2) == [
+        f"class '{name}': 1 of 100 images (1.0%) in '{split}' instead of {share}"
+        for name in classes
+        for split, share in (("test", "20%"), ("val", "16%"))
+    ]
+    (too_many,) = unmet_shares(
+        [""] * 40, ["test"] * 34 + ["val"] * 6, test_fraction=0.2, val_fraction=0.2
+    )
+    assert too_many == "the data set: 34 of 40 images (85.0%) in 'test' instead of 20%"
+
+
+def test_shares_that_are_drawn_without_groups_are_met():
+    for counts in ([100, 50], [3, 4], [7, 1000]):
+        labels = labels_of(counts)
+        splits = stratified_splits(labels, **FRACTIONS)
+        assert unmet_shares(labels, splits, test_fraction=0.2, val_fraction=0.2) == []

@@ -545,6 +545,71 @@ def test_one_image_with_two_labels_is_a_warning(tmp_path, caplog):
     assert "images with two labels (1):\n  long/9.png (long) = round/0.png (round)" in caplog.text
 
 
+def test_groups_that_leave_next_to_nothing_to_test_on_are_a_warning(tmp_path, caplog):
+    for k in range(200):
+        plate = f"plate{k}" if k < 4 else f"big{k % 2}"
+        save(tmp_path / "ab"[k % 2] / plate / f"{k}.png", k)
+    info = build_manifest(Target(folder=str(tmp_path), group_pattern="([a-z]+[0-9]+)/")).info
+    assert info["counts"]["a"]["test"] == 1
+    assert "class 'a': 1 of 100 images (1.0%) in 'test' instead of 20%" in caplog.text
+
+
+def test_numbers_of_a_table_in_other_notations(tmp_path):
+    rows = table_rows(tmp_path) | {
+        "comma": [f"{j},25" for j in range(10)],
+        "Metadata_Dose": [f"{j},5" for j in range(10)],
+        "Metadata_Well": [f"{j},500" for j in range(1, 11)],
+    }
+    options = write_table(tmp_path, rows).model_copy(update={"factors": ("comma",)})
+    table = build_manifest(options).table.set_index("image_id").loc[rows["path"]]
+    assert table["factor_comma"].tolist() == [j + 0.25 for j in range(10)]
+    assert table["Metadata_Dose"].tolist() == [j + 0.5 for j in range(10)]
+    assert table["Metadata_Well"].tolist() == rows["Metadata_Well"]
+    for values in (["1,500", "2,250"], ["1.234,5", "2,5"], ["1 234", "5"], ["50 %", "60 %"]):
+        options = write_table(tmp_path, rows | {"comma": values * 5})
+        message = complaint(options.model_copy(update={"factors": ("comma",)}))
+        assert "values of factor 'comma' that are numbers, but not written as such" in message
+        assert f"write them like -1234.5:\n  {values[0]}" in message
+
+
+def test_a_table_of_a_spreadsheet_is_read_as_any_other(tmp_path):
+    rows = table_rows(tmp_path)
+    plain = build_manifest(write_table(tmp_path, rows))
+    lines = ["Path; Label ;"]
+    for path, label in zip(rows["path"], rows["label"], strict=True):
+        lines.append(path.replace("/", "\\") + f"; {label} ;;")
+    (tmp_path / "table.csv").write_bytes("\r\n".join([*lines, ";;", ""]).encode("utf-16"))
+    spreadsheet = build_manifest(Target(table=str(tmp_path / "table.csv")))
+    pd.testing.assert_frame_equal(spreadsheet.table, plain.table)
+    assert spreadsheet.info == plain.info
+
+
+def test_listed_files_with_backslashes_that_do_not_exist_are_named_so(tmp_path):
+    rows = table_rows(tmp_path)
+    rows["path"][0] = r"C:\images\0.png"
+    assert "neither as written nor with '/' for each backslash" in complaint(
+        write_table(tmp_path, rows)
+    )
+
+
+def test_what_may_be_mistyped_in_a_table_is_a_warning(tmp_path, caplog):
+    rows = table_rows(tmp_path) | {"groups": ["x"] * 10}
+    rows["label"] = ["Round", "round", "round_", "Long A", "LongA"] * 2
+    build_manifest(write_table(tmp_path, rows).model_copy(update={"val_fraction": 0.0}))
+    assert "column 'groups' of the table means nothing; did you mean 'group'?" in caplog.text
+    assert "(2); merge them if they are one:" in caplog.text
+    assert "'Long A' and 'LongA'\n  'Round' and 'round' and 'round_'" in caplog.text
+
+
+def test_what_a_folder_lacks_is_a_warning(tmp_path, caplog):
+    root = class_folders(tmp_path)
+    (root / "empty").mkdir()
+    (root / "scans").mkdir()
+    (root / "scans/1.czi").touch()
+    build_manifest(Target(folder=str(root)))
+    assert "left out (2):\n  empty (empty)\n  scans (.czi: 1)" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("dtype", "brightest", "white_level", "warning"),
     [

@@ -15,6 +15,9 @@ import pandas as pd
 _SMALL = 1 / 8
 """Share of the range below which nearly nothing is seen: three bits are lost."""
 
+_SIGNED_ZERO = 2**15
+"""Where zero lies in samples of 16 bit with a sign that are stored without one."""
+
 _ODD_IMAGES = 0.05
 _TELLS = 0.9
 """Share of the images whose class follows from the depth, above which that is called a leak."""
@@ -80,6 +83,12 @@ def _of_one_depth(
             f"float images go down to {low.min():g}, but all that is below 0 is black: save them "
             "with values of 0 and more"
         )
+    if top > 0 and high.min() < _SMALL * high.max():
+        dim = high < _SMALL * high.max()
+        yield (
+            f"{depth} images reach {high[dim].max():g} at most{_of(dim)}, but {top:g} elsewhere: a "
+            "network may learn that; bring all classes to one range"
+        )
     dark = high < _SMALL * white
     if dark.all():
         yield (
@@ -87,22 +96,18 @@ def _of_one_depth(
             f"set white_level, e.g. to {_round_white(top)}"
         )
         return
-    if dark.any():
-        yield (
-            f"{depth} images are almost black{_of(dark)}, with values up to {high[dark].max():g}, "
-            f"but others reach {top:g}: a network may learn that; bring all classes to one range"
-        )
     contrast = (images["high"] - images["low"]).groupby(images["label"])
     blank = contrast.quantile(1 - _ODD_IMAGES, interpolation="lower") == 0
     narrow = ~dark & ~blank & (high - low < _SMALL * white) & (depth != "8-bit")
     if narrow.any():
-        offset, reach = low[narrow].min(), high[narrow].max()
-        offset = 32768 if depth == "16-bit" and offset >= 32768 else offset
+        start, reach = low[narrow].min(), high[narrow].max()
+        is_signed = depth == "16-bit" and 0 <= start - _SIGNED_ZERO < reach - start
+        offset = _SIGNED_ZERO if is_signed else start
         yield (
-            f"{depth} images use values from {low[narrow].min():g} to {reach:g} only"
-            f"{_of(narrow)}, {(reach - low[narrow].min()) / white:.0%} of what white_level "
-            f"{white:g} gives room for: they are almost one grey; subtract {offset:g} from all "
-            f"images, and set white_level, e.g. to {_round_white(reach - offset)}"
+            f"{depth} images use values from {start:g} to {reach:g} only{_of(narrow)}, "
+            f"{(reach - start) / white:.0%} of what white_level {white:g} gives room for: they are "
+            f"almost one grey; subtract {offset:g} from all images, and set white_level, e.g. to "
+            f"{_round_white(reach - offset)}"
         )
 
 

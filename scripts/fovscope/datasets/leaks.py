@@ -18,6 +18,9 @@ _SURE = 0.9
 """Share of a class that is recognised, and of what is taken for it that is."""
 
 _FOLDS = 5
+_LEAST = 4
+"""Images; of fewer, anything tells two classes apart by chance."""
+
 _LEAVES_PER_CLASS = 4
 
 
@@ -25,24 +28,25 @@ def giveaways(features: dict[str, pd.DataFrame], labels: pd.Series) -> Iterator[
     """Return which classes something beside the image tells, with the share that it does.
 
     A small decision tree on what is known of a file predicts the class of images that it was not
-    fitted on (five folds). A class counts where nine of ten of its images are recognised and nine
-    of ten that are taken for it belong to it.
+    fitted on (cross-validation). A class counts where nine of ten of its images are recognised and
+    nine of ten that are taken for it belong to it.
 
     Parameters
     ----------
     features : dict of str to DataFrame
         By what they are called, numbers of each image.
     labels : Series of str
-        Their classes; those of fewer than five images are left out.
+        Their classes; those of fewer than four images are left out.
     """
     counts = labels.value_counts()
-    enough = labels.isin(counts.index[counts >= _FOLDS]).to_numpy()
+    enough = labels.isin(counts.index[counts >= _LEAST]).to_numpy()
     labels = labels[enough].to_numpy()
     classes = np.unique(labels)
     if len(classes) < 2:
         return
     tree = DecisionTreeClassifier(max_leaf_nodes=_LEAVES_PER_CLASS * len(classes), random_state=0)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    smallest = int(counts[counts >= _LEAST].min())
+    folds = StratifiedKFold(min(_FOLDS, smallest), shuffle=True, random_state=0)
     for name, values in features.items():
         known = values[enough].to_numpy(float)
         if (known == known[:1]).all():

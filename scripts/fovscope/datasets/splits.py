@@ -101,18 +101,16 @@ def unmet_shares(
         images, which few images may differ by.
     """
     labels, splits = np.asarray(labels), np.asarray(splits)
+    wanted_shares = {"test": test_fraction, "val": val_fraction * (1 - test_fraction)}
     unmet = []
     for label in np.unique(labels):
         of_class = splits[labels == label]
-        for split, fraction in (
-            ("test", test_fraction),
-            ("val", val_fraction * (1 - test_fraction)),
-        ):
-            count, wanted = (of_class == split).sum(), fraction * len(of_class)
+        for split, share in wanted_shares.items():
+            count, wanted = (of_class == split).sum(), share * len(of_class)
             if abs(count - wanted) > max(_FAR_OFF * wanted, 2):
                 unmet.append(
                     f"{_named(label)}: {count} of {len(of_class)} images "
-                    f"({count / len(of_class):.1%}) in '{split}' instead of {fraction:.0%}"
+                    f"({count / len(of_class):.1%}) in '{split}' instead of {share:.0%}"
                 )
     return unmet
 
