@@ -19,6 +19,9 @@ from fovscope.runtime.provenance import read_json
 from fovscope.runtime.verify import verify_study
 from fovscope.runtime.why import dry_run, why
 
+_THREADS = 4
+"""That read images: decoding lets other threads run."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code: 0 when all is well."""
@@ -63,10 +66,20 @@ def _parser() -> argparse.ArgumentParser:
     there.add_argument(
         "--plugin", action="append", default=[], metavar="FILE", help="a Python file of yours"
     )
-    seen = commands.add_parser("look", help="draw what interventions make of a target's images")
-    seen.add_argument("data", type=Path, help="<results>/data/<source>@<target>")
-    seen.add_argument("--rows", type=int, default=8, help="number of images")
-    seen.add_argument("--out", type=Path, default=Path("edits.png"), help="picture to write")
+    seen = commands.add_parser(
+        "look", help="say what a folder or table of images holds; draw images, or edits of them"
+    )
+    seen.add_argument(
+        "data",
+        type=Path,
+        help="folder, table, or <results>/data/<source>@<target> of a source of interventions",
+    )
+    seen.add_argument("--rows", type=int, default=16, help="classes, or images, that are drawn")
+    seen.add_argument("--out", type=Path, default=Path("look.png"), help="picture to write")
+    begin = commands.add_parser(
+        "init", help="print a configuration that runs, for a folder or table of images"
+    )
+    begin.add_argument("data", type=Path, help="folder or table")
     encode = commands.add_parser(
         "encode", help="apply a fine-tuned model to new images: table and contact sheet"
     )
@@ -95,7 +108,11 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
             # Here, because scikit-image takes long to import and most commands do without.
             from fovscope.apply.look import look
 
-            look(chosen.data, chosen.out, rows=chosen.rows)
+            print(look(chosen.data, chosen.out, rows=chosen.rows, workers=_THREADS))
+        case "init":
+            from fovscope.apply.overview import configuration, look_at
+
+            print(configuration(look_at(chosen.data, workers=_THREADS)), end="")
         case "encode":
             _encode(chosen)
         case "verify":

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from conftest import TINY, Study
 from PIL import Image
 
+from fovscope.cli import main
 from fovscope.datasets.prepare import generate_images
 from fovscope.generators.base import load_generator
 from fovscope.registry import Catalogue
@@ -177,3 +179,11 @@ def test_a_class_of_images_without_classes_cannot_be_held_out(new_study, tmp_pat
     assert run.code != 0
     assert "open_set: 'wild' has no classes, so none can be held out" in run.text
     assert "Traceback" not in run.text
+
+
+def test_a_configuration_that_init_prints_runs(study, tmp_path, capsys):
+    assert main(["init", str(study.folder / "wild/images")]) == 0
+    own = Study(tmp_path, yaml.safe_load(capsys.readouterr().out))
+    run = own.run("-n")
+    assert run.code == 0, run.text
+    assert run.jobs["train"] == 3  # the seeds of the demo

@@ -1,4 +1,4 @@
-"""A sheet of the edited images of a study, to judge interventions by eye."""
+"""A look at images: what a folder or a table holds, or what interventions make of a target."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fovscope import FovscopeError
+from fovscope.apply.overview import described, look_at, picture
 from fovscope.datasets.design import BASE
 from fovscope.datasets.listing import read_info
 from fovscope.factors import Factor
@@ -18,7 +19,35 @@ from fovscope.records import read_table
 from fovscope.runtime.provenance import replacing
 
 
-def look(data: Path, sheet: Path, *, rows: int = 8, seed: int = 0) -> None:
+def look(data: Path, sheet: Path, *, rows: int, workers: int = 1) -> str:
+    """Draw images, and say what there is.
+
+    Parameters
+    ----------
+    data : Path
+        Folder or table of images, or ``<results>/data/<source>@<target>`` of interventions.
+    sheet : Path
+        PNG file to write.
+    rows : int
+        How many classes, or edited images, are drawn.
+    workers : int
+        Threads that read images.
+
+    Raises
+    ------
+    FovscopeError
+        If there is neither.
+    """
+    if (data / "manifest.json").exists():
+        draw_edits(data, sheet, rows=rows)
+        return f"edited images of {data}: {sheet}"
+    seen = look_at(data, workers=workers)
+    with replacing(sheet) as temporary:
+        picture(seen, rows=rows).save(temporary, "PNG")
+    return f"{described(seen)}\n\nPicture: {sheet}"
+
+
+def draw_edits(data: Path, sheet: Path, *, rows: int = 8, seed: int = 0) -> None:
     """Draw test images of a target as they are, and with one property set at a time.
 
     Parameters

@@ -1,0 +1,372 @@
+"""What a folder or a table of images holds, before there is any configuration, and one for it.
+
+All images are read and checked as the study itself does it, so that what it would refuse is named
+here. Grey values, background and the picture come from a sample.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from tabulate import tabulate
+
+from fovscope.datasets.layout import list_folder
+from fovscope.datasets.listing import SPLITS, DataError, image_files
+from fovscope.datasets.manifest import build_manifest
+from fovscope.datasets.readings import Reading, reading_of
+from fovscope.datasets.tables import listed_paths, read_columns
+from fovscope.images.read import decode, square_canvas, to_8bit
+from fovscope.study.data import Target
+
+_SAMPLE = 240
+"""Images whose greys are looked at, evenly spaced over the list."""
+
+_BUDGET = Path(__file__).parents[3] / "config/config.yaml"
+"""The demo, whose budget a new configuration starts from."""
+
+_MASK_FOLDERS = ("mask", "masks", "segmentation", "segmentations")
+_DARK = 1 / 8  # share of the range below which images are almost black
+_COLUMNS = 8  # images in a row of the picture
+_TILE, _GAP, _LINE = 96, 2, 14  # pixels
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One image of the sample: what its samples say, and how it is shown.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the folder.
+    reading : Reading
+        Sizes, depth and greys.
+    border : float
+        Median grey value (0-255) along the border.
+    tile : ndarray of uint8, shape (96, 96, 3)
+        For the picture.
+    """
+
+    path: str
+    reading: Reading
+    border: float
+    tile: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What is there.
+
+    Attributes
+    ----------
+    target : Target
+        The options that read it.
+    provided : bool
+        Whether folders or the table say which images are which split.
+    table : DataFrame, optional
+        Its image table; None where it is refused.
+    refused : str
+        Why it would be refused; empty where it is not.
+    remarks : tuple of str
+        What the study would warn of.
+    sights : tuple of Sight
+        The sample.
+    """
+
+    target: Target
+    provided: bool
+    table: pd.DataFrame | None
+    refused: str
+    remarks: tuple[str, ...]
+    sights: tuple[Sight, ...]
+
+    @property
+    def path(self) -> str:
+        """The folder or the table."""
+        return self.target.folder or self.target.table
+
+    @property
+    def name(self) -> str:
+        """What the target may be called in a configuration and in file names."""
+        stem = Path(self.path).stem if self.target.table else Path(self.path).name
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-") or "my_images"
+
+
+def look_at(path: Path, *, workers: int = 1) -> Overview:
+    """Read the images of a folder or a table, and say what is there.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of images at any depth, with class and split folders or without, or a table.
+    workers : int
+        Threads that read images.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder or file.
+    """
+    path = path.absolute()
+    table, refused, provided = None, "", False
+    with _warnings() as remarks:
+        if path.is_dir():
+            masks = _masks_beside(path)
+            target = Target(folder=path.as_posix(), masks=masks and masks.as_posix())
+            root, names = path, image_files(path, without=masks)
+        else:
+            columns = read_columns(path)
+            target, root = Target(table=path.as_posix()), path.parent
+            names = list(listed_paths(pd.Series(columns.get("path", []), dtype="str"), root))
+            provided = "split" in columns
+        sights = _seen(names, root, None)
+        white = _white_level([sight.reading for sight in sights])
+        sights = _seen(names, root, white) if white else sights
+        changes = {"white_level": white, "background": _background(sights)}
+        target = target.model_copy(update=changes)
+        try:
+            table = build_manifest(target, workers=workers).table
+            if path.is_dir():
+                provided = "split" in list_folder(root, masks).columns
+        except DataError as error:
+            refused = str(error)
+    said = tuple(dict.fromkeys(remarks))
+    return Overview(target, provided, table, refused, said, tuple(sights))
+
+
+def _masks_beside(folder: Path) -> Path | None:
+    """Return a folder with a mask for each image, in the folder or beside it."""
+    places = [inner for place in (folder, folder.parent) for inner in sorted(place.iterdir())]
+    for place in places:
+        if not place.is_dir() or place.name.casefold() not in _MASK_FOLDERS or place == folder:
+            continue
+        images, masks = (
+            {name.rpartition(".")[0] for name in image_files(where, without=without)}
+            for where, without in ((folder, place), (place, None))
+        )
+        if images and images <= masks:
+            return place
+    return None
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect what fovscope warns of, in the place of printing it."""
+    said: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.WARNING:
+                said.append(record.getMessage())
+
+    logger, collect = logging.getLogger("fovscope"), Collect()
+    logger.addHandler(collect)
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield said
+    finally:
+        logger.propagate = before
+        logger.removeHandler(collect)
+
+
+# The sample ---------------------------------------------------------------------------------
+
+
+def _seen(names: Sequence[str], folder: Path, white_level: float | None) -> list[Sight]:
+    places = np.linspace(0, len(names) - 1, min(len(names), _SAMPLE)).astype(int)
+    sights = (_sight(names[n], folder / names[n], white_level) for n in places)
+    return [sight for sight in sights if sight is not None]
+
+
+def _sight(name: str, path: Path, white_level: float | None) -> Sight | None:
+    try:
+        samples = decode(path.read_bytes(), path)
+        shown = to_8bit(samples, path, white_level=white_level)
+    except (DataError, OSError):  # named among what would be refused
+        return None
+    border = np.concatenate([shown[0], shown[-1], shown[:, 0], shown[:, -1]])
+    grey = float(np.median(border.mean(axis=1)))
+    canvas = Image.fromarray(square_canvas(shown, round(grey)))
+    tile = np.asarray(canvas.resize((_TILE, _TILE), Image.Resampling.BICUBIC))
+    return Sight(name, reading_of(samples), grey, tile)
+
+
+def _background(sights: Sequence[Sight]) -> int:
+    """Return the grey value (0-255) that most images have along their border."""
+    return round(float(np.median([sight.border for sight in sights] or [0])))
+
+
+def _white_level(readings: Sequence[Reading]) -> float | None:
+    """Return the white of images that use a small part of their range: of as many bits."""
+    depths = {reading.depth for reading in readings}
+    if len(depths) != 1 or depths == {"8-bit"} or readings[0].white == 1:
+        return None
+    high = float(np.quantile([reading.high for reading in readings], 0.95))
+    if not 1 < high < _DARK * readings[0].white:
+        return None
+    return float(2 ** int(high).bit_length() - 1)
+
+
+# In words -----------------------------------------------------------------------------------
+
+
+def described(overview: Overview) -> str:
+    """Return what is there as text, with the configuration's lines for it."""
+    parts = [overview.path, *_facts(overview)]
+    if overview.remarks:
+        parts += ["", "Worth a look", indent("\n".join(overview.remarks), "  ")]
+    if overview.refused:
+        parts += ["", "A study would refuse this", indent(overview.refused, "  ")]
+    else:
+        parts += ["", "In a configuration", indent(_lines(overview), "  ")]
+    return "\n".join(parts)
+
+
+def _facts(overview: Overview) -> Iterator[str]:
+    readings = [sight.reading for sight in overview.sights]
+    rows = []
+    if overview.table is not None:
+        rows += [("images", _count(overview.table)), ("splits", _split(overview))]
+        sizes = overview.table[["width", "height"]]
+        rows.append(("size", _size(sizes)))
+        copies = int(overview.table["sha256"].duplicated().sum())
+        rows.append(("copies", f"{copies} files are there more than once" if copies else "none"))
+    if readings:
+        rows += [("stored as", _kinds(readings)), ("greys", _range(readings))]
+        rows.append(
+            (
+                "background",
+                f"about {overview.target.background} (black 0, white 255) along the border",
+            )
+        )
+    rows.append(("masks", _masks(overview)))
+    yield indent(tabulate(rows, tablefmt="plain", disable_numparse=True), "  ")
+    if overview.table is not None and "label" in overview.table:
+        counts = pd.crosstab(overview.table["label"], overview.table["split"])
+        order = [split for split in SPLITS if split in counts]
+        view = counts[order].rename_axis(index="class", columns=None).reset_index()
+        yield ""
+        yield indent(tabulate(view, headers="keys", tablefmt="plain", showindex=False), "  ")
+
+
+def _count(table: pd.DataFrame) -> str:
+    if "label" not in table:
+        return f"{len(table):,} without labels"
+    sizes = table["label"].value_counts()
+    span = (
+        f"{sizes.min():,}" if sizes.min() == sizes.max() else f"{sizes.min():,} to {sizes.max():,}"
+    )
+    return f"{len(table):,} in {len(sizes)} classes of {span}"
+
+
+def _split(overview: Overview) -> str:
+    shares = overview.table["split"].value_counts(normalize=True)
+    counted = ", ".join(f"{name} {shares[name]:.0%}" for name in SPLITS if name in shares)
+    where = "the folders" if overview.target.folder else "the table"
+    return f"{counted}, {f'as {where} say' if overview.provided else 'drawn by the study'}"
+
+
+def _size(sizes: pd.DataFrame) -> str:
+    low, middle, high = (sizes.quantile(q).astype(int) for q in (0, 0.5, 1))
+    smallest, usual, largest = ("×".join(map(str, size)) for size in (low, middle, high))
+    if smallest == largest:
+        return f"{usual} pixels"
+    return f"{smallest} to {largest} pixels, half of them up to {usual}"
+
+
+def _kinds(readings: Sequence[Reading]) -> str:
+    kinds = Counter(f"{one.depth} {'colour' if one.colour else 'grey'}" for one in readings)
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return ", ".join(f"{kind} ({n / len(readings):.0%})" for kind, n in kinds.most_common())
+
+
+def _range(readings: Sequence[Reading]) -> str:
+    low, high = min(one.low for one in readings), max(one.high for one in readings)
+    return f"{low:g} to {high:g}; white is {max(one.white for one in readings):g}"
+
+
+def _masks(overview: Overview) -> str:
+    if overview.target.masks:
+        return f"{overview.target.masks}, one for each image"
+    if overview.table is not None and overview.table["mask_path"].notna().any():
+        return f"of {overview.table['mask_path'].notna().sum():,} images, by the table"
+    return "none; objects are segmented"
+
+
+def _options(overview: Overview) -> dict[str, object]:
+    """Return the options of the target that differ from their defaults, for a configuration."""
+    return overview.target.model_dump(exclude_defaults=True)
+
+
+def _lines(overview: Overview) -> str:
+    target = {"targets": {overview.name: _options(overview)}}
+    return yaml.safe_dump(target, sort_keys=False, allow_unicode=True).rstrip()
+
+
+def configuration(overview: Overview) -> str:
+    """Return a configuration that runs: the budget of the demo, with this target.
+
+    Raises
+    ------
+    DataError
+        If a study would refuse the images.
+    """
+    if overview.refused:
+        raise DataError(overview.refused)
+    blocks = re.split(r"\n(?=\S)", _BUDGET.read_text("utf-8"))
+    first = next(n for n, block in enumerate(blocks) if block.startswith("seeds:"))
+    kept = [
+        _lines(overview) + "\n" if block.startswith("targets:") else block
+        for block in blocks[first:]
+    ]
+    return "\n".join([_HEAD.format(path=overview.path), *kept]).rstrip() + "\n"
+
+
+_HEAD = """\
+# yaml-language-server: $schema=../workflow/schemas/config.schema.json
+# A study of {path}, written by `fovscope init`. See what it would do, then do it:
+#     snakemake --profile profiles/local --configfile <this file> -n
+#     snakemake --profile profiles/local --configfile <this file>
+# Sizes and steps are those of the demo, for two cores. For a study in earnest leave out `sources`,
+# `model`, `source_training`, `probes` and `metrics`. Every key: config/README.md.
+"""
+
+
+# As a picture -------------------------------------------------------------------------------
+
+
+def picture(overview: Overview, *, rows: int) -> Image.Image:
+    """Return a sheet of the sample: a row for each class, or rows of images without labels."""
+    labels = {}
+    if overview.table is not None and "label" in overview.table:
+        labels = dict(zip(overview.table["path"], overview.table["label"], strict=True))
+    by_label: dict[str, list[Sight]] = {}
+    for sight in overview.sights:
+        by_label.setdefault(labels.get(sight.path, ""), []).append(sight)
+    lines = [
+        (label if not start else "", sights[start : start + _COLUMNS])
+        for label, sights in sorted(by_label.items())
+        for start in range(0, len(sights) if len(by_label) == 1 else 1, _COLUMNS)
+    ][:rows]
+    step = _TILE + _GAP
+    height = step + _LINE
+    sheet = Image.new("RGB", (_COLUMNS * step, max(1, len(lines)) * height), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    for row, (label, sights) in enumerate(lines):
+        pen.text((2, row * height), label, "black", font)
+        for column, sight in enumerate(sights):
+            tile = Image.fromarray(sight.tile)
+            sheet.paste(tile, (column * step, row * height + _LINE))
+    return sheet

@@ -1,0 +1,124 @@
+"""`fovscope look` and `fovscope init`: what is there, and a configuration for it."""
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+from PIL import Image
+
+from fovscope.apply.overview import look_at, picture
+from fovscope.cli import main
+from fovscope.study.config import load_study
+
+BACKGROUND = 40
+
+
+def cell(seed, side=24):
+    """A bright disc on a dark, flat background; no two are alike."""
+    rng = np.random.default_rng(seed)
+    image = np.full((side, side), BACKGROUND, np.uint8)
+    radius = np.hypot(*np.mgrid[-side // 2 : side // 2, -side // 2 : side // 2])
+    disc = radius < 5 + seed % 4
+    image[disc] = rng.integers(120, 250, disc.sum())
+    return image, disc
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of twelve, with a mask for each image in a folder among those of the classes."""
+    images = tmp_path / "My cells (2024)"
+    for number in range(24):
+        label = ("round", "larva")[number % 2]
+        image, mask = cell(number, 24 + 2 * (number % 3))
+        for kind, pixels in ((images / label, image), (images / "masks" / label, 255 * mask)):
+            kind.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(kind / f"{number}.png")
+    return images
+
+
+def test_a_folder_is_described_with_the_lines_that_a_configuration_needs(folder, capsys, tmp_path):
+    out = tmp_path / "look.png"
+    assert main(["look", str(folder), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "24 in 2 classes of 12" in said
+    assert "24×24 to 28×28 pixels" in said
+    assert "8-bit grey" in said
+    assert "drawn by the study" in said
+    lines = yaml.safe_load(said.partition("In a configuration\n")[2].partition("\nPicture")[0])
+    assert lines["targets"]["My_cells_2024"] == {
+        "folder": folder.as_posix(),
+        "masks": (folder / "masks").as_posix(),
+        "background": BACKGROUND,
+    }
+    assert Image.open(out).size[0] > 0
+
+
+def test_the_configuration_that_is_printed_is_one(folder, capsys):
+    assert main(["init", str(folder)]) == 0
+    study = load_study(yaml.safe_load(capsys.readouterr().out))
+    assert list(study.targets) == ["My_cells_2024"]
+    assert study.targets["My_cells_2024"].background == BACKGROUND
+    assert study.backbones
+
+
+def test_what_a_study_would_refuse_is_named_with_what_is_there(folder, capsys, tmp_path):
+    (folder / "round/0.png").write_bytes(b"no image")
+    assert main(["look", str(folder), "--out", str(tmp_path / "look.png")]) == 0
+    said = capsys.readouterr().out
+    assert "A study would refuse this" in said
+    assert "round/0.png" in said
+    assert "8-bit grey" in said  # of the others
+    assert "In a configuration" not in said
+    assert main(["init", str(folder)]) == 1
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert "round/0.png" in printed.err
+
+
+def test_a_table_with_splits(folder, capsys, tmp_path):
+    rows = [
+        f"{path.relative_to(folder.parent)},{path.parent.name},{('train', 'test')[n % 2]}"
+        for label in ("round", "larva")
+        for n, path in enumerate(sorted((folder / label).iterdir()))
+    ]
+    table = folder.parent / "cells.csv"
+    table.write_text("\n".join(["path,label,split", *rows]))
+    seen = look_at(table)
+    assert seen.provided
+    assert seen.name == "cells"
+    assert seen.target.background == BACKGROUND
+    assert len(seen.table) == len(seen.sights) == 24
+
+
+def test_dark_images_of_twelve_bits_get_their_white(tmp_path):
+    for number in range(12):
+        image, _ = cell(number)
+        place = tmp_path / "dark" / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(place / f"{number}.tif", image.astype(np.uint16) * 16)
+    seen = look_at(tmp_path / "dark")
+    assert seen.target.white_level == 4095
+    assert seen.target.background == round(BACKGROUND * 16 / 4095 * 255)
+    assert not any("almost black" in remark for remark in seen.remarks)
+
+
+def test_copies_are_counted_and_warnings_passed_on(folder):
+    (folder / "round/copy.png").write_bytes((folder / "round/0.png").read_bytes())
+    (folder / "masks/round/copy.png").write_bytes((folder / "masks/round/0.png").read_bytes())
+    (folder / "empty").mkdir()
+    seen = look_at(folder)
+    assert seen.table["sha256"].duplicated().sum() == 1
+    assert any("empty" in remark for remark in seen.remarks)
+
+
+def test_the_picture_has_a_row_for_each_class_and_fills_rows_without(folder):
+    seen = look_at(folder)
+    one, two = (np.asarray(picture(seen, rows=rows)) for rows in (1, 2))
+    assert two.shape[0] == 2 * one.shape[0]
+    flat = folder / "flat"
+    flat.mkdir()
+    for path in (folder / "round").iterdir():
+        path.rename(flat / path.name)
+    unlabelled = look_at(flat)
+    assert "label" not in unlabelled.table
+    assert picture(unlabelled, rows=9).size[1] == 2 * one.shape[0]  # twelve images, eight in a row
