@@ -170,5 +170,7 @@ def test_a_sheet_shows_test_images_with_each_factor_set(followed, manifest, tmp_
         columns = 1 + 3 * len(manifest.info["factors"])
         assert picture.width // columns >= 96
         assert picture.height // 96 == 2
-    assert main(["look", str(tmp_path), "--out", str(sheet)]) == 1
+    natural = {name: fact for name, fact in manifest.info.items() if name != "interventions"}
+    write_info(folder / "manifest.json", natural)
+    assert main(["look", str(folder), "--out", str(sheet)]) == 1
     assert "has no interventions" in capsys.readouterr().err
