@@ -1,11 +1,19 @@
+import time
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
 from skimage.draw import disk, ellipse
 from skimage.measure import label
+from skimage.morphology import closing
+from skimage.morphology import disk as disk_footprint
 
 from fovscope.generators.synthetic_cells import generate_cells
 from fovscope.interpret.segmentation import (
     Segmentation,
+    _closed,
     given_object,
     reason_to_doubt,
     segment_object,
@@ -129,3 +137,29 @@ def test_a_given_mask_is_taken_as_it_is():
     assert (found.mask == mask).all()
     assert found.main_part == pytest.approx(0.8, abs=0.01)
     assert given_object(np.zeros((5, 5), bool)).main_part == 0
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    radius=st.integers(1, 9),
+    grain=st.floats(0, 2),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_gaps_are_closed_as_by_the_definition(shape, radius, grain, seed):
+    """Dilation and then erosion by a disk; only its time is another (below)."""
+    noise = np.random.default_rng(seed).normal(size=shape)
+    pieces = ndimage.gaussian_filter(noise, grain)
+    pieces = pieces >= np.quantile(pieces, 0.7)
+    padded = closing(np.pad(pieces, radius), disk_footprint(radius))
+    expected = padded[radius:-radius, radius:-radius]
+    np.testing.assert_array_equal(_closed(pieces, radius), expected)
+
+
+def test_the_time_to_close_gaps_does_not_follow_their_width():
+    pieces = np.random.default_rng(0).random((400, 400)) > 0.9
+    seconds = []
+    for radius in (2, 40):
+        start = time.process_time()
+        _closed(pieces, radius)
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 5 * seconds[0]  # 400 times, where each pixel looks at the whole disk

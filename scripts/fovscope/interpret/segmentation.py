@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.measure import label
-from skimage.morphology import closing, disk, h_maxima
+from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 Mask = NDArray[np.bool_]
@@ -124,8 +124,18 @@ def _unlike(image: NDArray[np.float32], background: NDArray[np.float32]) -> Mask
         return np.zeros(distance.shape, bool)
     pieces = distance > threshold_otsu(distance)
     radius = max(1, round(_GAP * min(distance.shape)))
-    padded = closing(np.pad(pieces, radius), disk(radius))
-    return ndimage.binary_fill_holes(padded[radius:-radius, radius:-radius])
+    return ndimage.binary_fill_holes(_closed(pieces, radius))
+
+
+def _closed(pieces: Mask, radius: int) -> Mask:
+    """Return the closing of pieces by a disk, exact, in a time that no radius changes.
+
+    What a disk reaches is what lies no farther than its radius. Beyond the image is nothing.
+    """
+    margin = radius + 1
+    away = ndimage.distance_transform_edt(~np.pad(pieces, margin))
+    inside = ndimage.distance_transform_edt(away <= radius)
+    return (inside > radius)[margin:-margin, margin:-margin]
 
 
 def _most_central(pieces: NDArray) -> Mask:
