@@ -3,41 +3,31 @@
 Every image is treated alike (method, section 2): scaled to 8 bit, masked where asked, centred on
 a square canvas of the data set's background value, then resized with antialiasing. Nothing
 depends on the class or on the other images.
-
-Pixels are taken as they are stored: an EXIF or TIFF orientation is not applied, because masks
-carry none and would no longer lie on their images.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import imagecodecs
 import numpy as np
 import pandas as pd
-import tifffile
-from PIL import ExifTags, Image
+from PIL import Image
 
 from fovscope.datasets.listing import DataError
+from fovscope.images.masks import read_mask
+from fovscope.images.stored import read_stored, shown_samples
 from fovscope.registry import Catalogue, reader
 
 Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
-
-_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_BITS = slice(24, 25)
-"""Where a PNG file says how many bits a sample has (PNG specification, 11.2.1)."""
-
 
 # One file ---------------------------------------------------------------------------------
 
 
 def decode(data: bytes, path: Path) -> np.ndarray:
-    """Return the samples of an image file as they are stored.
+    """Return the samples that an image file shows.
 
     Parameters
     ----------
@@ -50,73 +40,14 @@ def decode(data: bytes, path: Path) -> np.ndarray:
     -------
     ndarray, shape (height, width, channels)
         Grey, grey and alpha, RGB, or RGB and alpha; uint8, uint16, float, or other integers.
-        Images of 8 bit and less come as 8-bit RGB, with alpha where they are transparent.
+        Zero is black; images of less than 8 bit come as 8 bit.
 
     Raises
     ------
     DataError
-        If the file is damaged, has several pages, or is none of these.
+        If the file is damaged, or is not one image of a kind that can be read.
     """
-    try:
-        if data[:4] in _TIFF_SIGNATURES:
-            samples = _decode_tiff(data)
-        elif data[:8] == _PNG_SIGNATURE and data[_PNG_BITS] == bytes([16]):
-            samples = imagecodecs.png_decode(data)  # of colours Pillow keeps 8 bit only
-        else:
-            with Image.open(io.BytesIO(data)) as image:
-                samples = _pillow_samples(image)
-    except Exception as error:  # damaged bytes end in any kind of error, in Pillow as in tifffile
-        raise DataError(f"{path}: {_reason(error)}") from error
-    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        raise DataError(f"{path}: holds values that are not finite")
-    return np.atleast_3d(samples)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "is not an image, or is damaged"
-    if isinstance(error, imagecodecs.PngError):
-        return f"is damaged ({error})"
-    return str(error) or type(error).__name__
-
-
-def _pillow_samples(image: Image.Image) -> np.ndarray:
-    """Return the samples of what Pillow holds without loss."""
-    # Pillow would turn TIFF images, and only those, by their orientation tag.
-    image.getexif().pop(ExifTags.Base.Orientation, None)
-    if image.mode.startswith(("I", "F")):
-        samples = np.asarray(image)
-        return samples.astype(samples.dtype.newbyteorder("="))
-    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-
-
-def _decode_tiff(data: bytes) -> np.ndarray:
-    """Return the samples of a TIFF file with one page."""
-    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-        if len(tiff.pages) > 1:
-            raise DataError(f"has {len(tiff.pages)} pages; save each page as one image")
-        page = tiff.pages[0]
-        lossless_grey = page.samplesperpixel == 1 and page.dtype in (np.uint16, np.float32)
-        if page.bitspersample <= 8 or lossless_grey:
-            with Image.open(io.BytesIO(data)) as image:
-                samples = _pillow_samples(image)
-        else:
-            samples = _wide_tiff_samples(page)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and samples.dtype == np.uint16:
-            samples = ~samples  # Pillow turns the grey scale round for 8 bit only
-        return samples
-
-
-def _wide_tiff_samples(page: tifffile.TiffPage) -> np.ndarray:
-    alpha = (tifffile.EXTRASAMPLE.UNASSALPHA,)
-    colours = page.samplesperpixel - len(page.extrasamples)
-    if colours not in (1, 3) or tuple(page.extrasamples) not in ((), alpha):
-        raise DataError(
-            f"has {page.samplesperpixel} channels that are neither grey nor RGB "
-            "(with or without unassociated alpha)"
-        )
-    samples = page.asarray()
-    return np.moveaxis(samples, 0, -1) if page.axes == "SYX" else samples
+    return shown_samples(read_stored(data, path), path)[0]
 
 
 def _full_scale(dtype: np.dtype) -> float | None:
@@ -133,7 +64,12 @@ def _without_alpha(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def to_8bit(
-    samples: np.ndarray, path: Path, *, background: int = 0, white_level: float | None = None
+    samples: np.ndarray,
+    path: Path,
+    *,
+    background: int = 0,
+    white_level: float | None = None,
+    full_scale: float | None = None,
 ) -> np.ndarray:
     """Return samples as 8-bit RGB; transparent ones are laid over the background.
 
@@ -146,8 +82,10 @@ def to_8bit(
     background : int
         Grey value (0-255) behind transparent pixels.
     white_level : float, optional
-        Sample value shown as 255; by default 255 for 8-bit, 65535 for 16-bit, 1 for float files.
-        Alpha is always relative to the full range of the type.
+        Sample value shown as 255; by default `full_scale`.
+    full_scale : float, optional
+        Largest value that samples are meant to hold, to which alpha is relative; by default that
+        of their type: 255 for 8-bit, 65535 for 16-bit, 1 for float files.
 
     Returns
     -------
@@ -159,7 +97,7 @@ def to_8bit(
     DataError
         If the pixel type has no usual white level and none is given.
     """
-    full_scale = _full_scale(samples.dtype)
+    full_scale = full_scale or _full_scale(samples.dtype)
     white = white_level or full_scale
     if white is None:
         raise DataError(f"{path}: {samples.dtype} pixels have no usual white; set 'white_level'")
@@ -167,7 +105,7 @@ def to_8bit(
     if white != 255 or shown.dtype != np.uint8:
         shown = np.clip(shown / white * 255.0, 0, 255)
     if alpha is not None:
-        opacity = alpha / (full_scale or white)
+        opacity = np.clip(alpha / (full_scale or white), 0, 1)
         shown = shown * opacity + background * (1 - opacity)
     shown = np.rint(shown).astype(np.uint8) if shown.dtype != np.uint8 else shown
     return np.ascontiguousarray(np.broadcast_to(shown, (*shown.shape[:2], 3)))
@@ -179,8 +117,8 @@ def read_image(path: Path, *, background: int = 0, white_level: float | None = N
     Parameters
     ----------
     path : Path
-        PNG, JPEG, TIFF (one page) or BMP file: grey, RGB or palette, with or without alpha, of
-        1, 8 or 16 bit; TIFF also in floating point.
+        PNG, JPEG, TIFF or BMP file of one image: grey, RGB, CMYK or palette, with or without
+        alpha, of 1 to 16 bit; TIFF also in floating point.
     background, white_level
         As in `to_8bit`.
 
@@ -195,24 +133,9 @@ def read_image(path: Path, *, background: int = 0, white_level: float | None = N
     FileNotFoundError
         If there is no such file.
     """
-    samples = decode(path.read_bytes(), path)
-    return to_8bit(samples, path, background=background, white_level=white_level)
-
-
-def read_mask(path: Path) -> np.ndarray:
-    """Return the mask in a file: what is not zero (in a palette: not black) is the object.
-
-    Parameters
-    ----------
-    path : Path
-        Image file as in `read_image`; its alpha is ignored.
-
-    Returns
-    -------
-    ndarray of bool, shape (height, width)
-    """
-    colours, _ = _without_alpha(decode(path.read_bytes(), path))
-    return colours.any(axis=2)
+    samples, full_scale = shown_samples(read_stored(path.read_bytes(), path), path)
+    how = {"background": background, "white_level": white_level, "full_scale": full_scale}
+    return to_8bit(samples, path, **how)
 
 
 # From image to network input ------------------------------------------------------------
