@@ -646,3 +646,33 @@ def test_real_images(name, classes):
     for counts in manifest.info["counts"].values():
         assert abs(counts["test"] - 20) <= 1
         assert abs(counts["val"] - 16) <= 1
+
+
+def test_masks_that_went_through_jpeg_and_masks_of_everything_are_a_warning(tmp_path, caplog):
+    disc = np.hypot(*np.mgrid[-16:16, -16:16]) < 9
+    for number in range(10):
+        name = f"{('round', 'long')[number % 2]}/{number}.png"
+        save(tmp_path / "images" / name, number, disc.shape)
+        mask = Image.fromarray(np.uint8(255 * disc if number else np.full_like(disc, 255)))
+        path = (tmp_path / "masks" / name).with_suffix(".jpg" if number == 1 else ".png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mask.save(path)
+    build_manifest(Target(folder=str(tmp_path / "images"), masks=str(tmp_path / "masks")))
+    said = {record.getMessage() for record in caplog.records if "masks" in record.getMessage()}
+    assert len(said) == 2
+    grey, everything = sorted(said, key=lambda line: "cover" in line)
+    assert "cut at half of their maximum:" in grey
+    assert "masks/long/1.jpg" in grey
+    assert "more than 95 %" in everything
+    assert "masks/round/0.png" in everything
+
+
+def test_images_of_twelve_bits_are_white_at_4095(tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        place = tmp_path / ("round", "long")[number % 2]
+        place.mkdir(exist_ok=True)
+        pixels = rng.integers(0, 4096, (16, 16), np.uint16)
+        tifffile.imwrite(place / f"{number}.tif", pixels, bitspersample=12)
+    build_manifest(Target(folder=str(tmp_path)))
+    assert "white_level" not in caplog.text

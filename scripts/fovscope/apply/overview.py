@@ -191,15 +191,15 @@ def _seen(names: Sequence[str], folder: Path, white_level: float | None) -> list
 
 def _sight(name: str, path: Path, white_level: float | None) -> Sight | None:
     try:
-        samples = decode(path.read_bytes(), path)
-        shown = to_8bit(samples, path, white_level=white_level)
+        samples, white = decode(path.read_bytes(), path)
+        shown = to_8bit(samples, path, white_level=white_level, full_scale=white)
     except (DataError, OSError):  # named among what would be refused
         return None
     border = np.concatenate([shown[0], shown[-1], shown[:, 0], shown[:, -1]])
     grey = float(np.median(border.mean(axis=1)))
     canvas = Image.fromarray(square_canvas(shown, round(grey)))
     tile = np.asarray(canvas.resize((_TILE, _TILE), Image.Resampling.BICUBIC))
-    return Sight(name, reading_of(samples), grey, tile)
+    return Sight(name, reading_of(samples, white), grey, tile)
 
 
 def _background(sights: Sequence[Sight]) -> int:

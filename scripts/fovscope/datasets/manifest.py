@@ -33,6 +33,7 @@ from fovscope.datasets.readings import read_all
 from fovscope.datasets.remarks import (
     warn_of_classes_alike,
     warn_of_greys,
+    warn_of_masks,
     warn_of_near_copies,
     warn_of_shortcuts,
     warn_of_torn_groups,
@@ -307,6 +308,7 @@ def _assemble(
         warn_of_classes_alike(rows["label"])
         warn_of_shortcuts(rows, readings)
     warn_of_greys(rows, readings, options.white_level)
+    warn_of_masks(masks, readings)
     warn_of_near_copies(rows, readings)
 
     columns = {

@@ -10,7 +10,7 @@ import hashlib
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from fovscope.datasets.listing import DataError
+from fovscope.images.masks import examine_mask
 from fovscope.images.read import decode, size_mismatch, to_8bit
 from fovscope.study.data import Target
 
@@ -45,6 +46,8 @@ class Reading:
     ----------
     sha256, mask_sha256 : str, optional
         Digests of the files.
+    mask_doubts : tuple of str
+        What is suspicious about the mask, as of `fovscope.images.masks.examine_mask`.
     pixels : str, optional
         Digest of what is seen: the same for a copy in another format, or of another depth.
     width, height : int
@@ -70,6 +73,7 @@ class Reading:
 
     sha256: str | None = None
     mask_sha256: str | None = None
+    mask_doubts: tuple[str, ...] = ()
     pixels: str | None = None
     width: int = 0
     height: int = 0
@@ -103,20 +107,22 @@ def read_all(
 
 def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Reading:
     sha256 = mask_sha256 = None
+    doubts: tuple[str, ...] = ()
     current = path
     try:
         data = path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
-        samples = decode(data, path)
-        to_8bit(samples, path, white_level=options.white_level)
+        samples, white = decode(data, path)
+        to_8bit(samples, path, white_level=options.white_level, full_scale=white)
         day = int(path.stat().st_mtime // _SECONDS_PER_DAY)
         if mask is not None:
             current = mask
             data = mask.read_bytes()
             mask_sha256 = hashlib.sha256(data).hexdigest()
-            mask_shape = decode(data, mask).shape
-            if mask_shape[:2] != samples.shape[:2]:
-                case = f"{image_id}: {size_mismatch(samples.shape, mask_shape)}"
+            examined = examine_mask(data, mask)
+            doubts = examined.doubts
+            if examined.mask.shape != samples.shape[:2]:
+                case = f"{image_id}: {size_mismatch(samples.shape, examined.mask.shape)}"
                 return Reading(sha256, problem=(_MASK_SIZE, case))
     except FileNotFoundError:
         how = ", neither as written nor with '/' for each backslash" if "\\" in image_id else ""
@@ -124,35 +130,38 @@ def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Read
         return Reading(sha256, problem=(kind, str(current)))
     except (DataError, OSError) as error:
         return Reading(sha256, problem=(_UNREADABLE, str(error)))
-    return reading_of(samples, sha256=sha256, mask_sha256=mask_sha256, day=day)
+    reading = reading_of(samples, white)
+    return replace(reading, sha256=sha256, mask_sha256=mask_sha256, mask_doubts=doubts, day=day)
 
 
-def reading_of(
-    samples: NDArray, *, sha256: str | None = None, mask_sha256: str | None = None, day: int = 0
-) -> Reading:
+def reading_of(samples: NDArray, white: float | None = None) -> Reading:
     """Return what the samples of an image say.
 
     Parameters
     ----------
     samples : ndarray, shape (height, width, channels)
         As `fovscope.images.read.decode` returns.
-    sha256, mask_sha256, day
-        Of its files, as in `Reading`.
+    white : float, optional
+        Likewise; by default that of their type.
     """
+    white = white or full_scale(samples.dtype)
     height, width = samples.shape[:2]
-    seen = _as_seen(samples)
+    seen = _as_seen(samples, white)
     shown = seen[..., :-1] if seen.shape[2] in (2, 4) else seen  # without alpha
     low, middle, high = _greys(shown)
+    is_float = samples.dtype.kind == "f"
+    bits = 8 * samples.dtype.itemsize if is_float else int(white).bit_length()
     return Reading(
-        *(sha256, mask_sha256, _pixel_digest(seen), width, height),
-        depth=f"{8 * samples.dtype.itemsize}-bit{' float' if samples.dtype.kind == 'f' else ''}",
-        white=full_scale(samples.dtype),
+        pixels=_pixel_digest(seen, white),
+        width=width,
+        height=height,
+        depth=f"{bits}-bit{' float' if is_float else ''}",
+        white=white,
         low=low,
         middle=middle,
         high=high,
         colour=shown.shape[2] > 1,
         margins=_margins(shown),
-        day=day,
         thumbnail=_thumbnail(shown),
     )
 
@@ -162,17 +171,17 @@ def full_scale(dtype: np.dtype) -> float:
     return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
 
 
-def _pixel_digest(seen: NDArray) -> str:
+def _pixel_digest(seen: NDArray, white: float) -> str:
     """Return a digest of what is seen, where white is 1 whatever the type of the samples."""
-    levels = np.divide(seen, full_scale(seen.dtype), dtype=np.float32, casting="same_kind")
+    levels = np.divide(seen, white, dtype=np.float32, casting="same_kind")
     content = hashlib.sha256(repr(levels.shape).encode())
     content.update(np.ascontiguousarray(levels))
     return content.hexdigest()
 
 
-def _as_seen(samples: NDArray) -> NDArray:
+def _as_seen(samples: NDArray, white: float) -> NDArray:
     """Return samples without alpha that hides nothing, and grey in one channel."""
-    if samples.shape[2] in (2, 4) and (samples[..., -1] == full_scale(samples.dtype)).all():
+    if samples.shape[2] in (2, 4) and (samples[..., -1] == white).all():
         samples = samples[..., :-1]
     if samples.shape[2] == 3 and (samples[..., :1] == samples[..., 1:]).all():
         samples = samples[..., :1]

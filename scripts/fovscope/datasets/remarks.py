@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from fovscope.datasets.leaks import giveaways
 from fovscope.datasets.listing import listed
 from fovscope.datasets.readings import Reading
 from fovscope.datasets.splits import unmet_shares
+from fovscope.images.masks import warnings_of_masks
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,13 @@ def warn_of_greys(
     if "label" in rows:
         images["label"] = rows["label"]
     for message in grey_warnings(images, white_level):
+        logger.warning(message)
+
+
+def warn_of_masks(masks: Iterable[str | None], readings: Sequence[Reading]) -> None:
+    """Warn of masks in which the object may be something else than it seems."""
+    doubts = {str(mask): one.mask_doubts for mask, one in zip(masks, readings, strict=True)}
+    for message in warnings_of_masks(doubts):
         logger.warning(message)
 
 

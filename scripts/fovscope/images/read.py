@@ -26,8 +26,8 @@ Interpolation = Literal["bicubic", "bilinear", "lanczos", "nearest"]
 # One file ---------------------------------------------------------------------------------
 
 
-def decode(data: bytes, path: Path) -> np.ndarray:
-    """Return the samples that an image file shows.
+def decode(data: bytes, path: Path) -> tuple[np.ndarray, float | None]:
+    """Return the samples that an image file shows, and the largest value they are meant to hold.
 
     Parameters
     ----------
@@ -38,16 +38,18 @@ def decode(data: bytes, path: Path) -> np.ndarray:
 
     Returns
     -------
-    ndarray, shape (height, width, channels)
+    samples : ndarray, shape (height, width, channels)
         Grey, grey and alpha, RGB, or RGB and alpha; uint8, uint16, float, or other integers.
         Zero is black; images of less than 8 bit come as 8 bit.
+    full_scale : float or None
+        255 of 8 bit, 4095 of 12 bit, 1 of floats; None where nothing is usual.
 
     Raises
     ------
     DataError
         If the file is damaged, or is not one image of a kind that can be read.
     """
-    return shown_samples(read_stored(data, path), path)[0]
+    return shown_samples(read_stored(data, path), path)
 
 
 def _full_scale(dtype: np.dtype) -> float | None:
@@ -133,7 +135,7 @@ def read_image(path: Path, *, background: int = 0, white_level: float | None = N
     FileNotFoundError
         If there is no such file.
     """
-    samples, full_scale = shown_samples(read_stored(path.read_bytes(), path), path)
+    samples, full_scale = decode(path.read_bytes(), path)
     how = {"background": background, "white_level": white_level, "full_scale": full_scale}
     return to_8bit(samples, path, **how)
 
