@@ -61,7 +61,7 @@ class Target(OpenSection):
     folder: PathText | None = option(
         None,
         "Folder with one sub-folder per class, or with `train`, `val`, `test` folders of class "
-        "folders; png, jpg, tif, bmp.",
+        "folders (also called Training, validation, ...); png, jpg, tif, bmp.",
     )
     table: PathText | None = option(
         None, "CSV with the columns `path`, `label` and optionally `mask`, `split`, `group`."
@@ -70,7 +70,9 @@ class Target(OpenSection):
     images: int = option(1_200, "Number of images to generate.", ge=50)
     seed: int = option(0, "Seed of the generator.", ge=0)
     masks: PathText | None = option(
-        None, "Folder of masks with the relative paths of the images (any image suffix)."
+        None,
+        "Folder of masks with the relative paths of the images (any image suffix). What is stored "
+        "as non-zero is the object; grey levels are cut at half.",
     )
     mask: bool = option(False, "Replace everything outside the mask by the background value.")
     background: int = option(
@@ -78,8 +80,7 @@ class Target(OpenSection):
     )
     white_level: float | None = option(
         None,
-        "Pixel value shown as white; without it 255 for 8-bit, 65535 for 16-bit and 1 for float "
-        "images.",
+        "Pixel value shown as white; without it 2ⁿ − 1 of images of n bits, 1 of float images.",
         gt=0,
     )
     test_fraction: float = option(
