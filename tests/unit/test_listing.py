@@ -262,6 +262,12 @@ def test_images_one_folder_too_deep_and_beside_inner_splits_are_named(tmp_path):
     ((kind, cases),) = list_folder(folder).problems.items()
     assert "a single folder that holds everything" in kind
     assert cases == [str(folder / "data")]
+    folder = folder_of(tmp_path / "c", "x/y/train/a/1.png", "x/y/test/a/2.png")
+    assert [*list_folder(folder).problems.values()] == [[str(folder / "x/y")]]
+    folder = folder_of(tmp_path / "d", "train/images/a/1.png", "test/images/b/2.png")
+    assert [*list_folder(folder).problems.values()] == [
+        [str(folder / "test/images"), str(folder / "train/images")]
+    ]
     folder = folder_of(tmp_path / "b", "a/train/1.png", "a/test/2.png", "b/train/3.png", "b/4.png")
     assert [*list_folder(folder).problems.values()] == [["b/4.png"]]
 
@@ -305,7 +311,10 @@ def test_how_spreadsheets_write_a_table_does_not_count(tmp_path, encoding, delim
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("path,label\n1.png,a\n2.png,Körper\n".encode("cp1252"), "UTF-8: line 3: .*'CSV UTF-8'"),
+        (
+            "path,label\n1.png,a\n2.png,Körper\n".encode("cp1252"),
+            "line 3: byte 0xf6, which is 'ö'.*'CSV UTF-8'",
+        ),
         ("path,label\n1.png,a\n".encode("utf-16-le"), "UTF-8: it holds bytes of 0"),
         (b"PK\x03\x04rest", "but a workbook; in Excel, save it"),
         (b"path,label\n1.png,a, b\n", "line 2: 3 cells .* quote cells with a comma in them"),

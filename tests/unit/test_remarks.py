@@ -187,7 +187,7 @@ def hot(images, pixels=1):
         (noise(0, 16, np.uint8), "8-bit images use values up to 15.*set white_level, e.g. to 15"),
         (noise(0, 200, np.float32), "float images reach 199.* but white is 1.* e.g. to 255"),
         (noise(0, 0.05, np.float32), r"32-bit float images use values up to 0\.0.*almost black"),
-        (noise(-1, 1, np.float32), "go down to -0.9.* all that is below 0 is black"),
+        (noise(-1, 1, np.float32), "32-bit float .* to -0.9.* all that is below 0 is black"),
     ],
 )
 def test_a_range_that_cannot_be_meant_is_named_with_the_option_to_set(images, words):
@@ -216,6 +216,11 @@ def test_a_range_that_can_be_meant_is_not_warned_of(images, white_level):
 def test_a_white_level_below_most_of_the_image_is_named():
     (message,) = said_of(noise(1000, 4096), white_level=255)
     assert "more than half of an image is white, because white_level is 255" in message
+
+
+def test_negative_samples_are_black_whatever_the_type():
+    (message,) = said_of(noise(-500, 500, np.int16), white_level=500)
+    assert re.match(r"16-bit images go down to -49\d, but all that is below 0 is black", message)
 
 
 def test_classes_of_different_ranges_or_depths_are_a_leak():

@@ -592,6 +592,13 @@ def test_listed_files_with_backslashes_that_do_not_exist_are_named_so(tmp_path):
     )
 
 
+def test_a_link_to_nothing_is_no_fault_of_a_table(tmp_path):
+    root = class_folders(tmp_path)
+    (root / "round/gone.png").symlink_to("nowhere.png")
+    message = complaint(Target(folder=str(root)))
+    assert "links to files that do not exist (1); mend or remove them:" in message
+
+
 def test_what_may_be_mistyped_in_a_table_is_a_warning(tmp_path, caplog):
     rows = table_rows(tmp_path) | {"groups": ["x"] * 10}
     rows["label"] = ["Round", "round", "round_", "Long A", "LongA"] * 2

@@ -15,6 +15,9 @@ import pandas as pd
 _SMALL = 1 / 8
 """Share of the range below which nearly nothing is seen: three bits are lost."""
 
+_SOME_NOISE = 0.01
+"""Share of the range by which values may go below zero without a word."""
+
 _SIGNED_ZERO = 2**15
 """Where zero lies in samples of 16 bit with a sign that are stored without one."""
 
@@ -78,9 +81,9 @@ def _of_one_depth(
             f"more than half of an image is white{_of(white_of_half)}, because white_level is "
             f"{white:g}; {whole} reach {top:g}"
         )
-    if (low < -0.01 * (high - low)).any() and is_float:
+    if (low < -_SOME_NOISE * (high - low)).any():
         yield (
-            f"float images go down to {low.min():g}, but all that is below 0 is black: save them "
+            f"{depth} images go down to {low.min():g}, but all that is below 0 is black: save them "
             "with values of 0 and more"
         )
     if top > 0 and high.min() < _SMALL * high.max():

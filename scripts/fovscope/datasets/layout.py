@@ -8,6 +8,7 @@ could be classes too, an error or a warning says so.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -145,7 +146,7 @@ def list_folder(
             kind = "folders of splits without one to test on; rename the other one to 'test', or"
             kind += " move the images out of them, and splits are drawn"
             problems[kind] += sorted(splits)
-    _remark_on_what_is_left_out(found, layout.depth, remarks)
+    _remark_on_what_is_left_out(found, set(above.values()), layout.depth, remarks)
     files = set(found.images)
     if masks is not None:
         inside = relative(masks, folder)
@@ -161,7 +162,7 @@ def list_folder(
 
 def _layout(
     folder: Path,
-    above: Mapping[str, Sequence[str]],
+    above: Mapping[str, tuple[str, ...]],
     labelled: bool | None,
     problems: Cases,
     remarks: Cases,
@@ -220,7 +221,7 @@ def _split_word(name: str) -> str | None:
     return _SPLIT_WORDS.get(_AROUND_SPLIT_WORDS.sub("", name.casefold()))
 
 
-def _splits_of_classes(above: Mapping[str, Sequence[str]], folder: Path) -> dict[str, str]:
+def _splits_of_classes(above: Mapping[str, tuple[str, ...]], folder: Path) -> dict[str, str]:
     """Return which folders in class folders are which split; none are where empty."""
     inner = {folders[1] for folders in above.values() if len(folders) > 1}
     words = {_split_word(name) for name in inner}
@@ -241,28 +242,33 @@ def _quoted(names: Collection[str] | Iterator[str]) -> str:
 
 def _check_classes(
     labels: Sequence[str | None],
-    above: Mapping[str, Sequence[str]],
+    above: Mapping[str, tuple[str, ...]],
     folder: Path,
     layout: _Layout,
     problems: Cases,
 ) -> None:
-    """Note a single folder that holds everything."""
-    deeper = {folders[layout.depth] for folders in above.values() if len(folders) > layout.depth}
-    if len(set(labels)) == 1 and len(deeper) > 1:
-        places = {Path(folder, *folders[: layout.depth]).as_posix() for folders in above.values()}
+    """Note a folder, or folders in each other, that hold everything."""
+    if len(set(labels)) > 1 or layout.label is None:
+        return
+    placed = {folders for folders in above.values() if len(folders) > layout.label}
+    below = {"/".join(folders[layout.label :]) for folders in placed}
+    shared = os.path.commonpath(below)
+    if below != {shared}:
+        outer = {folders[: layout.label] for folders in placed}
         kind = "a single folder that holds everything, where its folders may be the classes"
-        problems[f"{kind}; give it as the folder, or take it out"] += sorted(places)
+        problems[f"{kind}; give it as the folder, or take it out"] += sorted(
+            Path(folder, *folders, shared).as_posix() for folders in outer
+        )
 
 
 # What is left out ---------------------------------------------------------------------------
 
 
-def _remark_on_what_is_left_out(found: Found, depth: int, remarks: Cases) -> None:
-    holding = {
-        "/".join(folders[:n])
-        for folders in (image.split("/")[:-1] for image in found.images)
-        for n in range(1, depth + 1)
-    }
+def _remark_on_what_is_left_out(
+    found: Found, above: Collection[tuple[str, ...]], depth: int, remarks: Cases
+) -> None:
+    """Name folders of classes and splits, and formats, of which no image is read."""
+    holding = {"/".join(folders[:n]) for folders in above for n in range(1, depth + 1)}
     empty: list[str] = []
     for name, remark in sorted(found.folders.items()):
         outer = name.rpartition("/")[0]

@@ -5,9 +5,9 @@ problems appear in one error. The manifest's digest follows the content (pixels 
 splits, factors, preprocessing) and not the place: a copy of the folder elsewhere has the same
 digest.
 
-Layouts: one sub-folder per class; `train`, `val` and `test` folders of class folders; images
-without labels, with or without split folders; or a table with the column `path` and optionally
-`label`, `mask`, `split`, `group`, factors and `Metadata_*`, which travels along.
+Folders are read as `fovscope.datasets.layout` says; a table has the column `path` and optionally
+`label`, `mask`, `split`, `group`, factors and `Metadata_*`, which travels along. What can be used
+and may not be meant is a warning (`fovscope.datasets.remarks`).
 """
 
 from __future__ import annotations

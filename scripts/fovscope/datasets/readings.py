@@ -125,13 +125,18 @@ def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Read
                 case = f"{image_id}: {size_mismatch(samples.shape, examined.mask.shape)}"
                 return Reading(sha256, problem=(_MASK_SIZE, case))
     except FileNotFoundError:
-        how = ", neither as written nor with '/' for each backslash" if "\\" in image_id else ""
-        kind = f"listed files that do not exist{how}; correct the table"
-        return Reading(sha256, problem=(kind, str(current)))
+        return Reading(sha256, problem=(_missing(current), str(current)))
     except (DataError, OSError) as error:
         return Reading(sha256, problem=(_UNREADABLE, str(error)))
     reading = reading_of(samples, white)
     return replace(reading, sha256=sha256, mask_sha256=mask_sha256, mask_doubts=doubts, day=day)
+
+
+def _missing(path: Path) -> str:
+    if path.is_symlink():
+        return "links to files that do not exist; mend or remove them"
+    how = ", neither as written nor with '/' for each backslash" if "\\" in path.name else ""
+    return f"listed files that do not exist{how}; correct the table"
 
 
 def reading_of(samples: NDArray, white: float | None = None) -> Reading:

@@ -87,8 +87,10 @@ def _text(table: Path) -> str:
         return text
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start : error.start + 1]
         raise DataError(
-            f"table {table} is not a CSV in UTF-8: line {line}: {error}; {_EXCEL}"
+            f"table {table} is not a CSV in UTF-8: line {line}: byte 0x{byte.hex()}, which is "
+            f"'{byte.decode('cp1252', 'replace')}' in Windows-1252; {_EXCEL}"
         ) from error
 
 

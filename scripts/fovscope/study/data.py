@@ -61,10 +61,12 @@ class Target(OpenSection):
     folder: PathText | None = option(
         None,
         "Folder with one sub-folder per class, or with `train`, `val`, `test` folders of class "
-        "folders (also called Training, validation, ...); png, jpg, tif, bmp.",
+        "folders (or Training, valid, held-out), or class folders of these; png, jpg, tif, bmp.",
     )
     table: PathText | None = option(
-        None, "CSV with the columns `path`, `label` and optionally `mask`, `split`, `group`."
+        None,
+        "CSV (comma, semicolon or tab; UTF-8 or UTF-16) with the columns `path`, `label` and "
+        "optionally `mask`, `split`, `group`.",
     )
     generator: str | None = option(None, "Images made by a generator, with known factors.")
     images: int = option(1_200, "Number of images to generate.", ge=50)
