@@ -199,6 +199,7 @@ def test_a_range_that_cannot_be_meant_is_named_with_the_option_to_set(images, wo
     ("images", "white_level"),
     [
         (noise(0, 65536), None),
+        (noise(0, 0), None),  # all black: no level would help
         (noise(20_000, 40_000), None),
         (noise(0, 4096), 4095),
         (noise(0, 256, np.uint8), None),

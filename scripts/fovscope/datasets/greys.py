@@ -93,7 +93,7 @@ def _of_one_depth(
             "network may learn that; bring all classes to one range"
         )
     dark = high < _SMALL * white
-    if dark.all():
+    if dark.all() and top > 0:  # of nothing but black no level can be told
         yield (
             f"{whole} use values up to {top:g}, but white is {white:g}: they are almost black; "
             f"set white_level, e.g. to {_round_white(top)}"
