@@ -155,7 +155,8 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
     shown = seen[..., :-1] if seen.shape[2] in (2, 4) else seen  # without alpha
     low, middle, high = _greys(shown)
     is_float = samples.dtype.kind == "f"
-    bits = 8 * samples.dtype.itemsize if is_float else int(white).bit_length()
+    used = samples.dtype.kind == "u"  # of 16, 12 bits may be
+    bits = int(white).bit_length() if used else 8 * samples.dtype.itemsize
     return Reading(
         pixels=_pixel_digest(seen, white),
         width=width,
