@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from fovscope.datasets.base import Followed
 from fovscope.datasets.listing import read_info, write_info
 from fovscope.records import read_table, write_table
 from fovscope.runtime.job import logged
@@ -12,14 +11,14 @@ with logged(snakemake) as job:
     given = dict(snakemake.input.items())
     followed = {}
     if given:
-        followed["followed"] = Followed(
-            what["followed"],
-            images=read_table(given["followed_table"]),
-            facts=read_info(given["followed_facts"]),
-            objects=read_table(given["followed_objects"]),
-            masks=read_table(given["followed_masks"]),
-            masks_path=given["followed_masks"],
-        )
+        followed["followed"] = {
+            "name": what["followed"],
+            "images": read_table(given["followed_table"]),
+            "facts": read_info(given["followed_facts"]),
+            "objects": read_table(given["followed_objects"]),
+            "masks": read_table(given["followed_masks"]),
+            "masks_path": given["followed_masks"],
+        }
     prepare = job.catalogue.load("origin", what["origin"])
     manifest = prepare(
         what["options"],

@@ -1,7 +1,8 @@
 """What the origin of a data set is given, beside its options.
 
-An origin is a function ``(options, folder, catalogue, workers) -> Manifest``, with `followed` where
-the images of a source follow those of a target.
+An origin is a function ``(options, folder, catalogue, workers) -> Manifest``. Where the images of a
+source follow those of a target it is also given `followed`, the parts of `Followed` by name: only
+the origins that make one of them depend on how images are read.
 """
 
 from __future__ import annotations

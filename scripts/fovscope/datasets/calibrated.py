@@ -27,7 +27,7 @@ def calibrated(
     folder: Path,
     catalogue: Catalogue,
     workers: int,
-    followed: Followed,
+    followed: Mapping[str, Any],
 ) -> Manifest:
     """Draw the design of a source within the limits of the target that it follows.
 
@@ -44,7 +44,7 @@ def calibrated(
             f"generator '{entry.name}' cannot be calibrated: it has no option '{CALIBRATION}'; "
             "leave 'calibrate' out"
         )
-    limits = measured_limits(followed, workers=workers)
+    limits = measured_limits(Followed(**followed), workers=workers)
     return prepare_design(
         entry, source.options | {CALIBRATION: limits}, limits=limits, **sizes_of(source)
     )

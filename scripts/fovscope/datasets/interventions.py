@@ -47,7 +47,7 @@ def interventions(
     folder: Path,
     catalogue: Catalogue,
     workers: int,
-    followed: Followed,
+    followed: Mapping[str, Any],
     *,
     factors: list[str] | None = None,
 ) -> Manifest:
@@ -63,7 +63,10 @@ def interventions(
     del folder, catalogue, factors  # an option, like those of generators
     source = Source.model_validate(dict(options))
     return prepare_interventions(
-        followed, factors=source.options["factors"], workers=workers, **sizes_of(source)
+        Followed(**followed),
+        factors=source.options["factors"],
+        workers=workers,
+        **sizes_of(source),
     )
 
 
