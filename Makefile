@@ -11,6 +11,7 @@ ONE_CORE_EACH := cache_features=1 train=1 finetune=1 finetune_open_set=1
 setup: $(READY)
 
 $(READY): envs/requirements.lock pyproject.toml
+	@PYTHONPATH=scripts $(PYTHON) -m fovscope.runtime.start $(BIN)/python
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --requirement envs/requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .

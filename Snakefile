@@ -41,6 +41,7 @@ FAILURES = Failures()
 
 onstart:
     logger.addHandler(FAILURES)
+    check_results()
     # Also where the plain executor is used: its profile may be anybody's.
     if getattr(workflow.executor_settings, "array_jobs", None):
         from snakemake_executor_plugin_slurm_packs import ARRAYS_REFUSED

@@ -17,11 +17,14 @@ from fovscope import FovscopeError
 from fovscope.runtime.failures import Failures
 from fovscope.runtime.plan import leave_facts
 from fovscope.runtime.provenance import digest_file
+from fovscope.runtime.start import check_interpreter, check_writable
 from fovscope.study.config import IMAGES, load_study
 from fovscope.study.expansion import Expansion, filled
 from fovscope.study.layout import FORMATS, SOURCE
 
 try:
+    check_interpreter()
+    check_writable([".snakemake/log"], otherwise="start Snakemake in a folder of yours")
     study = load_study(config)
     jobs = Expansion(study, SCRIPTS)
     jobs.check_code()
@@ -161,6 +164,15 @@ def shown(path, category, caption):
     text = CAPTIONS / f"{caption}.rst"
     options = {"caption": str(text)} if text.exists() else {}
     return report(path, category=category, **options)
+
+
+def check_results():
+    """Make sure that all that is due can be written."""
+    due = [file for job in workflow.dag.needrun_jobs() for file in (*job.output, *job.log)]
+    try:
+        check_writable([PATHS.config, *due], otherwise="name another as `results` in the config")
+    except FovscopeError as error:
+        raise WorkflowError(str(error))
 
 
 def facts_of_rules(wildcards=None):
