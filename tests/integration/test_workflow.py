@@ -443,6 +443,32 @@ def test_all_paths_that_lead_nowhere_are_named_before_anything_runs(new_study, t
     assert "Traceback" not in run.text
 
 
+# In a namespace of its own, in which a folder is read-only for root too.
+READ_ONLY = 'mount --bind {0} {0} && mount -o remount,ro,bind {0} && cd {1} && exec "$@"'
+
+
+@pytest.mark.parametrize(
+    ("folder", "remedy"), [("results", "`results`"), (".", "a folder of yours")]
+)
+def test_folders_that_cannot_be_written_are_named_before_anything_runs(
+    new_study, tmp_path, folder, remedy
+):
+    (tmp_path / "results").mkdir()
+    alone = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*alone, "true"]).returncode:
+        pytest.skip("no namespaces here")
+    script = READ_ONLY.format(tmp_path / folder, tmp_path)
+    run = new_study().run(around=[*alone, "sh", "-c", script, "sh"])
+    assert run.code == 1
+    assert (
+        f"{(tmp_path / folder).resolve()}: nothing can be written there, the file system"
+        in run.text
+    )
+    assert remedy in run.text
+    assert "Traceback" not in run.text
+    assert "Finished jobid" not in run.text
+
+
 def test_bad_images_are_all_named(new_study, tmp_path):
     targets = class_folders(tmp_path / "images")
     (tmp_path / "images/a/1.png").write_bytes(b"no image")
