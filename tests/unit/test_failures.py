@@ -1,6 +1,7 @@
 """Events as Snakemake 9 logs them; a real run ends with a summary in tests/integration."""
 
 import logging
+import os
 
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -19,6 +20,9 @@ class Run:
     def error(self, rule, jobid, *logs, message=None):
         facts = {"rule_name": rule, "jobid": jobid, "log": list(logs), "rule_msg": message}
         self.logger.error("Error", extra=facts | {"event": LogEvent.JOB_ERROR})
+
+    def begun(self, jobid):
+        self.logger.info("Job", extra={"jobid": jobid, "event": LogEvent.JOB_INFO})
 
     def finished(self, jobid):
         self.logger.info("Finished", extra={"job_id": jobid, "event": LogEvent.JOB_FINISHED})
@@ -64,6 +68,37 @@ def test_what_slurm_says_and_the_end_of_a_traceback_are_the_reason(run, tmp_path
         f"    {line}"
         for line in ("SLURM-job '7'", "failed", "log: a.log", "the job stopped", "KeyError: 'z'")
     ]
+
+
+SLURM_SAYS = "slurm_script: line 4: /lab/.venv/bin/python: No such file or directory"
+
+
+def test_of_a_job_that_died_before_its_script_slurms_log_is_the_reason(run, tmp_path):
+    (tmp_path / "7.log").write_text(f"\n{SLURM_SAYS}\nWorkflowError:\n")
+    run.error("finetune", 5, "a.log", "7.log", message="SLURM-job '7' ended as FAILED. For further")
+    assert run.said()[2:] == [
+        f"    {line}"
+        for line in ("SLURM-job '7' ended as FAILED. For further", "log: 7.log", SLURM_SAYS)
+    ]
+
+
+def test_a_log_of_an_earlier_attempt_is_no_reason(run, tmp_path):
+    (tmp_path / "a.log").write_text("01:00:01 ERROR diverged\n")
+    (tmp_path / "7.log").write_text(SLURM_SAYS)
+    run.begun(5)
+    run.error("finetune", 5, "a.log", "7.log")
+    assert run.said()[2:] == ["    log: a.log", "    diverged"]
+    os.utime(tmp_path / "a.log", (0, 0))
+    assert run.said()[2:] == ["    log: 7.log", f"    {SLURM_SAYS}"]
+
+
+def test_of_a_job_that_was_killed_both_logs_are_named(run, tmp_path):
+    killed = "slurmstepd: error: *** JOB 7 ON gpu1 CANCELLED DUE TO TIME LIMIT ***"
+    (tmp_path / "a.log").write_text("01:00:01 INFO step 5\n")
+    (tmp_path / "7.log").write_text(f"Select jobs to execute...\n{killed}\n")
+    run.error("finetune", 5, "a.log", "7.log")
+    assert run.said()[2:4] == ["    log: a.log", "    log: 7.log"]
+    assert run.said()[-1] == f"    {killed}"
 
 
 def test_many_failures_and_long_reasons_are_cut(run, tmp_path):
