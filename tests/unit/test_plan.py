@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from fovscope.runtime.plan import plan, planned_jobs, seconds_per_job
+from fovscope.runtime.plan import gpus_of, plan, planned_jobs, seconds_per_job
 
 DRY_RUN = """Building DAG of jobs...
 Job stats:
@@ -37,6 +37,18 @@ def write_benchmarks(results, rule, *seconds):
 
 def cells(text):
     return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line}
+
+
+@pytest.mark.parametrize(
+    ("gres", "number"),
+    [
+        *(("gpu", 1), ("gpu:2", 2), ("gpu:a100", 1), ("gpu:a100:4(S:0-1)", 4), ("gpu:2(S:0,1)", 2)),
+        *(("gpu:a100:2,gpu:v100:4", 6), ("gpu:a100_3g.20gb:3,mps:200", 3), ("mps:100,gpu:1", 1)),
+        *(("", 0), ("(null)", 0), ("lustre:1", 0), ("mygpu:1", 0)),
+    ],
+)
+def test_gpus_are_counted_in_generic_resources(gres, number):
+    assert gpus_of(gres) == number
 
 
 def test_jobs_are_counted_by_rule():

@@ -15,7 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from fovscope import FovscopeError
 from fovscope.runtime.failures import Failures
-from fovscope.runtime.plan import leave_facts
+from fovscope.runtime.plan import gpus_of, leave_facts
 from fovscope.runtime.provenance import digest_file
 from fovscope.runtime.start import check_interpreter, check_writable
 from fovscope.study.config import IMAGES, load_study
@@ -185,7 +185,7 @@ def facts_of_rules(wildcards=None):
         wants = {key: resource.raw for key, resource in each.resources.items()}
         facts[each.name] = {
             "local": each.name in workflow._localrules,
-            "gpus": wants.get("gpu", 0),
+            "gpus": wants.get("gpu") or gpus_of(wants.get("gres", "")),
             "cores": wants["_cores"],
             "pack": wants.get("pack", groups.get(each.group, 1)),
             "pack_at_once": wants.get("pack_at_once", 1),

@@ -22,6 +22,7 @@ FACTS = "FOVSCOPE_FACTS"
 """Environment variable with the file where a dry run shall leave what it knows of the rules."""
 
 _JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
+_GPUS = re.compile(r"(?:^|,)gpu(?::[^:,()]+)*?(?::(\d+))?(?=[,(]|$)")
 _GROWS_WITH = {
     "train": ("source_training", "steps"),
     "finetune": ("finetuning", "epochs"),
@@ -34,6 +35,15 @@ def leave_facts(facts: Callable[[], Mapping[str, Any]]) -> None:
     """Write the `workflow` of `plan` where `fovscope plan` wants it, if it asked."""
     if FACTS in os.environ:
         Path(os.environ[FACTS]).write_text(json.dumps(facts()), encoding="utf-8")
+
+
+def gpus_of(gres: str) -> int:
+    """Return the number of GPUs in Slurm's generic resources.
+
+    >>> gpus_of("gpu:a100:2,mps:200")
+    2
+    """
+    return sum(int(found[1] or 1) for found in _GPUS.finditer(gres))
 
 
 def planned_jobs(dry_run: str) -> dict[str, int]:
