@@ -10,13 +10,16 @@ of its own, one failure ends the others, and a retry does all of them again.
 
 Shortcomings of the executor below (2.8.0) are mended on the way: it waits for ever for jobs that
 were cancelled (``CANCELLED by …``), that Slurm has forgotten or does not start again after a
-preemption, or whose status it could not ask for long enough; it asks more and more rarely, gives
-up a job when the controller or the accounting is away as it submits, and submits on after Ctrl-C.
+preemption, that ask for more than their partition gives, or whose status it could not ask for
+long enough; it asks more and more rarely, gives up a job when the controller or the accounting is
+away as it submits, submits on after Ctrl-C, and inside a Slurm job forgets where Slurm is.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -42,6 +45,13 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
+from snakemake_executor_plugin_slurm_packs.limits import (
+    Limits,
+    Node,
+    Partition,
+    ask_partitions,
+)
+
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]
 
 ARRAYS_REFUSED = (
@@ -53,6 +63,12 @@ NO_SLURM = (
     "Slurm's commands are not here (no `scontrol` on PATH): work on the login node of a cluster, "
     "load its Slurm (`module load slurm`), or run here with --profile profiles/local."
 )
+NO_ANSWER = (
+    "Slurm's commands do not know their cluster here. Work on its login node; where that is not "
+    "enough, set SLURM_CONF to its slurm.conf. `scontrol ping` says:\n{said}"
+)
+_OF_SLURM = {"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"}
+"""Where Slurm is; other variables SLURM_… say in which job a process is."""
 _RUNNER = Path(__file__).with_name("run_pack.py")
 _ADDED_UP = {"mem_mb", "mem_mib", "disk_mb", "disk_mib", "_cores"}
 """Resources of jobs that run side by side; GPUs are shared, everything else is one for all."""
@@ -73,6 +89,22 @@ _QUEUED_AGAIN = 60.0
 """Seconds after which such a job waits in the queue again, if Slurm starts it again."""
 _LEFT_OUT = 300.0
 """Seconds of answers without a job before others are asked: the accounting hears of it late."""
+_WAITS = 300.0
+"""Seconds after which it is said why a job waits."""
+_USUAL = {"None", "Priority", "Dependency", "BeginTime", "Cleaning"}
+"""Reasons to wait that pass."""
+_REMEDIES = {
+    "PartitionTimeLimit": "its `runtime` is longer than the partition gives",
+    "Resources": "no node with what it asks for is free; if this lasts, let it ask for less",
+    "BadConstraints": "no node has all that it asks for; see `constraint` and `gpu_model`",
+    "ReqNodeNotAvail": "nodes are down or reserved, see `sinfo -R`",
+    "Partition": "the partition is closed or too small, see `scontrol show partition`",
+    "Assoc": "a limit of your account, see `sacctmgr show assoc where user=$USER`",
+    "QOS": "a limit of the quality of service, see `sacctmgr show qos`",
+    "JobHeld": "somebody holds it, see `scontrol release`",
+}
+"""What to do about other reasons, by how they begin."""
+_REFUSED = re.compile(r"SLURM sbatch failed\. The error message was '(.*)'\.\n +sbatch call:", re.S)
 _PATIENCE = 50.0
 """Seconds for an answer; the plugin below stops listening after 60 and lets the command hang."""
 _PAUSE = 5.0
@@ -88,25 +120,43 @@ class Pack:
         With the same resources, but for memory, disk, cores and run time.
     folder : Path
         For the commands, logs and exit codes of the members, on the shared file system.
+    limits : Limits, optional
+        Of the cluster.
     """
 
-    def __init__(self, jobs: list[JobExecutorInterface], folder: Path) -> None:
+    def __init__(
+        self, jobs: list[JobExecutorInterface], folder: Path, limits: Limits | None = None
+    ) -> None:
         self.jobs = jobs
         self.folder = folder
         self.rule = jobs[0].rule
         self.name = self.jobid = self.rule.name
-        self.at_once = min(jobs[0].resources.get("pack_at_once", 1), len(jobs))
+        self._limits = limits or Limits()
+        self.at_once = _shape(jobs, self._limits, len(jobs))[1]
         self._kept = dict(enumerate(jobs))
 
+    def __str__(self) -> str:
+        return self.name
+
     @cached_property
-    def resources(self) -> Any:  # noqa: ANN401
-        """What the Slurm job asks for: as many of the largest member as run at a time."""
+    def asked(self) -> dict[str, Any]:
+        """What its members want: as many of the largest as run at a time."""
         values = dict(self.jobs[0].resources.items())
         rounds = -(-len(self.jobs) // self.at_once)
         for name, times in [*((name, self.at_once) for name in _ADDED_UP), ("runtime", rounds)]:
             if name in values:
                 values[name] = times * max(job.resources.get(name) for job in self.jobs)
-        return type(self.jobs[0].resources)(fromdict=values)
+        return values
+
+    @cached_property
+    def gets(self) -> dict[str, int]:
+        """What is less of it where the partition does not give as much."""
+        return self._limits.cut(self.asked)
+
+    @cached_property
+    def resources(self) -> Any:  # noqa: ANN401
+        """What the Slurm job asks for."""
+        return type(self.jobs[0].resources)(fromdict=self.asked | self.gets)
 
     @property
     def threads(self) -> int:
@@ -147,12 +197,57 @@ class Executor(SlurmExecutor):
             raise WorkflowError(ARRAYS_REFUSED)
         if shutil.which("scontrol") is None:
             raise WorkflowError(NO_SLURM)
+        _leave_job(logger)
+        _check_configuration()
         # Before the thread that asks for the status starts.
         self._unanswered = self._stopping = False
         self._gathering = Lock()
         self._gathered: list[JobExecutorInterface] = []
         self._timer = Timer(0, self._submit_gathered)  # not started
+        self._asked_why = -_WAITS
+        self._told: set[tuple[str, str]] = set()
         super().__init__(workflow, logger)
+
+    def __post_init__(self, test_mode: bool = False) -> None:
+        """Ask Slurm what its partitions give, and compare what the rules ask for."""
+        super().__post_init__(test_mode)
+        known = ask_partitions()
+        self._limits = Limits(known, _described(self._partitions or (), known))
+        if not known:
+            self.logger.warning(
+                "Slurm does not say what its partitions give; nothing is cut to it."
+            )
+        self._compare_with_limits()
+
+    def _compare_with_limits(self) -> None:
+        """Say which rules ask for more than there is; stop if Slurm will refuse their jobs."""
+        refused, less = {}, {}
+        for job in self.workflow.dag.needrun_jobs():
+            if job.is_local or job.rule.name in refused:
+                continue
+            # Not `job.resources`, which are kept: most inputs are not there yet.
+            asked = job.rule.expand_resources(
+                job.wildcards_dict, job.input, attempt=1, skip_evaluation={"tmpdir"}
+            )
+            if why := self._limits.refusal(asked):
+                refused[job.rule.name] = why + self._limits.advice(asked)
+            elif gets := self._limits.cut(asked):
+                what = _fewer(asked, gets) + self._limits.advice(asked)
+                less.setdefault(job.rule.name, what)
+                self._told |= {(job.rule.name, name) for name in gets}
+        if refused:
+            raise WorkflowError(
+                "Slurm will refuse the jobs of some rules. Change their `slurm_partition`, "
+                "`threads` or `gpu` in the profile; `sinfo -o '%P %l %c %m %G'` says what there "
+                "is.\n  " + "\n  ".join(f"{rule}: {why}" for rule, why in refused.items())
+            )
+        if less:
+            self.logger.warning(
+                "Some rules ask for more than their partition gives, and will get what it gives. "
+                "Where that is too little, name another `slurm_partition` for them, or a smaller "
+                "`runtime` or `mem_mb`, under `set-resources` of the profile:\n  "
+                + "\n  ".join(f"{rule}: {what}" for rule, what in less.items())
+            )
 
     # Submission -----------------------------------------------------------------------------
 
@@ -177,9 +272,10 @@ class Executor(SlurmExecutor):
     def _submit_gathered(self) -> None:
         with self._gathering:
             jobs, self._gathered = self._gathered, []
-        for batch in _batches(jobs):
+        for batch in _batches(jobs, self._limits):
             folder = self.slurm_logdir / f"pack_{batch[0].rule.name}" / uuid4().hex[:8]
-            submitted = Pack(batch, folder.absolute()) if len(batch) > 1 else batch[0]
+            pack = len(batch) > 1
+            submitted = Pack(batch, folder.absolute(), self._limits) if pack else batch[0]
             self._job_submission_executor.submit(self.run_job, submitted)
 
     def run_job(self, job: JobExecutorInterface | Pack) -> None:
@@ -187,8 +283,18 @@ class Executor(SlurmExecutor):
         while not self._stopping and not _controller_answers():
             self.logger.warning("Slurm's controller does not answer; trying again.")
             time.sleep(_PAUSE)
-        if not self._stopping:
-            super().run_job(job)
+        if self._stopping:
+            return
+        gets = job.gets if isinstance(job, Pack) else self._limits.cut(job.resources)
+        if new := {(job.rule.name, name) for name in gets} - self._told:
+            self._told |= new
+            asked = job.asked if isinstance(job, Pack) else job.resources
+            self.logger.warning(f"Rule {job.rule.name} gets {_fewer(asked, gets)}.")
+        if not isinstance(job, Pack):
+            # In place, because a job is a key too; each attempt makes them anew.
+            for name, value in gets.items():
+                setattr(job.resources, name, value)
+        super().run_job(job)
 
     def get_account_arg(self, job: JobExecutorInterface | Pack) -> Iterator[str]:
         """Yield sbatch's option for the account; it is sbatch that knows whether it may be used.
@@ -200,20 +306,23 @@ class Executor(SlurmExecutor):
         yield f"-A {shlex.quote(str(account))}" if account else ""
 
     def format_job_exec(self, job: JobExecutorInterface | Pack) -> str:
-        """Return the command of a job; of a pack one that runs the commands of its members."""
-        if not isinstance(job, Pack):
+        """Return the command of a job; of a pack one that runs the commands of its members.
+
+        The executor below starts one more Snakemake, which starts the step without SLURM_CONF.
+        """
+        if isinstance(job, Pack):
+            commands = [self._format_inside_step(member) for member in job.jobs]
+            job.folder.mkdir(parents=True)
+            (job.folder / "commands.json").write_text(json.dumps(commands))
+            words = [sys.executable, str(_RUNNER), str(job.folder), str(job.at_once)]
+            return f"{_step(job)} {shlex.join(words)}"
+        if job.is_group() or job.resources.get("mpi"):  # it starts its processes itself
             return super().format_job_exec(job)
+        return f"{_step(job)} {self._format_inside_step(job)}"
+
+    def _format_inside_step(self, job: JobExecutorInterface) -> str:
         # Of an option that is given twice, Snakemake takes the last: no Slurm job step inside.
-        commands = [
-            f"{self.format_job_exec(member)} --executor local --cores {member.threads}"
-            for member in job.jobs
-        ]
-        job.folder.mkdir(parents=True)
-        (job.folder / "commands.json").write_text(json.dumps(commands))
-        step = f"srun -n1 --cpu-bind=q {get_cpu_setting(job, bool(job.resources.get('gpu')))} "
-        step += f"{get_gpu_setting(job)} --nodes=1"
-        words = [sys.executable, str(_RUNNER), str(job.folder), str(job.at_once)]
-        return f"{step} {shlex.join(words)}"
+        return f"{super().format_job_exec(job)} --executor local --cores {job.threads}"
 
     # What became of it ------------------------------------------------------------------------
 
@@ -222,6 +331,10 @@ class Executor(SlurmExecutor):
             super()._report_job_submission_threadsafe(info)
 
     def _report_job_error_threadsafe(self, job_info: SubmittedJobInfo, msg: str) -> None:
+        if refused := _REFUSED.match(msg):
+            self.logger.debug(msg)
+            said = [line.removeprefix("sbatch: error: ") for line in refused[1].splitlines()]
+            msg = f"Slurm refuses it: {'; '.join(filter(None, said))}. "
         for info in _members(job_info):
             super()._report_job_error_threadsafe(info, msg)
 
@@ -286,6 +399,33 @@ class Executor(SlurmExecutor):
                 self._report_end(info, "is over; neither squeue nor sacct knows how it ended")
             else:
                 yield info
+        await self._say_why_jobs_wait(active_jobs, states)
+
+    async def _say_why_jobs_wait(
+        self, jobs: list[SubmittedJobInfo], states: dict[str, str]
+    ) -> None:
+        """Name Slurm's reason where a job waits for long; once for each rule and reason."""
+        waiting = {
+            info.external_jobid: info.job.rule.name
+            for info in jobs
+            if _lasts(info, "waits", states.get(info.external_jobid) == "PENDING", _WAITS)
+        }
+        if not waiting or time.monotonic() - self._asked_why < _WAITS:
+            return
+        self._asked_why = time.monotonic()
+        query = f"timeout {_PATIENCE} squeue --noheader --states=PENDING --name {self.run_uuid}"
+        async with self.status_rate_limiter:
+            answer = await query_job_status(f"{query} --format='%i|%r'", self.logger)
+        for number, reason in (answer[0] or {}).items():
+            told = waiting.get(number, ""), reason
+            if number not in waiting or reason in _USUAL or told in self._told:
+                continue
+            self._told.add(told)
+            remedy = next((text for name, text in _REMEDIES.items() if reason.startswith(name)), "")
+            self.logger.warning(
+                f"Rule {waiting[number]} waits (SLURM-job {number}, and perhaps more): Slurm says "
+                f"{reason}" + (f": {remedy}." if remedy else ".")
+            )
 
     async def _ask(self, jobs: list[SubmittedJobInfo]) -> tuple[dict[str, str], set[str]]:
         """Return the states of jobs by Slurm's ids, and the ids of which Slurm knows nothing."""
@@ -338,15 +478,30 @@ def _pack_size(job: JobExecutorInterface) -> int:
     return 1 if job.is_group() else max(1, job.resources.get("pack", 1))
 
 
-def _batches(jobs: list[JobExecutorInterface]) -> Iterator[list[JobExecutorInterface]]:
+def _shape(jobs: Sequence[JobExecutorInterface], limits: Limits, size: int) -> tuple[int, int]:
+    """Return how many of these jobs share a Slurm job, and how many of them run at a time."""
+    at_once = max(1, min(jobs[0].resources.get("pack_at_once", 1), size))
+    return limits.shape([job.resources for job in jobs], size, at_once)
+
+
+def _batches(
+    jobs: list[JobExecutorInterface], limits: Limits | None = None
+) -> Iterator[list[JobExecutorInterface]]:
     """Divide jobs into those that share a Slurm job; as even as possible."""
+    limits = limits or Limits()
     alike = defaultdict(list)
     for job in jobs:
         shared = {k: v for k, v in job.resources.items() if k not in _MAY_DIFFER}
         alike[job.rule.name, frozenset(shared.items())].append(job)
     for batch in alike.values():
-        number = -(-len(batch) // _pack_size(batch[0]))
+        number = -(-len(batch) // _shape(batch, limits, _pack_size(batch[0]))[0])
         yield from (batch[start::number] for start in range(number))
+
+
+def _step(job: JobExecutorInterface | Pack) -> str:
+    """Return the beginning of the command that runs a job inside its Slurm job."""
+    cores = get_cpu_setting(job, bool(job.resources.get("gpu")))
+    return f"srun -n1 --cpu-bind=q {cores} {get_gpu_setting(job)} --nodes=1"
 
 
 def _members(job_info: SubmittedJobInfo) -> list[SubmittedJobInfo]:
@@ -368,6 +523,42 @@ def _lasts(info: SubmittedJobInfo, what: str, is_so: bool, seconds: float) -> bo
         info.aux.pop(what, None)
         return False
     return time.monotonic() - info.aux.setdefault(what, time.monotonic()) >= seconds
+
+
+def _described(described: Sequence[Any], known: dict[str, Partition]) -> Iterator[Partition]:
+    """Return the partitions among which jobs are distributed, as the user describes them."""
+    for each in described:
+        limits = each.limits
+        most = Node(limits.max_mem_mb, limits.max_threads, limits.max_gpu)
+        yield known.get(each.name, Partition(each.name)).capped(limits.max_runtime, most)
+
+
+def _fewer(asked: Any, gets: dict[str, int]) -> str:  # noqa: ANN401
+    """Say what a job gets instead of what it asks for."""
+    units = {"runtime": "minutes", "mem_mb": "MB"}
+    where = asked.get("slurm_partition") or "the default partition"
+    parts = [f"{least} of {asked.get(name)} {units[name]}" for name, least in gets.items()]
+    return f"{' and '.join(parts)} ({where})"
+
+
+def _leave_job(logger: Any) -> None:  # noqa: ANN401
+    """Forget the Slurm job in which Snakemake runs, if it does, but not where Slurm is."""
+    if "SLURM_JOB_ID" not in os.environ:
+        return
+    logger.warning(
+        "Snakemake runs inside a Slurm job and ends with it, at its time limit too. The login node "
+        "is the better place."
+    )
+    for name in os.environ.keys() - _OF_SLURM:
+        if name.startswith(("SLURM_", "SRUN_")):
+            del os.environ[name]
+
+
+def _check_configuration() -> None:
+    """Make sure that Slurm's commands know of a controller, which may be down for now."""
+    ping = subprocess.run(["scontrol", "ping"], capture_output=True, text=True)
+    if ping.returncode and "Slurmctld" not in ping.stdout:
+        raise WorkflowError(NO_ANSWER.format(said=(ping.stderr or ping.stdout).strip()))
 
 
 def _controller_answers() -> bool:

@@ -29,19 +29,21 @@ class Run:
     folder: Path
     snakefile: Path
     arguments: list
+    around: tuple = ()  # the command that starts it
+    variables: dict = field(default_factory=dict)
     process: subprocess.Popen = field(init=False)
 
     def __post_init__(self):
         self.output = self.folder / "snakemake.log"
         # What runs in the background of a shell ignores Ctrl-C, and all that it starts.
         command = ["env", "--default-signal=INT"]
-        command += [sys.executable, "-m", "snakemake", "--snakefile", self.snakefile]
+        command += [*self.around, sys.executable, "-m", "snakemake", "--snakefile", self.snakefile]
         command += ["--profile", ROOT / "profiles/slurm", *QUICK, *self.arguments]
         with self.output.open("w") as log:
             self.process = subprocess.Popen(
                 list(map(str, command)),
                 cwd=self.folder,
-                env=self.cluster.env | {"PYTHONPATH": str(ROOT / "scripts")},
+                env=self.cluster.env | {"PYTHONPATH": str(ROOT / "scripts")} | self.variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -83,8 +85,8 @@ def snakemake(cluster, tmp_path):
     """Start Snakemake on the cluster, in a folder of the test; end it with the test."""
     runs = []
 
-    def start(snakefile, *arguments, folder=tmp_path):
-        runs.append(Run(cluster, folder, snakefile, list(arguments)))
+    def start(snakefile, *arguments, folder=tmp_path, **more):
+        runs.append(Run(cluster, folder, snakefile, list(arguments), **more))
         return runs[-1]
 
     yield start

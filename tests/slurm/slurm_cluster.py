@@ -27,7 +27,7 @@ NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "slurmdbd", "mariadbd", "ma
 QUESTIONS = ("squeue", "sacct", "sinfo", "sshare")
 ORDERS = ("sbatch", "srun", "scancel", "scontrol", "sacctmgr")
 CPU_NODES, GPU_NODES = ("cpu1", "cpu2"), ("gpu1", "gpu2")
-ACCOUNT = "default"
+ACCOUNT, POOR = "default", "poor"
 BY_SLURM = {"CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}  # ends of a job
 
 SLURM_CONF = """
@@ -68,6 +68,7 @@ AccountingStorageHost=127.0.0.1
 AccountingStoragePort={dbd}
 AccountingStoragePass={folder}/munge.socket
 AccountingStorageTRES=gres/gpu
+AccountingStorageEnforce=associations,limits
 AccountingStoreFlags=job_comment
 """
 
@@ -145,8 +146,9 @@ class Cluster:
         for node in CPU_NODES + GPU_NODES:
             self.start_node(node)
         wait_until(lambda: self.states() == {"idle"}, 180, "the nodes are not idle")
-        self.admin("sacctmgr", "-i", "add", "account", ACCOUNT)
-        self.admin("sacctmgr", "-i", "add", "user", "root", f"account={ACCOUNT}")
+        for account, limit in ((ACCOUNT, []), (POOR, ["MaxWall=1"])):
+            self.admin("sacctmgr", "-i", "add", "account", account, *limit)
+            self.admin("sacctmgr", "-i", "add", "user", "root", f"account={account}")
 
     def mend(self) -> None:
         """Start what a test left dead."""
@@ -202,6 +204,11 @@ class Cluster:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    @property
+    def bare(self) -> dict[str, str]:
+        """Variables with which the clients are those of a cluster that is known by SLURM_CONF."""
+        return {"BARE": "1", "SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def start_slurmctld(self) -> None:
         self._start("slurmctld", "-D", "-f", self.folder / "slurm.conf")
@@ -270,11 +277,12 @@ class Cluster:
         folder.chmod(0o755)  # munged refuses a folder that others cannot enter
         for name in ("bin", "state", *(f"spool/{node}" for node in CPU_NODES + GPU_NODES)):
             (folder / name).mkdir(parents=True)
-        # The jobstep plugin takes SLURM_CONF away from what it starts.
+        # The jobstep plugin takes SLURM_CONF away from what it starts, where tests let it be given.
         for client in QUESTIONS + ORDERS:
             wrapper = self.bin / client
             wrapper.write_text(
-                f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {_program(client)} "$@"\n'
+                f'#!/bin/sh\n[ "$BARE" ] || export SLURM_CONF={folder}/slurm.conf\n'
+                f'exec {_program(client)} "$@"\n'
             )
             wrapper.chmod(0o755)
         _write_secret(folder / "munge.key", os.urandom(128))
@@ -295,6 +303,7 @@ class Cluster:
             f"PartitionName=cpu Nodes={cpu} PriorityTier=1 MaxTime=1-0 Default=YES",
             f"PartitionName=gpu Nodes={gpu} PriorityTier=1 MaxTime=1-0",
             f"PartitionName=spare Nodes={cpu} PriorityTier=1 MaxTime=1-0 PreemptMode=cancel",
+            f"PartitionName=short Nodes={cpu} PriorityTier=1 MaxTime=5 MaxMemPerNode=8000",
             f"PartitionName=urgent Nodes={cpu},{gpu} PriorityTier=9 MaxTime=1-0 PreemptMode=off",
         ]
         (folder / "slurm.conf").write_text("\n".join(lines) + "\n")

@@ -1,5 +1,6 @@
 """What goes wrong on a cluster, done to a real one; each run ends complete, or says why not."""
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -96,6 +97,58 @@ def test_what_fails_for_good_is_named_and_sinks_nothing_else(cluster, snakemake,
     assert (tmp_path / "starts_a").read_text() == "start 0\n"
     assert outputs(tmp_path)["bad"] == "bad\n"
     assert not list((tmp_path / "slurm_logs/pack_member").glob("*/commands.json"))[1:]
+
+
+def test_inside_a_job_others_get_what_their_partition_gives(cluster, snakemake, tmp_path):
+    before = len(cluster.history("JobID"))
+    # Where nothing but SLURM_CONF says where Slurm is.
+    outer = ("srun", "--account=default", "--partition=cpu", "--mem=2000", "--comment=outer")
+    run = snakemake(
+        *(TOY, "--config", "names=long large", "members=a b"),
+        *("--set-resources", "member:gpu=0", "member:gres=gpu:a100:1"),
+        around=outer,
+        variables=cluster.bare,
+    )
+    assert run.wait() == 0, run.text
+    assert outputs(tmp_path) == {name: f"{name}\n" for name in ("long", "large", "a", "b")}
+    assert "  grow: 5 of 10 minutes (short); these give it: cpu, gpu, spare, urgent\n" in run.text
+    assert "Rule grow gets 8000 of 10000 MB (short)." in run.text
+    asked = cluster.history("Comment", "TimelimitRaw", "ReqTRES")[before:]
+    minutes = {what.rpartition("_")[2]: minutes for what, minutes, _ in asked}
+    assert (minutes["long"], minutes["large"]) == ("5", "1")
+    memory = [re.search(r"mem=(\w+)", tres)[1] for what, _, tres in asked if "large" in what]
+    assert memory == ["5000M", "8000M"]
+    # A GPU by its generic resource alone is one too.
+    assert [tres for what, _, tres in asked if what == "rule_member" and "gres/gpu=1" in tres]
+    assert (tmp_path / "starts_a").read_text() == "start 0\n"
+
+
+def test_a_job_that_dies_before_its_script_is_explained(cluster, snakemake):
+    run = snakemake(TOY, "--config", "names=long", "members=a b", "broken=1", "--retries", "0")
+    assert run.wait() == 1
+    said = run.text[run.text.rindex("3 jobs failed") :]
+    assert said.count("the library is not on this node") == 3
+    assert "slurm_logs/rule_grow/long/" in said
+    assert "slurm_logs/pack_member/" in said
+
+
+def test_what_slurm_refuses_is_said_in_a_line(cluster, snakemake):
+    names = ["--config", "names=long", "members=a b", "--retries", "0", "--default-resources"]
+    run = snakemake(TOY, *names, "slurm_partition=cpu", "slurm_account=nobody")
+    assert run.wait() == 1
+    said = run.text[run.text.rindex("3 jobs failed") :]
+    assert said.count("Slurm refuses it: ") == 3
+    assert "failed: Invalid account or account/partition combination specified." in said
+    assert "sbatch call" not in run.text
+    assert "object at 0x" not in run.text
+
+    # Before the first job starts, where it is known that there is no such place.
+    wrong = ["grow:slurm_partition=nowhere", "member:slurm_partition=cpu"]
+    run = snakemake(TOY, "--config", "names=long", "members=a", "--set-resources", *wrong)
+    assert run.wait() == 1
+    assert "grow: there is no partition nowhere, but cpu, gpu, short, spare, urgent" in run.text
+    assert "member: no node of cpu has 1 core and 1 GPU; these give it: gpu, urgent\n" in run.text
+    assert "has been submitted" not in run.text
 
 
 def test_members_of_a_killed_pack_that_are_done_stay_done(cluster, snakemake, tmp_path):

@@ -1,5 +1,6 @@
 """The profile without a cluster: what it asks for, and how packs are made."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,7 +12,13 @@ import yaml
 from conftest import ROOT, Run
 from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm.partitions import read_partition_file
-from snakemake_executor_plugin_slurm_packs import Executor, Pack, _batches
+from snakemake_executor_plugin_slurm_packs import (
+    Executor,
+    Pack,
+    _batches,
+    _check_configuration,
+    _leave_job,
+)
 from snakemake_interface_common.exceptions import WorkflowError
 
 PROFILE = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
@@ -75,6 +82,39 @@ def test_where_there_is_no_slurm_the_run_ends_before_it_begins(tmp_path, monkeyp
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(WorkflowError, match="no `scontrol` on PATH"):
         Executor(SimpleNamespace(executor_settings=SimpleNamespace(array_jobs=None)), None)
+
+
+@pytest.fixture
+def scontrol(tmp_path, monkeypatch):
+    """Let a script stand for Slurm's `scontrol`."""
+
+    def write(script):
+        (tmp_path / "scontrol").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "scontrol").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    return write
+
+
+def test_where_slurm_does_not_know_its_cluster_nothing_waits_for_it(scontrol):
+    scontrol("echo 'scontrol: fatal: Could not establish a configuration source' >&2; exit 1")
+    with pytest.raises(WorkflowError, match=r"set SLURM_CONF(?s:.*)Could not establish"):
+        Executor(SimpleNamespace(executor_settings=SimpleNamespace(array_jobs=None)), None)
+    # A controller that is down will be up again.
+    scontrol("echo 'Slurmctld(primary) at login is DOWN'; exit 1")
+    _check_configuration()
+
+
+def test_inside_a_slurm_job_only_the_job_is_forgotten(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("SLURM_", "SRUN_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SLURM_CONF", "/etc/other/slurm.conf")
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    _leave_job(logging.getLogger())
+    assert os.environ["SLURM_NTASKS"] == "4"  # no job, a wish of the user
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    _leave_job(logging.getLogger())
+    assert [name for name in os.environ if name.startswith("SLURM_")] == ["SLURM_CONF"]
 
 
 def test_a_pack_asks_for_what_runs_at_a_time(tmp_path):

@@ -20,7 +20,7 @@ def check(tmp_path, monkeypatch):
     """Ask for a job by one command, twice with `seconds` between; return what became of it."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    def run(command, answers, seconds=1000):
+    def run(command, answers, seconds=1000, number=NUMBER):
         for name, script in answers.items():
             (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
             (tmp_path / name).chmod(0o755)
@@ -29,10 +29,12 @@ def check(tmp_path, monkeypatch):
         executor.workflow = SimpleNamespace(executor_settings=settings)
         executor.logger, executor.run_uuid = logging.getLogger("test"), "run"
         executor.status_rate_limiter, executor._unanswered = nullcontext(), False
+        executor._asked_why, executor._told = -packs._WAITS, set()
         said = []
         executor.report_job_success = lambda info: said.append("ended well")
         executor.report_job_error = lambda info, msg, aux_logs: said.append((msg, aux_logs))
-        info = SubmittedJobInfo(None, NUMBER, {"slurm_logfile": Path("17.log")})
+        job = SimpleNamespace(rule=SimpleNamespace(name="train"))
+        info = SubmittedJobInfo(job, number, {"slurm_logfile": Path("17.log")})
 
         async def ask():
             said.extend(["waits" async for _ in executor.check_active_jobs([info])])
@@ -84,6 +86,50 @@ def test_a_job_that_was_stopped_fails_unless_it_is_in_the_queue_again(check, sta
         assert check("sacct", {"squeue": squeue, "sacct": stopped}) == ["waits"]
     ((message, _),) = check("squeue", {"squeue": stopped, "sacct": OUT_OF_ORDER})
     assert f"ended as {state}" in message
+
+
+def waits_for(reason):
+    return f"case $* in *%r*) echo '{NUMBER}|{reason}';; *) {says('PENDING')};; esac"
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("PartitionTimeLimit", "`runtime` is longer"),
+        ("AssocGrpCpuLimit", "limit of your account"),
+        ("QOSMaxGRESPerUser", "quality of service"),
+        ("ReqNodeNotAvail, Reserved for maintenance", "sinfo -R"),
+        ("Resources", "let it ask for less"),
+        ("NewReasonOfSlurm", ""),
+    ],
+)
+def test_why_a_job_waits_is_said_after_some_minutes_once(check, caplog, reason, remedy):
+    assert check("squeue", {"squeue": waits_for(reason)}, seconds=9) == ["waits"]
+    assert not caplog.records
+    assert check("squeue", {"squeue": waits_for(reason)}) == ["waits"]
+    (said,) = caplog.messages
+    assert said.startswith(f"Rule train waits (SLURM-job {NUMBER}, and perhaps more): ")
+    assert f"Slurm says {reason}" in said
+    assert remedy in said
+
+
+@pytest.mark.parametrize("reason", ["None", "Priority", "Dependency", "BeginTime"])
+def test_a_job_that_waits_for_its_turn_is_no_news(check, caplog, reason):
+    assert check("squeue", {"squeue": waits_for(reason)}) == ["waits"]
+    assert not caplog.records
+
+
+@pytest.mark.slow
+def test_a_limit_of_an_account_is_named_as_slurm_names_it(cluster, check, caplog, monkeypatch):
+    monkeypatch.setenv("PATH", cluster.env["PATH"])
+    asked = ["--account=poor", "--time=9", "--job-name=run", "--output=/dev/null", "--wrap=true"]
+    number = cluster.admin("sbatch", "--parsable", *asked).strip()
+    try:
+        cluster.wait_for("(null)", "PENDING")
+        assert check("squeue", {}, number=number) == ["waits"]
+    finally:
+        cluster.admin("scancel", number)
+    assert "Slurm says AssocMaxWallDurationPerJobLimit: a limit of your account" in caplog.text
 
 
 def test_a_question_that_hangs_is_given_up_and_ended(check, monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """Jobs that go wrong once, for tests of the profile on a cluster."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from snakemake.logging import logger
 sys.path.insert(0, str(Path(workflow.basedir).parents[1] / "scripts"))
 
 from fovscope.runtime.failures import Failures
+
+# A job that dies before its script starts.
+if "SLURM_JOB_ID" in os.environ and "broken" in config:
+    raise WorkflowError("the library is not on this node")
 
 FAILURES = Failures()
 
@@ -93,6 +98,23 @@ rule greedy:
     shell:
         "python3 -c 'import time; block = b\"x\" * 700_000_000; time.sleep(5)' 2> {log}; "
         "echo greedy > {output}"
+
+
+# Asks for more than its partition gives: `long` for time, `large` for memory as it tries again.
+rule grow:
+    output:
+        "out/{name}.txt",
+    log:
+        "logs/{name}.log",
+    wildcard_constraints:
+        name="long|large",
+    resources:
+        mem_mb=lambda wildcards, attempt: 5000 * attempt if wildcards.name == "large" else 400,
+        runtime=lambda wildcards: 10 if wildcards.name == "long" else 1,
+        slurm_partition="short",
+    shell:
+        "if [ {wildcards.name} = large ] && mkdir tried 2> {log}; then exit 1; fi; "
+        "echo {wildcards.name} > {output}"
 
 
 rule member:
