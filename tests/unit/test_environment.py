@@ -52,7 +52,8 @@ def test_declared_dependencies_are_what_the_package_imports():
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.partition(".")[0])
-    foreign = imported - sys.stdlib_module_names - {"fovscope"}
+    own = {path.parent.name for path in (ROOT / "scripts").glob("*/__init__.py")}
+    foreign = imported - sys.stdlib_module_names - own
     needed = {distributions[name][0].lower() for name in foreign}
     # The executor of packs is imported by Snakemake alone, from the environment of the workflow.
     of_snakemake = {name for name in needed if name.startswith("snakemake-")}
