@@ -156,6 +156,44 @@ def test_features_that_are_not_finite_are_named_and_never_written(tmp_path, feat
     assert not (tmp_path / "manifest.json").exists()
 
 
+@pytest.mark.parametrize("value", [65_520.0, -7e4, 1e30])
+def test_features_that_do_not_fit_into_half_precision_are_named(tmp_path, features, value):
+    features[300, 2] = value
+    with pytest.raises(
+        StoreError, match=r"1 images are too large for float16 \(rows 300 .*float32"
+    ):
+        write_store(
+            tmp_path / "manifest.json", Layout(700, 5, "float16", 256), {}, computed(features)
+        )
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_the_largest_number_of_half_precision_is_stored(tmp_path, features):
+    features[300, 2] = 65_519  # rounds to 65504
+    write_store(tmp_path / "manifest.json", Layout(700, 5, "float16", 256), {}, computed(features))
+    assert read_store(tmp_path / "manifest.json")[300, 2] == 65_504
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
+@pytest.mark.parametrize("value", [0, 3])
+def test_rows_of_one_value_are_stored_like_any_others(tmp_path, dtype, value):
+    rows = np.full((LAYOUT.rows, LAYOUT.columns), value, dtype)
+    rows[300] = 7  # in the second of three shards
+    layout = Layout(LAYOUT.rows, LAYOUT.columns, dtype, 256)
+    manifest = tmp_path / "manifest.json"
+    write_store(manifest, layout, {}, computed(rows))
+    assert (read_store(manifest) == rows).all()
+    assert verify_store(manifest) == []
+    sizes = [(tmp_path / f"features.zarr/c/{n}/0").stat().st_size for n in range(layout.shards)]
+    assert sizes[0] == sizes[1]
+
+    def not_again(ranges):
+        assert ranges == []
+        return []
+
+    fill_store(manifest, layout, {}, not_again)
+
+
 def test_shards_that_zarr_cannot_cut_are_refused(tmp_path, features):
     with pytest.raises(ValueError, match="multiple of 256"):
         write_store(

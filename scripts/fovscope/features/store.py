@@ -157,7 +157,8 @@ def fill_store(
     Raises
     ------
     StoreError
-        If a computed feature is not finite; the rows are named.
+        If a computed feature is not finite, or not any more in the type in which it is stored;
+        the rows are named.
     LockError
         If another process is writing these shards.
     """
@@ -175,8 +176,8 @@ def fill_store(
         pending = [n for n in shards if not _is_whole(folder, _record(parts, n))]
         logger.info("%d of %d shards to compute", len(pending), len(shards))
         ranges = [layout.bounds(shard) for shard in pending]
-        for shard, (start, stop), rows in zip(pending, ranges, compute(ranges), strict=True):
-            _require_finite(rows, start)
+        for shard, (start, stop), computed in zip(pending, ranges, compute(ranges), strict=True):
+            rows = _as_stored(computed, layout.dtype, start)
             payload = _shard_file(shard)
             # Zarr would read a damaged shard before it writes it.
             (folder / payload).unlink(missing_ok=True)
@@ -392,6 +393,8 @@ def _open_for(manifest_path: Path, layout: Layout, task: Mapping[str, Any]) -> z
         shards=(_whole_chunks(layout.shard_rows), layout.columns),
         compressors=None,  # mantissas of features do not compress; reading stays a plain copy
         dimension_names=("image", "feature"),
+        # Else a shard of zeros would be no file, and a file that is missing is an error.
+        config={"write_empty_chunks": True},
     )
     remove_leftovers(marker)
     write_json(marker, dict(task))
@@ -449,11 +452,17 @@ def _problems(folder: Path, manifest: Mapping[str, Any], *, full: bool) -> Itera
             yield f"{known['file']} {_OTHER_CONTENT}"
 
 
-def _require_finite(rows: NDArray, start: int) -> None:
+def _as_stored(computed: NDArray, dtype: str, start: int) -> NDArray:
+    """Return features in the type in which they are stored, in which they must be finite."""
+    with np.errstate(over="ignore"):  # what it would warn of is refused below
+        rows = np.asarray(computed).astype(dtype, copy=False)
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if bad.size:
         shown = ", ".join(str(start + row) for row in bad[:10])
+        finite = np.isfinite(computed[bad]).all()
+        what = f"too large for {dtype}" if finite else "not finite"
         raise StoreError(
-            f"features of {bad.size} images are not finite (rows {shown} of the data manifest); "
+            f"features of {bad.size} images are {what} (rows {shown} of the data manifest); "
             "look at these images, or use float32 for features.dtype and features.precision"
         )
+    return rows
