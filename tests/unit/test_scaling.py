@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fovscope import FovscopeError
 from fovscope.models.scaling import SD_FLOOR, fit_scaling
 
 
@@ -51,3 +52,24 @@ def test_half_precision_features_come_out_as_float32(source):
 def test_features_without_variation_are_refused(kind, value):
     with pytest.raises(ValueError, match="constant or not finite"):
         fit_scaling(torch.full((10, 3), value), kind=kind)
+
+
+@pytest.mark.parametrize("constant", [1, 2, 3, 4])
+def test_the_floor_is_that_of_the_features_that_move(source, constant):
+    moving = source[:, constant:]
+    source[:, :constant] = torch.tensor([1.0, 0.0, -1000.0, 1e-30])[:constant]
+    source[::2, 0] += 1.2e-7  # by rounding
+    scaling = fit_scaling(source, kind="standardise")
+    floor = SD_FLOOR * moving.double().std(0, correction=0).median()
+    torch.testing.assert_close(scaling.scale[:constant], floor.float().expand(constant))
+    torch.testing.assert_close(
+        scaling.scale[constant:], moving.double().std(0, correction=0).float()
+    )
+
+
+@pytest.mark.parametrize("kind", ["standardise", "range"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_one_feature_that_is_not_finite_is_refused(source, kind, value):
+    source[17, 1] = value
+    with pytest.raises(FovscopeError, match="of 5 are constant or not finite"):
+        fit_scaling(source, kind=kind)
