@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,215 @@ def test_weights_digest_is_of_values_not_of_files(tmp_path):
 class Evil:
     def __reduce__(self):
         return (os.mkdir, ("unpickled",))
+
+
+def with_prefix(prefix, state):
+    return {prefix + name: value for name, value in state.items()}
+
+
+CLASSIFIER = {"weight": torch.zeros(7, 64), "bias": torch.zeros(7)}
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda state: with_prefix("module.", state),
+        lambda state: with_prefix("_orig_mod.module.", state),
+        lambda state: with_prefix("model.backbone.", state),
+        lambda state: {"state_dict": with_prefix("model.", state), "epoch": 3},
+        lambda state: {"model": {"state_dict": state}, "args": Namespace(lr=0.1)},
+        lambda state: {"teacher": with_prefix("backbone.", state), "epoch": 3},
+        lambda state: {"model_ema": state},
+        lambda state: state | with_prefix("head.", CLASSIFIER),
+        lambda state: (
+            state | with_prefix("fc.", CLASSIFIER) | with_prefix("head_dist.", CLASSIFIER)
+        ),
+        lambda state: with_prefix("module.", state | with_prefix("head.", CLASSIFIER)),
+        lambda state: with_prefix("encoder.", state) | with_prefix("classifier.1.", CLASSIFIER),
+        lambda state: with_prefix("backbone.", state) | with_prefix("head.mlp.0.", CLASSIFIER),
+    ],
+)
+def test_wrappers_prefixes_and_classifiers_make_no_difference(tmp_path, wrapped):
+    network, backbone = small_vit(tmp_path / "w.safetensors")
+    torch.save(wrapped(network.state_dict()), tmp_path / "w.pth")
+    _, expected = load_extractor(backbone, Features())
+    other = backbone.model_copy(update={"weights": str(tmp_path / "w.pth")})
+    assert load_extractor(other, Features())[1] == expected
+
+
+def test_a_classifier_between_the_layers_of_the_head_alone_is_left_out(tmp_path):
+    network = timm.create_model("test_convnext", num_classes=5)  # its head has a norm
+    torch.save(network.state_dict(), tmp_path / "w.pth")
+    backbone = Backbone(model="test_convnext", weights=str(tmp_path / "w.pth"))
+    load_extractor(backbone, Features())
+    hidden = {"head.pre_logits.fc.weight": torch.zeros(64, 64)}
+    torch.save(network.state_dict() | hidden, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"1 entries are left over .*head\.pre_logits"):
+        load_extractor(backbone, Features())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"init_values": 1e-5}, {"qk_norm": True}, {"depth": 9}, {"reg_tokens": 4}, {"pre_norm": True}],
+)
+def test_layers_that_the_model_has_not_are_named(tmp_path, options):
+    other = timm.create_model("test_vit", num_classes=7, **options).state_dict()
+    own = timm.create_model("test_vit", num_classes=0).state_dict()
+    torch.save(other, tmp_path / "w.pth")
+    surplus = sorted(name for name in other.keys() - own.keys() if not name.startswith("head"))
+    with pytest.raises(WeightsError, match=f"entries are left over .*first {surplus[0]}"):
+        load_extractor(Backbone(model="test_vit", weights=str(tmp_path / "w.pth")), Features())
+
+
+def test_an_entry_more_is_named_where_timm_takes_any_state(tmp_path):
+    state = timm.create_model("dla46x_c", num_classes=0).state_dict()
+    torch.save(state | {"decoder.weight": torch.zeros(3)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"1 entries are left over .*decoder\.weight"):
+        load_extractor(Backbone(model="dla46x_c", weights=str(tmp_path / "w.pth")), Features())
+
+
+def test_a_file_with_two_models_is_not_guessed_at(tmp_path):
+    state = timm.create_model("test_vit", num_classes=0).state_dict()
+    both = with_prefix("student.", state) | with_prefix("teacher.", state)
+    torch.save(both, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"there 2 times, under student\., teacher\."):
+        load_extractor(Backbone(model="test_vit", weights=str(tmp_path / "w.pth")), Features())
+
+
+def test_batches_need_not_have_been_counted(tmp_path):
+    torch.manual_seed(0)
+    state = timm.create_model("test_resnet", num_classes=3).state_dict()
+    counted = {name: value for name, value in state.items() if "num_batches" not in name}
+    assert len(counted) < len(state)
+    for name, entries in (("all", state), ("few", counted)):
+        torch.save(with_prefix("module.", entries), tmp_path / f"{name}.pth")
+    all_of_them, few = (
+        load_extractor(Backbone(model="test_resnet", weights=str(tmp_path / name)), Features())
+        for name in ("all.pth", "few.pth")
+    )
+    assert all_of_them[1] == few[1]
+
+
+def test_what_timm_drops_of_the_authors_files_is_no_mistake(tmp_path):
+    """DINOv2 as published has a mask token, which no backbone needs, and no classifier."""
+    _, backbone = small_vit(tmp_path / "w.safetensors", mask_token=torch.zeros(1, 64))
+    _, identity = load_extractor(backbone, Features())
+    _, plain = small_vit(tmp_path / "plain.safetensors")
+    assert identity == load_extractor(plain, Features())[1]
+
+
+def test_entries_under_other_names_go_by_position_but_for_one_classifier(tmp_path):
+    torch.manual_seed(0)
+    state = timm.create_model("test_resnet", num_classes=0).state_dict()
+    renamed = {f"layer_{k}": value for k, value in enumerate(state.values())}
+    backbone = Backbone(model="test_resnet", weights=str(tmp_path / "w.pth"))
+    digests = set()
+    for more in ({}, {"out_w": torch.zeros(5, 96), "out_b": torch.zeros(5)}):
+        torch.save(renamed | more, tmp_path / "w.pth")
+        digests.add(load_extractor(backbone, Features())[1]["weights_digest"])
+    assert len(digests) == 1
+    torch.save(renamed | {f"more_{k}": torch.zeros(5, 96) for k in range(2)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"entries are missing.*entries are left over"):
+        load_extractor(backbone, Features())
+
+
+POOLED = {"test_vit": "token", "test_vit3": "map", "test_convnext": "avg", "levit_128s": "avg"}
+
+
+@pytest.mark.parametrize("name", POOLED)
+def test_pooling_is_that_of_the_classifier(tmp_path, name):
+    _, identity, ours, theirs = features_of(name, tmp_path / "w.pth")
+    assert identity["pooling"] == POOLED[name]
+    torch.testing.assert_close(ours, theirs)
+
+
+def features_of(name, path, size=None):
+    """Return a model with random weights, its identity, and its features by us and by timm."""
+    torch.manual_seed(0)
+    fixed = size and timm.get_pretrained_cfg(name).fixed_input_size
+    options = {"img_size": size} if fixed else {}
+    network = timm.create_model(name, num_classes=0, **options).eval()
+    torch.save(network.state_dict(), path)
+    backbone = Backbone(model=name, weights=str(path), size=size)
+    extractor, identity = load_extractor(backbone, Features())
+    path.unlink()
+    images = torch.rand(1, 3, extractor.transform.size, extractor.transform.size)
+    with torch.inference_mode():
+        ours, theirs = extractor.features(images), network(images)
+    assert ours.shape == (1, extractor.dim)
+    return network, identity, ours, theirs
+
+
+FAMILIES = [
+    *("beit_base_patch16_224", "cait_xxs24_224", "coat_lite_tiny", "convit_tiny"),
+    *("convmixer_768_32", "cpubone_nano", "crossvit_tiny_240", "cs3darknet_focus_m"),
+    *("csatv2", "cspnext_tiny", "davit_tiny", "deit_tiny_distilled_patch16_224"),
+    *("densenet121", "dla46x_c", "dpn68", "edgenext_xx_small"),
+    *("efficientformer_l1", "efficientformerv2_s0", "efficientvim_m1", "efficientvit_b0"),
+    *("efficientvit_m0", "ese_vovnet19b_dw", "eva02_tiny_patch14_224", "fasternet_t0"),
+    *("fastvit_t8", "focalnet_tiny_srf", "gcvit_xxtiny", "ghostnet_100"),
+    *("hardcorenas_a", "hgnetv2_b0", "hiera_tiny_224", "hrnet_w18_small"),
+    *("iformer_t", "inception_next_atto", "inception_resnet_v2", "inception_v3"),
+    *("inception_v4", "lambda_resnet26rpt_256", "lcnetv2_small", "legacy_seresnet18"),
+    *("legacy_xception", "levit_128s", "lowformer_b0", "mambaout_femto"),
+    *("maxvit_rmlp_pico_rw_256", "mobilenetv3_small_050", "mobilevit_xxs", "mvitv2_tiny"),
+    *("naflexvit_base_patch16_gap", "nasnetalarge", "nest_tiny_jx", "nextvit_small"),
+    *("pit_ti_distilled_224", "pnasnet5large", "poolformerv2_s12", "pvt_v2_b0"),
+    *("qwen3_vit_88m", "rdnet_tiny", "regnetx_002", "repghostnet_050"),
+    *("repvit_m0_9", "res2net50_14w_8s", "resmlp_12_224", "resnest14d"),
+    *("resnetv2_18", "rexnet_100", "sam2_hiera_tiny", "samvit_base_patch16"),
+    *("selecsls42b", "sequencer2d_s", "shvit_s1", "skresnet18"),
+    *("starnet_s1", "swiftformer_xs", "swin_s3_tiny_224", "swinv2_cr_tiny_ns_224"),
+    *("swinv2_tiny_window8_256", "test_byobnet", "test_convnext", "test_efficientnet"),
+    *("test_nfnet", "test_resnet", "test_vit", "tiny_vit_5m_224"),
+    *("tnt_s_legacy_patch16_224", "tresnet_m", "twins_svt_small", "visformer_tiny"),
+    *(
+        "vit_pe_core_tiny_patch16_384",
+        "vit_relpos_small_patch16_224",
+        "vit_tiny_r_s16_p8_224",
+        "vitamin_small_224",
+    ),
+    *("volo_d1_224", "xception41", "xcit_nano_12_p16_224"),
+]
+"""The smallest model of each file of timm's; two where pooling differs within one."""
+
+HUGE = ["deepseek_vit_412m", "gemma4_vit_167m", "mobilenetv5_300m", "vgg11"]
+"""The smallest of files whose models all have more than 100 million parameters: not tried."""
+
+SIZES = {"qwen3_vit_88m": 224, "sam2_hiera_tiny": 256, "samvit_base_patch16": 256}
+"""Of models whose own images would take a minute."""
+
+
+def file_of(name):
+    return timm.model_entrypoint(name.partition(".")[0]).__module__
+
+
+def test_each_family_of_timm_with_weights_is_tried():
+    with_weights = {file_of(name) for name in timm.list_models(pretrained=True)}
+    assert {file_of(name) for name in FAMILIES + HUGE} == with_weights
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_features_of_every_family_are_those_of_timm(tmp_path, name):
+    network, _, ours, theirs = features_of(name, tmp_path / "w.pth", SIZES.get(name))
+    assert ours.shape[1] in (network.num_features, network.head_hidden_size)
+    # Random weights blow up in some: what rounding does is relative to the largest.
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": "inception_v3", "size": 32}, r"32 × 32 pixels\) gives no features"),
+        ({"model": "crossvit_9_240", "pooling": "avg"}, "which for this model is 'token'"),
+    ],
+)
+def test_a_model_that_gives_no_features_is_named_when_it_is_loaded(tmp_path, changes, said):
+    backbone = Backbone(weights=str(tmp_path / "w.pth"), **changes)
+    torch.save(timm.create_model(backbone.model, num_classes=0).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=said):
+        load_extractor(backbone, Features())
 
 
 def test_no_code_is_unpickled(tmp_path, monkeypatch):

