@@ -1,8 +1,12 @@
 """Figures say what the data say: their text and their marks are read back."""
 
+from html import escape
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.font_manager import fontManager
+from matplotlib.ft2font import FT2Font
 
 from fovscope.dimensions import dimension_names, factor_of
 from fovscope.factors import Factor, bind
@@ -20,7 +24,7 @@ from fovscope.figures.latents import (
 from fovscope.figures.open_set import draw_open_set, mistakes, open_set_size
 from fovscope.figures.samples import PER_ROW, sample_rows, samples
 from fovscope.figures.sizes import draw_by_size
-from fovscope.figures.style import class_styles, figure, save
+from fovscope.figures.style import class_styles, figure, save, shown_name
 from fovscope.figures.traversal import draw_traversal, strip_images
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.traversal import as_png
@@ -89,6 +93,93 @@ def test_classes_and_dimensions_are_named_in_the_picture(tmp_path, target, draw)
     text = (tmp_path / "f.svg").read_text()
     assert all(f">{name}<" in text for name in ("blast", "spindle", "other one"))
     assert "Shape" in text
+
+
+NAMES = (
+    *(
+        "_debris",
+        "__x__",
+        "Ba$$in",
+        "$5 to $6",
+        r"C:\new",
+        r"\alpha",
+        "a<b & c>d",
+        "x^2_3",
+        "#%{}~|*`",
+    ),
+    *("خلية", "תא", "клетка", "è"),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["scatter", "pairs", "distributions"])
+def test_a_class_is_shown_as_it_is_called(tmp_path, target, name, kind):
+    codes, labels, dimensions = target
+    labels = np.where(labels == "blast", name, labels)
+    with figure(5, 4) as canvas:
+        if kind == "distributions":
+            draw_distributions(canvas, codes, labels, dimensions)
+            entries = canvas.axes[0].get_yticklabels()
+        else:
+            if kind == "scatter":
+                draw_scatter(canvas, codes, labels, dimensions, (0, 2))
+            else:
+                draw_pairs(canvas, codes, labels, dimensions, [2, 0])
+            entries = canvas.legends[0].get_texts()
+        save(canvas, {"svg": str(tmp_path / "f.svg")})
+    assert {entry.get_text() for entry in entries} == {name, "spindle", "other one"}
+    assert not any(entry.get_parse_math() for entry in entries)
+    assert f">{escape(name)}<" in (tmp_path / "f.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (" ", '" "'),
+        ("\u200b", '"\\u200b"'),
+        ("two\nlines", "two\\nlines"),
+        ("\udcff.png", "\\udcff.png"),
+        ("x" * 40, "x" * 32 + "\n" + "x" * 8),
+    ],
+)
+def test_what_could_not_be_seen_of_a_name_is_written_out(tmp_path, target, name, shown):
+    codes, labels, dimensions = target
+    with figure(5, 4) as canvas:
+        draw_scatter(canvas, codes, np.where(labels == "blast", name, labels), dimensions, (0, 2))
+        save(canvas, {kind: str(tmp_path / f"f.{kind}") for kind in ("svg", "png")})
+        assert shown in {entry.get_text() for entry in canvas.legends[0].get_texts()}
+
+
+def test_very_long_names_keep_what_tells_them_apart():
+    names = [f"{'a very long name ' * 20}{k}" for k in range(3)]
+    shown = [shown_name(name) for name in names]
+    assert len(set(shown)) == 3
+    assert max(len(line) for text in shown for line in text.split("\n")) <= 32
+    assert max(len(text) for text in shown) < 100
+
+
+def test_characters_that_no_font_has_are_said(tmp_path, target, caplog, monkeypatch):
+    codes, labels, dimensions = target
+    monkeypatch.setattr(
+        fontManager, "ttflist", [f for f in fontManager.ttflist if "DejaVu" in f.name]
+    )
+    with figure(5, 4) as canvas:
+        draw_scatter(canvas, codes, np.where(labels == "blast", "培养", labels), dimensions, (0, 2))
+        save(canvas, {kind: str(tmp_path / f"f.{kind}") for kind in ("svg", "png")})
+    assert "no installed font has the characters 养培" in caplog.text
+    assert ">培养<" in (tmp_path / "f.svg").read_text()
+
+
+def test_characters_are_taken_from_a_font_that_has_them(tmp_path, target, caplog):
+    codes, labels, dimensions = target
+    letter = "\u1d15"  # not in DejaVu Sans, but in DejaVu Serif, which matplotlib brings along
+    with figure(5, 4) as canvas:
+        draw_scatter(canvas, codes, np.where(labels == "blast", letter, labels), dimensions, (0, 2))
+        save(canvas, {"png": str(tmp_path / "f.png")})
+        (entry,) = (e for e in canvas.legends[0].get_texts() if e.get_text() == letter)
+    (family,) = entry.get_fontfamily()[1:]
+    assert ord(letter) in FT2Font(fontManager.findfont(family)).get_charmap()
+    assert "no installed font" not in caplog.text
 
 
 def test_numbers_under_narrow_panels_are_few():

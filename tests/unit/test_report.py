@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,14 @@ def test_a_table_knows_its_width_with_wrapped_headings_and_long_texts():
     assert table.characters == len("features") + 2 + 40 + 3
     page = render_report("t", "?", {}, [Section("s", parts=[table])])
     assert f"--characters: {table.characters}" in page
+
+
+def test_names_are_text_and_whole_on_the_page():
+    names = ["<b>&amp;", "a " * 60 + "end", "خلية", "_x_", "`$`"]
+    page = render_report(
+        "t", "?", {}, [Section("s", parts=[Table(pd.DataFrame({"n": names}), "")])]
+    )
+    assert all(f"<td>{escape(name, quote=False)}</td>" in page for name in names)
 
 
 def test_run_times_are_summed_by_rule(tmp_path):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from fovscope.tables.confusion import confusion
 from fovscope.tables.disentanglement import disentanglement
 from fovscope.tables.published import published_accuracy
 from fovscope.tables.render import caption_of, mean_sd, read_markdown, widen, write_views
+from fovscope.texts import legible
 
 FORMATS = ("parquet", "csv", "md", "tex")
 
@@ -311,6 +314,65 @@ def test_markdown_comes_back_as_it_was_written(tmp_path):
         assert list(tables) == list(blocks or {"": view})
         for title, table in (blocks or {"": view}).items():
             pd.testing.assert_frame_equal(tables[title], table.astype(str))
+
+
+NAMES = (
+    *(
+        "_debris",
+        "Ba$$in",
+        "$5 to $6",
+        r"C:\new",
+        r"a\|b",
+        "|",
+        "<b>bold</b>",
+        "a<b",
+        "R&D",
+        "&lt;",
+    ),
+    *("#1", "50 %", "{x}", "`x`", "*", "**x**", "~~x~~", "__x__", "x_y", "[x](y)", "[x]", "x^2"),
+    *("two\nlines", "tab\tbed", "\u200b", "--", "培养", "خلية", "कोशिका", "x" * 300),
+)
+
+
+def test_names_come_back_from_markdown_and_are_text_there(tmp_path):
+    view = pd.DataFrame({name: [name, ""] for name in NAMES})
+    paths = {kind: str(tmp_path / f"t.{kind}") for kind in FORMATS}
+    long = pd.DataFrame({"value": [1.0]})
+    write_views(long, view, "All.", paths, blocks=dict.fromkeys(NAMES[:20], view))
+    _, tables = read_markdown((tmp_path / "t.md").read_text())
+    shown = [legible(name) for name in NAMES]
+    assert list(tables) == shown[:20]
+    for table in tables.values():
+        assert list(table) == shown
+        assert table.iloc[0].tolist() == shown
+        assert not table.iloc[1].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_text_in_latex(tmp_path, name):
+    view = pd.DataFrame({"class": [name], "other": ["y"]})
+    paths = {kind: str(tmp_path / f"t.{kind}") for kind in FORMATS}
+    write_views(pd.DataFrame({"value": [1.0]}), view, name, paths)
+    lines = (tmp_path / "t.tex").read_text().splitlines()
+    (row,) = (line for line in lines if line.endswith(r" & y \\"))
+    cell = row.removesuffix(r" & y \\")
+    assert f"\\caption{{{cell}}}" in lines
+    assert not cell.startswith(("[", "*"))
+    # What is left without commands and braces has no meaning of its own.
+    plain = re.sub(r"\\[a-z]+|\\[&%$#_{}]|\{\}", "", cell)
+    assert not set(plain) & set('\\&%$#_{}^~`|<>"')
+    assert "--" not in cell
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("培养", "% XeLaTeX or LuaLaTeX, with a font that has 养培\n"), ("é β ≥ 2", "\\begin{table}")],
+)
+def test_what_pdflatex_cannot_print_is_said_in_the_file(tmp_path, name, first):
+    paths = {kind: str(tmp_path / f"t.{kind}") for kind in FORMATS}
+    view = pd.DataFrame({"class": [name]})
+    write_views(view, view, "All.", paths)
+    assert (tmp_path / "t.tex").read_text().startswith(first)
 
 
 def test_captions_speak_of_the_study(facts):

@@ -5,17 +5,18 @@ Without classes, all images are one group, and the dimensions that vary most are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.feature_selection import f_classif
 
 from fovscope.figures.given import Given
-from fovscope.figures.style import COLUMN, PAGE, Drawing, class_styles
+from fovscope.figures.style import COLUMN, PAGE, Drawing, class_styles, shown_name
 from fovscope.registry import figure
 
 UNKNOWN = "no class"
@@ -134,9 +135,9 @@ def draw_scatter(
 ) -> None:
     """Draw two dimensions of codes (N, d) against each other, a colour per class."""
     axes = canvas.subplots()
-    _scatter(axes, codes, labels, pair, size=8)
+    marks = _scatter(axes, codes, labels, pair, size=8)
     axes.set(xlabel=names[pair[0]], ylabel=names[pair[1]])
-    canvas.legend(loc="outside right center", fontsize=6, markerscale=1.5, handletextpad=0.2)
+    _add_legend(canvas, marks, markerscale=1.5, handletextpad=0.2)
 
 
 def draw_pairs(
@@ -145,6 +146,7 @@ def draw_pairs(
     """Draw every pair of the chosen dimensions; their distribution by class on the diagonal."""
     grid = canvas.subplots(len(chosen), len(chosen), squeeze=False, sharex="col")
     styles = class_styles(sorted(set(labels)))
+    marks: dict[str, Artist] = {}
     for row, axes_of_row in enumerate(grid):
         for column, axes in enumerate(axes_of_row):
             if row == column:
@@ -153,13 +155,12 @@ def draw_pairs(
                     axes.hist(values, bins=20, histtype="step", color=style["color"], lw=0.8)
                 axes.set_yticks([])
             else:
-                _scatter(axes, codes, labels, (chosen[column], chosen[row]), size=2)
+                marks = _scatter(axes, codes, labels, (chosen[column], chosen[row]), size=2)
             axes.tick_params(labelsize=6)
         axes_of_row[0].set_ylabel(names[chosen[row]])
     for axes, k in zip(grid[-1], chosen, strict=True):
         axes.set_xlabel(names[k])
-    handles, shown = grid[-1][0].get_legend_handles_labels()
-    canvas.legend(handles, shown, loc="outside right center", fontsize=6, markerscale=3)
+    _add_legend(canvas, marks, markerscale=3)
 
 
 def draw_distributions(
@@ -189,14 +190,21 @@ def draw_distributions(
         # With a step of 4, else the axis takes 2 where 5 leaves fewer than two numbers.
         axes.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10], integer=True)
         axes.axvline(np.median(codes[:, k]), color="0.8", lw=0.6, zorder=0)
-    panels[0].set_yticks(places, present)
+    panels[0].set_yticks(places, [shown_name(name) for name in present])
 
 
 def _scatter(
     axes: Axes, codes: NDArray, labels: NDArray, pair: tuple[int, int], *, size: float
-) -> None:
-    for name, style in class_styles(sorted(set(labels))).items():
-        chosen = codes[labels == name]
-        axes.scatter(
-            *chosen[:, pair].T, s=size, alpha=0.6, lw=0, label=name, rasterized=True, **style
+) -> dict[str, Artist]:
+    """Draw the points of each class, and return them by its name."""
+    return {
+        name: axes.scatter(
+            *codes[labels == name][:, pair].T, s=size, alpha=0.6, lw=0, rasterized=True, **style
         )
+        for name, style in class_styles(sorted(set(labels))).items()
+    }
+
+
+def _add_legend(canvas: Figure, marks: Mapping[str, Artist], **options: float) -> None:
+    names = [shown_name(name) for name in marks]
+    canvas.legend(marks.values(), names, loc="outside right center", fontsize=6, **options)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fovscope.figures.given import Given, kinds_of
-from fovscope.figures.style import PAGE, PALETTE, Drawing
+from fovscope.figures.style import PAGE, PALETTE, Drawing, shown_name
 from fovscope.registry import figure
 
 MEMBER = np.sqrt(2 / np.pi)
@@ -79,6 +79,7 @@ def draw_open_set(canvas: Figure, chosen: pd.DataFrame) -> None:
         axes.bar(rows["dimension"], rows["mean"], yerr=rows["sd"].fillna(0), color=PALETTE[4])
         axes.axhline(MEMBER, color="0.4", lw=0.8, ls="--")
         axes.set_ylabel("distance in SD", fontsize=6)
-        title = f"{name}, taken for {first.mistaken_for} ({100 * first.share:.0f} %)"
+        names = [shown_name(label) for label in (name, first.mistaken_for)]
+        title = f"{names[0]}, taken for {names[1]} ({100 * first.share:.0f} %)"
         axes.set_title(f"{kind}: {title}" if kind else title)
         axes.tick_params(labelsize=6)

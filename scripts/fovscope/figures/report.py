@@ -323,7 +323,8 @@ def _lines(cells: pd.Series) -> list[str]:
 
 
 def _html_table(view: pd.DataFrame) -> str:
-    return view.to_html(index=False, border=0, na_rep="–", classes="numbers")
+    with pd.option_context("display.max_colwidth", None):  # else long names end in dots
+        return view.to_html(index=False, border=0, na_rep="–", classes="numbers")
 
 
 def run_times(benchmarks: Path) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from fovscope.factors import Factor
 from fovscope.figures.given import THUMBNAIL, Given
-from fovscope.figures.style import PAGE, Drawing, show_image
+from fovscope.figures.style import PAGE, Drawing, show_image, shown_name
 from fovscope.images.source import ImageSource
 from fovscope.registry import figure
 
@@ -104,4 +104,4 @@ def draw_samples(canvas: Figure, images: ImageSource, rows: Mapping[str, list[in
             axes.spines[:].set_visible(False)
         for row, axes in zip(chosen, line, strict=False):
             show_image(axes, images[row])
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=6)
+        line[0].set_ylabel(shown_name(name), rotation=0, ha="right", va="center", fontsize=6)

@@ -3,10 +3,20 @@
 Colours can be told apart with any colour vision: Okabe and Ito's palette for classes, with
 other markers where it is used up, and the diverging map "RdBu" for signed values. Sizes are those
 of a paper: `COLUMN` and `PAGE` inches wide, text of 8 points.
+
+Text is shown as it is written: a dollar sign is no mathematics, for classes and factors are called
+what their owners call them (a figure that wants formulas says so of a text: ``parse_math=True``).
+Names go through `shown_name`, and a legend is given its entries with their names, for matplotlib
+leaves out those that begin with an underscore. Characters that the font lacks are taken from
+another that is installed; `save` says so where there is none.
 """
 
 from __future__ import annotations
 
+import logging
+import re
+import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +26,15 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from fovscope.runtime.provenance import replacing
+from fovscope.texts import legible
+
+logger = logging.getLogger(__name__)
 
 COLUMN, PAGE = 3.4, 7.0
 """Width of a column and of a page in inches."""
@@ -29,6 +45,12 @@ DPI = 200
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 MARKERS = ("o", "^", "s", "v", "D", "P")
 
+_LINE, _LONGEST = 32, 96
+"""Characters of a name on one line, and in all."""
+
+_LAST_RESORT = "LastResort"
+"""A font with a box for every character; matplotlib brings it along."""
+
 _PARAMETERS = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -38,6 +60,7 @@ _PARAMETERS = {
     "figure.dpi": DPI,
     "figure.constrained_layout.use": True,
     "legend.frameon": False,
+    "text.parse_math": False,
     "svg.fonttype": "none",  # text stays text: it can be searched and edited
     "svg.hashsalt": "fovscope",  # names in the file are the same in every run
 }
@@ -73,12 +96,76 @@ def figure(width: float, height: float) -> Iterator[Figure]:
 def save(drawn: Figure, paths: Mapping[str, str]) -> None:
     """Write a figure to each of `paths` (``svg``, ``png``), whole or not at all.
 
-    Nothing in the files tells when they were written: equal figures are equal files.
+    Nothing in the files tells when they were written: equal figures are equal files. If no
+    installed font has a character, it is a box in the PNG file, of which the log warns.
     """
+    missing = _write(drawn, paths)
+    families = _families_with(missing) if missing else []
+    if families:
+        for text in drawn.findobj(Text):
+            text.set_fontfamily([*text.get_fontfamily(), *families])
+        missing = _write(drawn, paths)
+    if missing:
+        logger.warning(
+            "no installed font has the characters %s: boxes stand for them in %s (text of SVG "
+            "files is whole, and right where its reader has a font); install one, such as Noto "
+            "Sans of their script, and draw again",
+            *("".join(sorted(missing)), ", ".join(paths.values())),
+        )
+
+
+def _write(drawn: Figure, paths: Mapping[str, str]) -> set[str]:
+    """Write the files, and return the characters of which no font of their text has a shape."""
     no_date = {"svg": {"Date": None}, "png": {"Software": None}}
-    for kind, path in paths.items():
-        with replacing(path) as temporary:
-            drawn.savefig(temporary, format=kind, metadata=no_date[kind])
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for kind, path in paths.items():
+            with replacing(path) as temporary:
+                drawn.savefig(temporary, format=kind, metadata=no_date[kind])
+    missing = set()
+    for one in said:
+        glyph = re.match(r"Glyph (\d+) .*missing from font", str(one.message))
+        if glyph:
+            missing.add(chr(int(glyph[1])))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return missing
+
+
+def _families_with(characters: set[str]) -> list[str]:
+    """Return installed fonts that have these characters, or as many of them as there are."""
+    wanted = {ord(character) for character in characters}
+    has = {
+        font.name: wanted & FT2Font(font.fname).get_charmap().keys()
+        for font in fontManager.ttflist
+        if font.style == "normal" and _LAST_RESORT not in font.fname
+    }
+    families = []
+    while has:
+        best = max(sorted(has), key=lambda name: len(has[name]))
+        found = has.pop(best)
+        if not found:
+            break
+        families.append(best)
+        has = {name: others - found for name, others in has.items()}
+    return families
+
+
+def shown_name(name: object) -> str:
+    """Return a name as figures show it: a long one on several lines, of a very long one the ends.
+
+    Parameters
+    ----------
+    name : object
+        Of a class, say.
+    """
+    text = legible(name)
+    if len(text) <= _LINE:
+        return text
+    if len(text) > _LONGEST:
+        half = _LONGEST // 2
+        text = f"{text[: half - 1]} … {text[2 - half :]}"
+    return "\n".join(textwrap.wrap(text, _LINE, break_on_hyphens=False))
 
 
 def class_styles(classes: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -1,4 +1,8 @@
-"""The views of a long table: CSV, Markdown, LaTeX; and Markdown back again, for the report."""
+"""The views of a long table: CSV, Markdown, LaTeX; and Markdown back again, for the report.
+
+Cells hold names that people give, of classes for example, which are text in every format: what
+Markdown and LaTeX would take for their own is escaped, in one place each.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import pandas as pd
 from fovscope.records import write_table
 from fovscope.registry import Entry
 from fovscope.runtime.provenance import replacing
+from fovscope.texts import legible
 
 
 def versions_of(versions: Iterable[str]) -> str:
@@ -99,8 +104,8 @@ def write_views(
     write_table(paths["parquet"], long)
     markdown, latex = [caption], []
     for title, table in (blocks or {"": view}).items():
-        markdown += [f"**{title}**"] if title else []
-        cells = table.rename(columns=_without_bars).map(_without_bars)
+        markdown += [f"**{_in_markdown(title)}**"] if title else []
+        cells = table.rename(columns=_in_markdown).map(_in_markdown)
         markdown.append(cells.to_markdown(index=False, disable_numparse=True))
         latex.append(_latex(table, f"{title}. {caption}" if title else caption))
     texts = {
@@ -132,34 +137,79 @@ def read_markdown(text: str) -> tuple[str, dict[str, pd.DataFrame]]:
     tables, title = {}, ""
     for part in parts:
         if part.startswith("**"):
-            title = part.strip("*")
+            title = _from_markdown(part.removeprefix("**").removesuffix("**"))
         else:
             tables[title] = _markdown_table(part)
     return caption, tables
 
 
 def _markdown_table(text: str) -> pd.DataFrame:
-    lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines()]
-    heading, _, *rows = [[cell.strip().replace(r"\|", "|") for cell in line] for line in lines]
+    cells = re.compile(r"((?:[^\\|]|\\.)*)\|")  # up to a bar that is not escaped
+    lines = [cells.findall(line)[1:] for line in text.splitlines()]
+    heading, _, *rows = [[_from_markdown(cell.strip()) for cell in line] for line in lines]
     return pd.DataFrame(rows, columns=heading)
 
 
-def _without_bars(text: object) -> str:
-    return str(text).replace("|", r"\|")  # they would end a cell of Markdown
+_MARKDOWN = re.compile(
+    r"[\\`*|~$]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # at the end of a word: inside of one it is no emphasis
+    r"|<(?=[A-Za-z/!?])"  # a tag
+    r"|&(?=#?\w+;)"  # an entity
+    r"|(?<=\])[(\[]"  # a link
+)
+"""What Markdown takes for its own: mathematics, and strikes of one tilde, are those of GitHub."""
+
+
+def _in_markdown(text: object) -> str:
+    """Return text as a cell or title of Markdown shows it."""
+    return _MARKDOWN.sub(r"\\\g<0>", legible(text))
+
+
+def _from_markdown(text: str) -> str:
+    return re.sub(r"\\([\\`*|~$_<&(\[])", r"\1", text)
 
 
 def _latex(view: pd.DataFrame, caption: str) -> str:
-    style = view.rename(columns=_escaped).map(_escaped).style.hide(axis="index")
-    return style.to_latex(caption=_escaped(caption), hrules=True, column_format="l" * view.shape[1])
+    cells = view.rename(columns=_in_latex).map(_in_latex)
+    style = cells.style.hide(axis="index")
+    table = style.to_latex(
+        caption=_in_latex(caption), hrules=True, column_format="l" * view.shape[1]
+    )
+    foreign = "".join(sorted({character for character in table if character > _LAST_OF_LATIN}))
+    return f"% XeLaTeX or LuaLaTeX, with a font that has {foreign}\n{table}" if foreign else table
 
 
-def _escaped(text: object) -> str:
-    return "".join(_LATEX.get(character, character) for character in str(text))
+def _in_latex(text: object) -> str:
+    """Return text as LaTeX prints it, in a cell or a caption."""
+    latex = "".join(_LATEX.get(character, character) for character in legible(text))
+    latex = re.sub("-(?=-)", "-{}", latex)  # else two hyphens are a dash
+    # Else an option of the line break or rule before it.
+    return f"{{}}{latex}" if latex.startswith(("[", "*")) else latex
 
+
+_LAST_OF_LATIN = "\u017f"
+"""Characters beyond Latin with accents need a font that pdfLaTeX does not load by itself."""
 
 _LATEX = {character: "\\" + character for character in "&%$#_{}"} | {
+    # Else commands, accents, or in the old encoding of fonts other characters.
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "`": r"\textasciigrave{}",
+    '"': r"\char34{}",
+    "|": r"\textbar{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
     "±": r"$\pm$",
+    "×": r"$\times$",
+    "→": r"$\rightarrow$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "−": "$-$",
+    "°": r"\textdegree{}",
+    "µ": r"\textmu{}",
     "β": r"$\beta$",
     "Φ": r"$\Phi$",
-    "–": "--",
+    "–": r"\textendash{}",
+    "…": r"\ldots{}",
 }
