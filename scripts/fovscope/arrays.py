@@ -7,8 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fovscope import FovscopeError
+
 _MOST_VALUES = 20
 """Fractions with no more distinct values may be levels of few rows: as many as MIG has bins."""
+
+
+class ConstantFactorError(FovscopeError):
+    """A factor has one value in all rows that metrics are fitted on."""
 
 
 def finite_codes(codes: ArrayLike) -> NDArray[np.floating]:
@@ -114,7 +120,9 @@ def factor_table(
     may_be = continuous_factors(continuous, factors)
     for k, column in enumerate(factors.T):
         if (column == column[0]).all():
-            raise ValueError(f"factor {k} is constant; leave it out, nothing can encode it")
+            raise ConstantFactorError(
+                f"factor {k} is constant; leave it out, nothing can encode it"
+            )
         if not may_be[k] and _is_continuous(column):
             raise ValueError(
                 f"factor {k} is continuous: {len(np.unique(column))} values in {len(column)} rows; "

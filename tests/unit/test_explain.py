@@ -149,6 +149,14 @@ def test_objects_meet_their_codes_by_name(target):
     assert len(importances) == 2 * 5
 
 
+def test_objects_that_all_look_the_same_have_no_correlation(target):
+    manifest, objects, codes = target
+    objects[list(FEATURES)] = 1.0
+    correlations, importances = explain(manifest, objects, codes)
+    assert correlations["value"].isna().all()
+    assert importances["value"].notna().all()
+
+
 def test_flagged_objects_do_not_count(target):
     manifest, objects, codes = target
     objects.loc[::3, "area"] = np.nan

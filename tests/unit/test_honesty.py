@@ -215,3 +215,17 @@ def test_reference_codes_are_what_they_are_called():
     )
     noise = codes["noisy"].train - codes["perfect"].train
     assert noise.std(axis=0) == pytest.approx([0.5] * 3, rel=0.05)
+
+
+def test_a_rare_value_that_goes_with_one_group_leaves_no_interval_and_no_error():
+    codes, factors = (np.arange(12.0)[:, None], np.eye(12, dtype=int)[:, :1])  # one row differs
+    design = Design(codes, codes), Design(factors, factors)
+    mig = scored_panel(*design, metrics=["mig"], resamples=3)["mig"]
+    assert mig.value == pytest.approx(1)
+    assert np.isnan([mig.low, mig.high]).all()
+
+
+def test_one_row_cannot_be_left_out():
+    design = Design(np.arange(4.0)[:, None], [[0.0]]), Design([[0], [1], [0], [1]], [[1]])
+    mig = scored_panel(*design, metrics=["mig"], resamples=3)["mig"]
+    assert np.isnan([mig.low, mig.high]).all()

@@ -199,3 +199,15 @@ def test_nothing_of_the_held_out_class_is_fitted_on():
     _, again = score(manifest, other)
     known = ~images["held_out"]
     pd.testing.assert_frame_equal(images[known], again[known])
+
+
+@pytest.mark.parametrize(("known", "novel"), [(0, 1), (1, 0)])
+def test_nothing_is_compared_with_no_test_images(known, novel):
+    counts = {"a": (2, known), "b": (2, known), "c": (2, novel)}
+    labels = [label for label, of in counts.items() for _ in range(sum(of))]
+    splits = [s for of in counts.values() for s in ["train"] * of[0] + ["test"] * of[1]]
+    images = pd.DataFrame({"image_id": labels, "label": labels, "split": splits})
+    codes = np.random.default_rng(0).standard_normal((len(images), 2))
+    options = {"dimensions": ["z0", "z1"], "active_sd": 0.05, "probes": QUICK}
+    with pytest.raises(FovscopeError, match="no image is in the test split"):
+        score_open_set(images, codes, held_out="c", **options, seed=0, threads=1)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import fovscope
 import fovscope.metrics
@@ -472,6 +474,30 @@ def test_ties_stay_together():
     level = discretise(values, 10)
     assert len(set(level[:80])) == 1
     assert set(level) == set(range(level.max() + 1))
+
+
+@given(
+    tied=st.integers(1, 199),
+    place=st.sampled_from([-10.0, 0.5, 10.0]),
+    levels=st.integers(2, 12),
+    seed=st.integers(0, 9),
+)
+def test_a_factor_that_varies_has_two_levels_or_more_from_either_side(tied, place, levels, seed):
+    values = np.random.default_rng(seed).uniform(0, 1, 200)
+    values[:tied] = place  # below all others, among them, or above
+    level = discretise(values, levels)
+    mirrored = discretise(-values, levels)
+    assert len(set(level)) >= 2
+    assert set(level) == set(range(level.max() + 1))
+    assert level.max() == mirrored.max()
+    if levels % 2:  # no cut in the middle
+        np.testing.assert_array_equal(mirrored, level.max() - level)
+
+
+def test_a_factor_that_is_mostly_zero_has_the_levels_zero_and_more():
+    dose = np.r_[np.zeros(188), np.linspace(1, 5, 12)]
+    np.testing.assert_array_equal(discretise(dose, 10), dose > 0)
+    np.testing.assert_array_equal(discretise(-dose, 10), dose == 0)
 
 
 def test_missing_factor_value_is_named():

@@ -7,8 +7,9 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import balanced_accuracy_score
 
+from fovscope import FovscopeError
 from fovscope.probes.baselines import majority_class, pca_codes
-from fovscope.probes.classifiers import predict_with_probes
+from fovscope.probes.classifiers import fit_classifier, predict_with_probes
 from fovscope.probes.confidence import fit_probe
 from fovscope.probes.gbt import gbt
 from fovscope.probes.mlp import mlp
@@ -203,6 +204,11 @@ def test_pca_is_of_standardised_features():
     z = (features - features.mean(axis=0)) / features.std(axis=0)
     expected = np.linalg.svd(z)[1][:3] ** 2 / 50
     assert codes.var(axis=0) == pytest.approx(expected)
+
+
+def test_one_class_is_named():
+    with pytest.raises(FovscopeError, match="two classes to tell apart; all rows are 'a'"):
+        fit_classifier("gbt", np.eye(3), ["a"] * 3, options={}, seed=0)
 
 
 def test_pca_with_too_many_components_is_named():

@@ -138,18 +138,22 @@ def _correlations(
 ) -> tuple[list[pd.DataFrame], int]:
     """Return the correlations of dimensions, then of pairs if there are any; of how many images.
 
-    Without values where too few objects are sound, so that tables say that there are none.
+    Without values where too few objects are sound or none differ, so that tables say that there
+    are none.
     """
     sound = (measured["flag"] == "").to_numpy()
+    dimensions = [range(codes.shape[1]), [first for first, _ in pairs]]
     if sound.sum() < FEWEST:
         logger.warning(
             "%d of %d objects are without doubt, a correlation needs %d: none is computed; look "
             "at the contact sheet of the masks, and give better ones with 'masks'",
             *(sound.sum(), len(sound), FEWEST),
         )
-        dimensions = [range(codes.shape[1]), [first for first, _ in pairs]]
         return [_unknown_correlations(of) for of in dimensions if len(of)], sound.sum()
     codes, features = codes[sound], measured.loc[sound, list(FEATURES)]
+    if (features.nunique() < 2).all():
+        logger.warning("all %d objects look the same: no correlation is computed", sound.sum())
+        return [_unknown_correlations(of) for of in dimensions if len(of)], sound.sum()
     tables = [correlate(codes, features, seed=seed)]
     if pairs:
         tables.append(correlate_pairs(codes, features, pairs, seed=seed))

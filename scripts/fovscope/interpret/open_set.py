@@ -26,6 +26,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 
+from fovscope import FovscopeError
 from fovscope.interpret.known import fit_known_classes
 from fovscope.probes.confidence import fit_probe
 from fovscope.registry import Catalogue
@@ -106,11 +107,23 @@ def score_open_set(
         ``label``, ``split``, ``held_out``, ``mahalanobis``, ``knn``, ``probe``, ``predicted``,
         ``confidence``, and a signed ``deviation_<dimension>`` from the centroid of the
         predicted class.
+
+    Raises
+    ------
+    FovscopeError
+        If the held-out class or the known ones have no test images, or a known class has no spread.
     """
     novel = (manifest["label"] == held_out).to_numpy()
+    tested = (manifest["split"] == "test").to_numpy()
+    for which, rows in (("the held-out class", novel), ("known classes", ~novel)):
+        if not (rows & tested).any():
+            raise FovscopeError(
+                f"open_set: of {which} ('{held_out}' is held out) no image is in the test split, "
+                "so that nothing can be compared; give some to it"
+            )
     train = (manifest["split"] == "train").to_numpy() & ~novel
     known = fit_known_classes(codes[train], manifest["label"][train], active_sd=active_sd)
-    chosen = novel | (manifest["split"] == "test").to_numpy()
+    chosen = novel | tested
     facts = manifest.loc[chosen, ["image_id", "label", "split"]].assign(
         held_out=novel[chosen],
         mahalanobis=known.mahalanobis(codes[chosen]),

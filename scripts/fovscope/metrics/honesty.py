@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
+from fovscope.arrays import ConstantFactorError
 from fovscope.metrics.panel import Panel, chosen_metrics, disentanglement_panel
 from fovscope.metrics.presets import score_ranges
 from fovscope.metrics.references import perfect_code
@@ -258,7 +259,7 @@ def jackknife_intervals(
     dict of str to tuple of float
         Lower and upper bound of each score, NaN without resamples: the score ± Student's t
         with one degree of freedom less than groups, times the jackknife's standard error,
-        within the range of the score.
+        within the range of the score. NaN too where rows are too few to leave a group out.
 
     Raises
     ------
@@ -269,12 +270,12 @@ def jackknife_intervals(
     ----------
     Kott (2001), "The delete-a-group jackknife", Journal of Official Statistics 17(4).
     """
-    if resamples == 0:
-        return dict.fromkeys(scores, (np.nan, np.nan))
-    if resamples < 2:
+    if resamples == 1 or resamples < 0:
         raise ValueError(
             f"a jackknife needs at least 2 groups, not {resamples}; resamples=0 for no intervals"
         )
+    if resamples == 0 or min(len(codes.train), len(codes.test)) < 2:  # a group would be all rows
+        return dict.fromkeys(scores, (np.nan, np.nan))
     rng = np.random.default_rng(seed)
     changed = None if changed_factor is None else np.asarray(changed_factor)
     groups = Design(
@@ -282,14 +283,15 @@ def jackknife_intervals(
         deal(np.zeros(len(codes.test)), resamples, rng),
         *(() if changed is None else [deal(changed, resamples, rng)] * 2),
     )
-    runs = [
-        compute(
-            _rows(codes, groups, group),
-            _rows(factors, groups, group),
-            None if changed is None else changed[groups.first != group],
-        )
-        for group in range(resamples)
-    ]
+
+    def without(group: int) -> Mapping[str, float]:
+        left = _rows(codes, groups, group), _rows(factors, groups, group)
+        try:
+            return compute(*left, None if changed is None else changed[groups.first != group])
+        except ConstantFactorError:  # the rows of a rare value were all in that group
+            return {}
+
+    runs = [without(group) for group in range(resamples)]
     ranges = score_ranges(catalogue or Catalogue())
     # A metric that the rows are too few for without a group has no interval.
     return {

@@ -363,7 +363,10 @@ def discretise(values: ArrayLike, levels: int) -> NDArray[np.intp]:
     -------
     ndarray of int, shape (N,)
         Level of each row, in the order of the values. Ties are never separated, so a
-        factor with many equal values may come out with fewer levels.
+        factor with many equal values may come out with fewer levels, but with two at least: one
+        that is 0 in nearly all rows has the levels 0 and more. Values of the opposite sign have
+        the same levels in opposite order, but for a cut in the middle of the rows that lies as
+        far from either end of a tie.
 
     Raises
     ------
@@ -378,5 +381,27 @@ def discretise(values: ArrayLike, levels: int) -> NDArray[np.intp]:
     distinct, level = np.unique(values, return_inverse=True)
     if not numeric or len(distinct) <= levels:
         return level
-    cuts = np.quantile(values, np.arange(1, levels) / levels)
-    return np.unique(np.searchsorted(cuts, values, side="right"), return_inverse=True)[1]
+    ordered = np.sort(values)
+    ends = _ends_of_levels(ordered, levels)
+    return np.searchsorted(ends, np.searchsorted(ordered, values), side="right")
+
+
+def _ends_of_levels(ordered: NDArray, levels: int) -> NDArray[np.intp]:
+    """Return at how many rows levels end: quantiles, moved to the nearer end where they cut a tie.
+
+    Parameters
+    ----------
+    ordered : ndarray, shape (N,)
+        Values of all rows, sorted; more distinct ones than levels.
+    levels : int
+        Number of levels.
+    """
+    number, rows = np.arange(1, levels), len(ordered)
+    place, beyond = np.divmod(number * (rows - 1), levels)  # a quantile is a row, or between two
+    below = np.searchsorted(ordered, ordered[place + (beyond > 0)], side="left")
+    upto = np.searchsorted(ordered, ordered[place], side="right")
+    to_below, to_upto = number * rows - levels * below, levels * upto - number * rows
+    # As far from both: towards the middle, which is the same from either side.
+    nearer = np.where(to_below == to_upto, 2 * number >= levels, to_below < to_upto)
+    ends = np.unique(np.where(nearer, below, upto))
+    return ends[(ends > 0) & (ends < rows)]

@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from fovscope import FovscopeError
 from fovscope.arrays import finite_codes
 
 
@@ -32,12 +33,17 @@ def pca_codes(
 
     Raises
     ------
+    FovscopeError
+        If features or training rows are too few for so many components.
     ValueError
-        If features are not finite or too few for so many components.
+        If features are not finite.
     """
     train, test = finite_codes(train), finite_codes(test)
     if n_components > min(train.shape):
-        raise ValueError(f"{n_components} components cannot be had from {train.shape} features")
+        raise FovscopeError(
+            f"{n_components} components cannot be had from {train.shape} features; ask for fewer, "
+            "or give more training images"
+        )
     projection = make_pipeline(StandardScaler(), PCA(n_components, random_state=seed))
     return projection.fit_transform(train), projection.transform(test)
 

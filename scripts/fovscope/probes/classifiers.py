@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fovscope import FovscopeError
 from fovscope.arrays import finite_codes
 from fovscope.registry import Catalogue
 
@@ -63,8 +64,10 @@ def fit_classifier(
     ------
     RegistryError
         If there is no such probe.
+    FovscopeError
+        If there is only one class.
     ValueError
-        If codes are not finite, labels do not fit them, or there is only one class.
+        If codes are not finite, or labels do not fit them.
     """
     codes = probe_codes(codes)
     labels = np.asarray(labels)
@@ -72,7 +75,7 @@ def fit_classifier(
         raise ValueError(f"{labels.shape} labels do not belong to {len(codes)} codes")
     classes, numbers = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"a probe needs two classes to tell apart; all rows are '{classes[0]}'")
+        raise FovscopeError(f"a probe needs two classes to tell apart; all rows are '{classes[0]}'")
     fit = (catalogue or Catalogue()).load("probe", name)
     return fit(codes, numbers, seed, threads, **options), classes
 
@@ -119,8 +122,10 @@ def predict_with_probes(
     ------
     RegistryError
         If a probe is not known.
+    FovscopeError
+        If there is only one class.
     ValueError
-        If codes are not finite, labels do not fit them, or there is only one class.
+        If codes are not finite, or labels do not fit them.
     """
     test = probe_codes(test_codes)
     catalogue = catalogue or Catalogue()

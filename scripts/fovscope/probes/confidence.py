@@ -67,8 +67,10 @@ def fit_probe(
     ------
     RegistryError
         If there is no such probe.
+    FovscopeError
+        If there is only one class.
     ValueError
-        If codes are not finite, labels do not fit them, or there is only one class.
+        If codes are not finite, or labels do not fit them.
     """
     classifier, classes = fit_classifier(
         name,

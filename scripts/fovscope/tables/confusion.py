@@ -73,8 +73,11 @@ def _view(long: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
 
 def _cells(title: str, cells: pd.DataFrame, right: str) -> dict[str, str]:
     """Return how often a class is recognised, and what it is taken for most often."""
-    wrong = cells.drop(right).nlargest(1, "mean").iloc[0]
+    wrong = cells.drop(right)
+    wrong = wrong[wrong["mean"] > 0].nlargest(1, "mean")  # empty also where no other class is known
     return {
         title: mean_sd(*cells.loc[right, ["mean", "sd"]], digits=1),
-        f"{title} takes it for": f"{wrong.name} ({wrong['mean']:.1f})" if wrong["mean"] else "–",
+        f"{title} takes it for": next(
+            (f"{name} ({mean:.1f})" for name, mean in wrong["mean"].items()), "–"
+        ),
     }
