@@ -263,9 +263,3 @@ def test_a_table_or_figure_without_scores_is_left_out(expand):
     assert "open_set" not in jobs.tables
     assert "open_set" not in jobs.figures
     assert "open_set" in expand().tables
-
-
-def test_a_target_is_asked_for_images_enough_to_fit_on(expand):
-    jobs = expand(model={"latent_dim": 7}, representations={"pca": {}, "random": {}})
-    assert jobs.asked_of("cells") == {"fitted": {"pca": 7}, "held_out": ["spindle"]}
-    assert jobs.asked_of("folder") == {"fitted": {"pca": 7}, "held_out": []}

@@ -26,9 +26,6 @@ from fovscope.arrays import finite_codes
 NEIGHBOUR = 10
 """k: far enough not to depend on one image, near enough for small classes."""
 
-FEWEST_OF_CLASS = 2
-"""Training images that a class needs to have a spread."""
-
 
 @dataclass(frozen=True)
 class KnownClasses:
@@ -116,7 +113,7 @@ def fit_known_classes(codes: ArrayLike, labels: ArrayLike, *, active_sd: float) 
             "model has collapsed; train longer or with a smaller β"
         )
     for name, rows in zip(names, members, strict=True):
-        if len(rows) < FEWEST_OF_CLASS or not rows.std(axis=0)[active].all():
+        if len(rows) < 2 or not rows.std(axis=0)[active].all():
             raise FovscopeError(
                 f"class '{name}' has {len(rows)} training images without spread; give it more "
                 "images that differ, or remove it"

@@ -15,10 +15,8 @@ image, shape (N, D). It declares what it `needs`:
     The codes of a model. Made where these are scored; such an entry may also return which
     dimensions it takes, a boolean array of shape (d,), or None where a model has none of them.
 
-With ``fewest="<option>"`` it needs as many images to fit on as that option says, which is asked
-before features are computed (`fovscope.evaluation.enough`). With ``explained=False`` its dimensions
-are not compared with handcrafted features, nor asked in the open set. What it fits, it fits on the
-images of `Given.fit` only, and it draws from `Given.seed`.
+With ``explained=False`` its dimensions are not compared with handcrafted features, nor asked in the
+open set. What it fits, it fits on the images of `Given.fit` only, and it draws from `Given.seed`.
 """
 
 from __future__ import annotations

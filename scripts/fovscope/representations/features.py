@@ -25,7 +25,7 @@ def full(given: Given) -> NDArray:
     return given.features
 
 
-@representation("pca", needs="features", label="PCA-{dimensions} of Φ", fewest="dimensions")
+@representation("pca", needs="features", label="PCA-{dimensions} of Φ")
 def pca(given: Given, *, dimensions: int | None = None) -> NDArray[np.floating]:
     """Project standardised features onto the principal components of the training images.
 

@@ -354,15 +354,6 @@ class Expansion:
             "followed": self.followed(dataset),
         }
 
-    def asked_of(self, target: str) -> dict[str, Any]:
-        """Return what a target must have images enough for, as `require_enough` is told."""
-        fitted = {}
-        for _, name in self.baselines(target):
-            fewest = self._representation(name).declared.get("fewest")
-            if fewest is not None:
-                fitted[name] = self.study.representations[name].options[fewest]
-        return {"fitted": fitted, "held_out": list(self.held_out.get(target, {}).values())}
-
     def files(self, dataset: str) -> dict[str, Any]:
         """Return what the files of a data set hold: images and masks, or those of a generator."""
         if dataset in self.edited:
