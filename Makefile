@@ -30,7 +30,7 @@ lint: $(READY)
 	$(BIN)/snakemake --lint
 
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations 40 --durations-min 10
 
 # What takes minutes, and Slurm, left out.
 test-fast: $(READY)

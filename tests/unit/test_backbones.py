@@ -325,7 +325,11 @@ def test_features_of_every_family_are_those_of_timm(tmp_path, name):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"model": "inception_v3", "size": 32}, r"32 × 32 pixels\) gives no features"),
+        pytest.param(
+            {"model": "inception_v3", "size": 32},
+            r"32 × 32 pixels\) gives no features",
+            marks=pytest.mark.slow,  # to make the model
+        ),
         ({"model": "crossvit_9_240", "pooling": "avg"}, "which for this model is 'token'"),
     ],
 )
