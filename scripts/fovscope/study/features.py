@@ -30,7 +30,9 @@ class Backbone(Section):
         None, "Digest that the weights file must have.", pattern="^[0-9a-f]{64}$"
     )
     pooling: Literal["auto", "token", "avg"] = option(
-        "auto", "`token` (class token) or `avg` (global average); `auto`: token where there is one."
+        "auto",
+        "`token` (class token) or `avg` (global average); `auto`: what its own classifier is "
+        "given, for DINO and most transformers the class token.",
     )
     size: int | None = option(
         None,
