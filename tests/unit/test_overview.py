@@ -75,6 +75,26 @@ def test_what_a_study_would_refuse_is_named_with_what_is_there(folder, capsys, t
     assert "round/0.png" in printed.err
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("My cell", "did you mean 'My cells (2024)'"), ("empty", "holds no images")],
+)
+def test_where_there_is_nothing_that_is_said(folder, capsys, tmp_path, name, message):
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "look.png"
+    assert main(["look", str(tmp_path / name), "--out", str(out)]) == 1
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_configuration_names_places_from_wherever_it_was_printed(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder.parent)
+    assert main(["init", folder.name]) == 0
+    target = yaml.safe_load(capsys.readouterr().out)["targets"]["My_cells_2024"]
+    assert target["folder"] == folder.as_posix()
+    assert target["masks"] == (folder / "masks").as_posix()
+
+
 def test_a_table_with_splits(folder, capsys, tmp_path):
     rows = [
         f"{path.relative_to(folder.parent)},{path.parent.name},{('train', 'test')[n % 2]}"

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tabulate import tabulate
 
 from fovscope.datasets.layout import list_folder
-from fovscope.datasets.listing import SPLITS, DataError, image_files
+from fovscope.datasets.listing import SPLITS, DataError, image_files, require_folder
 from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.readings import Reading, reading_of
 from fovscope.datasets.tables import listed_paths, read_columns
@@ -37,6 +37,7 @@ _BUDGET = Path(__file__).parents[3] / "config/config.yaml"
 """The demo, whose budget a new configuration starts from."""
 
 _MASK_FOLDERS = ("mask", "masks", "segmentation", "segmentations")
+_PLACES = ("folder", "table", "masks")
 _DARK = 1 / 8  # share of the range below which images are almost black
 _COLUMNS = 8  # images in a row of the picture
 _TILE, _GAP, _LINE = 96, 2, 14  # pixels
@@ -116,9 +117,11 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
     Raises
     ------
     DataError
-        If there is no such folder or file.
+        If there is no such folder or file, or no image in it that can be read.
     """
     path = path.absolute()
+    if not path.is_file():
+        require_folder(path, "folder or table")
     table, refused, provided = None, "", False
     with _warnings() as remarks:
         if path.is_dir():
@@ -141,6 +144,8 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
                 provided = "split" in list_folder(root, masks).columns
         except DataError as error:
             refused = str(error)
+    if not sights:
+        raise DataError(refused)
     said = tuple(dict.fromkeys(remarks))
     return Overview(target, provided, table, refused, said, tuple(sights))
 
@@ -307,7 +312,10 @@ def _masks(overview: Overview) -> str:
 
 def _options(overview: Overview) -> dict[str, object]:
     """Return the options of the target that differ from their defaults, for a configuration."""
-    return overview.target.model_dump(exclude_defaults=True)
+    options = overview.target.model_dump(exclude_defaults=True)
+    # A configuration may be used in another folder than this one.
+    places = {key: Path(options[key]).absolute().as_posix() for key in _PLACES if key in options}
+    return options | places
 
 
 def _lines(overview: Overview) -> str:
