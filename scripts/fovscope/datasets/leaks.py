@@ -11,8 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.tree import DecisionTreeClassifier
 
 _SURE = 0.9
 """Share of a class that is recognised, and of what is taken for it that is."""
@@ -44,6 +42,10 @@ def giveaways(features: dict[str, pd.DataFrame], labels: pd.Series) -> Iterator[
     classes = np.unique(labels)
     if len(classes) < 2:
         return
+    # Here, because scikit-learn takes a second or two to import and generated images do without.
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.tree import DecisionTreeClassifier
+
     tree = DecisionTreeClassifier(max_leaf_nodes=_LEAVES_PER_CLASS * len(classes), random_state=0)
     smallest = int(counts[counts >= _LEAST].min())
     folds = StratifiedKFold(min(_FOLDS, smallest), shuffle=True, random_state=0)

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.neighbors import NearestNeighbors
 
 from fovscope.factors import Factor
 
@@ -59,6 +58,9 @@ def sweep(codes: NDArray, starts: NDArray, *, steps: int) -> NDArray[np.float32]
 
 def nearest_rows(queries: NDArray, known: NDArray) -> tuple[NDArray[np.intp], NDArray]:
     """Return row and Euclidean distance of the nearest of `known` (N, D) to queries (..., D)."""
+    # Here, because scikit-learn takes a second or two to import and every picture does without.
+    from sklearn.neighbors import NearestNeighbors
+
     search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known)
     distance, row = search.kneighbors(queries.reshape(-1, queries.shape[-1]))
     return row.reshape(queries.shape[:-1]), distance.reshape(queries.shape[:-1])
