@@ -30,15 +30,20 @@ with logged(snakemake):
     data = Table(
         data_sets(targets, config["targets"]), "The targets: images by split, and their terms."
     )
-    names = Path(given.tables[0]).with_name("names.parquet")
-    found = []
-    if str(names) in given.tables:
-        verdicts = Table(
-            names_that_hold(read_table(names)),
-            "What the names of dimensions are worth on each target. The evidence stands below, in "
-            "“What each dimension means”.",
+    found = [
+        Section(
+            "Which names hold",
+            parts=[
+                Table(
+                    names_that_hold(read_table(path)),
+                    "What the names of dimensions are worth on each target. The evidence stands "
+                    "below, in “What each dimension means”.",
+                )
+            ],
         )
-        found.append(Section("Which names hold", parts=[verdicts]))
+        for path in given.tables
+        if Path(path).name == "names.parquet"
+    ]
     versions_table = pd.DataFrame(versions().items(), columns=["package", "version"])
     last = [
         Section(

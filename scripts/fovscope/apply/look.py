@@ -38,7 +38,7 @@ def look(data: Path, sheet: Path, *, rows: int, workers: int = 1) -> str:
     FovscopeError
         If there is neither.
     """
-    if (data / "manifest.json").exists():
+    if (data / "manifest.parquet").exists():  # of a study: images lie in folders of their own
         draw_edits(data, sheet, rows=rows)
         return f"edited images of {data}: {sheet}"
     seen = look_at(data, workers=workers)
@@ -47,7 +47,7 @@ def look(data: Path, sheet: Path, *, rows: int, workers: int = 1) -> str:
     return f"{described(seen)}\n\nPicture: {sheet}"
 
 
-def draw_edits(data: Path, sheet: Path, *, rows: int = 8, seed: int = 0) -> None:
+def draw_edits(data: Path, sheet: Path, *, rows: int, seed: int = 0) -> None:
     """Draw test images of a target as they are, and with one property set at a time.
 
     Parameters
@@ -67,13 +67,13 @@ def draw_edits(data: Path, sheet: Path, *, rows: int = 8, seed: int = 0) -> None
     FovscopeError
         If the folder is none of interventions.
     """
-    table, facts = data / "manifest.parquet", data / "manifest.json"
-    if not table.exists() or "interventions" not in read_info(facts):
+    table, facts = data / "manifest.parquet", read_info(data / "manifest.json")
+    if "interventions" not in facts:
         raise FovscopeError(
             f"{data} has no interventions; give <results>/data/<source>@<target> of a source with "
             "'interventions' in the study"
         )
-    how, factors = read_info(facts)["interventions"], read_info(facts)["factors"]
+    how, factors = facts["interventions"], facts["factors"]
     images = read_table(table)
     test = images[images["split"] == "test"].drop_duplicates(BASE)
     order = np.random.default_rng(seed).permutation(len(test))[:rows]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from textwrap import indent
 
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tabulate import tabulate
 
+from fovscope.datasets.greys import ALMOST_BLACK, round_white
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import SPLITS, DataError, image_files, require_folder
 from fovscope.datasets.manifest import build_manifest
@@ -38,7 +41,6 @@ _BUDGET = Path(__file__).parents[3] / "config/config.yaml"
 
 _MASK_FOLDERS = ("mask", "masks", "segmentation", "segmentations")
 _PLACES = ("folder", "table", "masks")
-_DARK = 1 / 8  # share of the range below which images are almost black
 _COLUMNS = 8  # images in a row of the picture
 _TILE, _GAP, _LINE = 96, 2, 14  # pixels
 
@@ -122,17 +124,16 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
     path = path.absolute()
     if not path.is_file():
         require_folder(path, "folder or table")
-    table, refused, provided = None, "", False
-    with _warnings() as remarks:
+    table, refused = None, ""
+    with _warnings() as records:
         if path.is_dir():
             masks = _masks_beside(path)
             target = Target(folder=path.as_posix(), masks=masks and masks.as_posix())
-            root, names = path, image_files(path, without=masks)
+            root, names, provided = path, *_listed(path, masks)
         else:
             columns = read_columns(path)
             target, root = Target(table=path.as_posix()), path.parent
-            names = list(listed_paths(pd.Series(columns.get("path", []), dtype="str"), root))
-            provided = "split" in columns
+            names, provided = listed_paths(columns.get("path", []), root), "split" in columns
         sights = _seen(names, root, None)
         white = _white_level([sight.reading for sight in sights])
         sights = _seen(names, root, white) if white else sights
@@ -140,14 +141,21 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
         target = target.model_copy(update=changes)
         try:
             table = build_manifest(target, workers=workers).table
-            if path.is_dir():
-                provided = "split" in list_folder(root, masks).columns
         except DataError as error:
             refused = str(error)
     if not sights:
         raise DataError(refused)
-    said = tuple(dict.fromkeys(remarks))
+    said = tuple(dict.fromkeys(record.getMessage() for record in records))
     return Overview(target, provided, table, refused, said, tuple(sights))
+
+
+def _listed(folder: Path, masks: Path | None) -> tuple[Sequence[str], bool]:
+    """Return the images of a folder, and whether its folders say which are which split."""
+    try:
+        columns = list_folder(folder, masks).columns
+    except DataError:  # which is raised again, and said, where all is checked
+        return image_files(folder, without=masks), False
+    return columns["path"], "split" in columns
 
 
 def _masks_beside(folder: Path) -> Path | None:
@@ -166,20 +174,14 @@ def _masks_beside(folder: Path) -> Path | None:
 
 
 @contextmanager
-def _warnings() -> Iterator[list[str]]:
+def _warnings() -> Iterator[list[logging.LogRecord]]:
     """Collect what fovscope warns of, in the place of printing it."""
-    said: list[str] = []
-
-    class Collect(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno >= logging.WARNING:
-                said.append(record.getMessage())
-
-    logger, collect = logging.getLogger("fovscope"), Collect()
+    logger, collect = logging.getLogger("fovscope"), BufferingHandler(sys.maxsize)
+    collect.setLevel(logging.WARNING)
     logger.addHandler(collect)
     before, logger.propagate = logger.propagate, False
     try:
-        yield said
+        yield collect.buffer
     finally:
         logger.propagate = before
         logger.removeHandler(collect)
@@ -218,9 +220,9 @@ def _white_level(readings: Sequence[Reading]) -> float | None:
     if len(depths) != 1 or depths == {"8-bit"} or readings[0].white == 1:
         return None
     high = float(np.quantile([reading.high for reading in readings], 0.95))
-    if not 1 < high < _DARK * readings[0].white:
+    if not 1 < high < ALMOST_BLACK * readings[0].white:
         return None
-    return float(2 ** int(high).bit_length() - 1)
+    return float(round_white(high))
 
 
 # In words -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-_SMALL = 1 / 8
+ALMOST_BLACK = 1 / 8
 """Share of the range below which nearly nothing is seen: three bits are lost."""
 
 _SOME_NOISE = 0.01
@@ -74,7 +74,7 @@ def _of_one_depth(
     if by_default and is_float and (high > white).any():
         yield (
             f"float images reach {top:g}, but white is {white:g}, and all that is brighter too: "
-            f"set white_level, e.g. to {_round_white(top)}"
+            f"set white_level, e.g. to {round_white(top)}"
         )
     elif (white_of_half := labels["middle"].median() >= white).any() and not by_default:
         yield (
@@ -86,22 +86,22 @@ def _of_one_depth(
             f"{depth} images go down to {low.min():g}, but all that is below 0 is black: save them "
             "with values of 0 and more"
         )
-    if top > 0 and high.min() < _SMALL * high.max():
-        dim = high < _SMALL * high.max()
+    if top > 0 and high.min() < ALMOST_BLACK * high.max():
+        dim = high < ALMOST_BLACK * high.max()
         yield (
             f"{depth} images reach {high[dim].max():g} at most{_of(dim)}, but {top:g} elsewhere: a "
             "network may learn that; bring all classes to one range"
         )
-    dark = high < _SMALL * white
+    dark = high < ALMOST_BLACK * white
     if dark.all() and top > 0:  # of nothing but black no level can be told
         yield (
             f"{whole} use values up to {top:g}, but white is {white:g}: they are almost black; "
-            f"set white_level, e.g. to {_round_white(top)}"
+            f"set white_level, e.g. to {round_white(top)}"
         )
         return
     contrast = (images["high"] - images["low"]).groupby(images["label"])
     blank = contrast.quantile(1 - _ODD_IMAGES, interpolation="lower") == 0
-    narrow = ~dark & ~blank & (high - low < _SMALL * white) & (depth != "8-bit")
+    narrow = ~dark & ~blank & (high - low < ALMOST_BLACK * white) & (depth != "8-bit")
     if narrow.any():
         start, reach = low[narrow].min(), high[narrow].max()
         is_signed = depth == "16-bit" and 0 <= start - _SIGNED_ZERO < reach - start
@@ -110,7 +110,7 @@ def _of_one_depth(
             f"{depth} images use values from {start:g} to {reach:g} only{_of(narrow)}, "
             f"{(reach - start) / white:.0%} of what white_level {white:g} gives room for: they are "
             f"almost one grey; subtract {offset:g} from all images, and set white_level, e.g. to "
-            f"{_round_white(reach - offset)}"
+            f"{round_white(reach - offset)}"
         )
 
 
@@ -125,6 +125,6 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + more
 
 
-def _round_white(value: float) -> float | int:
+def round_white(value: float) -> float | int:
     """Return the white of the fewest bits that hold a value."""
     return 2 ** int(np.ceil(value)).bit_length() - 1 if value > 1 else round(value, 3) or value

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from fovscope.datasets.listing import DataError
 from fovscope.images.masks import examine_mask
-from fovscope.images.read import decode, size_mismatch, to_8bit
+from fovscope.images.read import decode, size_mismatch, to_8bit, without_alpha
 from fovscope.study.data import Target
 
 THUMBNAIL = 16
@@ -152,7 +152,7 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
     white = white or full_scale(samples.dtype)
     height, width = samples.shape[:2]
     seen = _as_seen(samples, white)
-    shown = seen[..., :-1] if seen.shape[2] in (2, 4) else seen  # without alpha
+    shown, _ = without_alpha(seen)
     low, middle, high = _greys(shown)
     is_float = samples.dtype.kind == "f"
     used = samples.dtype.kind == "u"  # of 16, 12 bits may be
@@ -187,8 +187,9 @@ def _pixel_digest(seen: NDArray, white: float) -> str:
 
 def _as_seen(samples: NDArray, white: float) -> NDArray:
     """Return samples without alpha that hides nothing, and grey in one channel."""
-    if samples.shape[2] in (2, 4) and (samples[..., -1] == white).all():
-        samples = samples[..., :-1]
+    colours, alpha = without_alpha(samples)
+    if alpha is not None and (alpha == white).all():
+        samples = colours
     if samples.shape[2] == 3 and (samples[..., :1] == samples[..., 1:]).all():
         samples = samples[..., :1]
     return samples

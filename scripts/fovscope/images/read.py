@@ -52,14 +52,8 @@ def decode(data: bytes, path: Path) -> tuple[np.ndarray, float | None]:
     return shown_samples(read_stored(data, path), path)
 
 
-def _full_scale(dtype: np.dtype) -> float | None:
-    """Return the largest value that a pixel type is meant to hold, if there is a usual one."""
-    if dtype.kind == "f":
-        return 1.0
-    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(dtype)
-
-
-def _without_alpha(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def without_alpha(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the colours of what `decode` returned, and its alpha if it has any."""
     if samples.shape[2] in (2, 4):
         return samples[..., :-1], samples[..., -1:]
     return samples, None
@@ -69,9 +63,9 @@ def to_8bit(
     samples: np.ndarray,
     path: Path,
     *,
+    full_scale: float | None,
     background: int = 0,
     white_level: float | None = None,
-    full_scale: float | None = None,
 ) -> np.ndarray:
     """Return samples as 8-bit RGB; transparent ones are laid over the background.
 
@@ -81,13 +75,12 @@ def to_8bit(
         What `decode` returned.
     path : Path
         Name of the file, for error messages.
+    full_scale : float or None
+        Largest value that they are meant to hold, likewise, to which alpha is relative.
     background : int
         Grey value (0-255) behind transparent pixels.
     white_level : float, optional
         Sample value shown as 255; by default `full_scale`.
-    full_scale : float, optional
-        Largest value that samples are meant to hold, to which alpha is relative; by default that
-        of their type: 255 for 8-bit, 65535 for 16-bit, 1 for float files.
 
     Returns
     -------
@@ -99,11 +92,10 @@ def to_8bit(
     DataError
         If the pixel type has no usual white level and none is given.
     """
-    full_scale = full_scale or _full_scale(samples.dtype)
     white = white_level or full_scale
     if white is None:
         raise DataError(f"{path}: {samples.dtype} pixels have no usual white; set 'white_level'")
-    shown, alpha = _without_alpha(samples)
+    shown, alpha = without_alpha(samples)
     if white != 255 or shown.dtype != np.uint8:
         shown = np.clip(shown / white * 255.0, 0, 255)
     if alpha is not None:
