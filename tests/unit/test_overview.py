@@ -95,6 +95,11 @@ def test_a_configuration_names_places_from_wherever_it_was_printed(folder, monke
     assert target["masks"] == (folder / "masks").as_posix()
 
 
+@pytest.mark.parametrize("name", ["images", "source", "edited"])
+def test_a_folder_may_have_a_name_that_stands_for_something_else_in_a_study(folder, name):
+    assert look_at(folder.rename(folder.parent / name)).name == f"my_{name}"
+
+
 def test_a_table_with_splits(folder, capsys, tmp_path):
     rows = [
         f"{path.relative_to(folder.parent)},{path.parent.name},{('train', 'test')[n % 2]}"

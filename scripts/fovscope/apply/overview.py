@@ -31,6 +31,7 @@ from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.readings import Reading, reading_of
 from fovscope.datasets.tables import listed_paths, read_columns
 from fovscope.images.read import decode, square_canvas, to_8bit
+from fovscope.study.config import IMAGES, NAMED_SOURCES, RESERVED
 from fovscope.study.data import Target
 
 _SAMPLE = 240
@@ -103,7 +104,8 @@ class Overview:
     def name(self) -> str:
         """What the target may be called in a configuration and in file names."""
         stem = Path(self.path).stem if self.target.table else Path(self.path).name
-        return re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-") or "my_images"
+        name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-") or IMAGES
+        return f"my_{name}" if name in RESERVED or name in NAMED_SOURCES else name
 
 
 def look_at(path: Path, *, workers: int = 1) -> Overview:

@@ -49,8 +49,8 @@ INTERVENTIONS = "interventions"
 IMAGES = "images"
 """In the place of a backbone: what is measured on images and needs none."""
 
-_RESERVED = {"source": "the data set that a source model was trained on", IMAGES: "no backbone"}
-
+RESERVED = {"source": "the data set that a source model was trained on", IMAGES: "no backbone"}
+"""Names that no data set, backbone or recipe may have."""
 
 NAMED_SOURCES = {
     "rendered": {"generator": "cells", "calibrate": "each"},
@@ -205,8 +205,8 @@ class Study(Section):
                     raise ValueError(
                         f"{kind}: '{name}' becomes part of file names; use letters, digits, _ and -"
                     )
-                if name in _RESERVED:
-                    raise ValueError(f"{kind}: '{name}' stands for {_RESERVED[name]}; rename it")
+                if name in RESERVED:
+                    raise ValueError(f"{kind}: '{name}' stands for {RESERVED[name]}; rename it")
         for name in self.sources:
             if name in self.targets:
                 raise ValueError(f"'{name}' is both a source and a target; rename one")
