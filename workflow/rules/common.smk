@@ -17,11 +17,12 @@ from fovscope import FovscopeError
 from fovscope.runtime.failures import Failures
 from fovscope.runtime.plan import gpus_of, leave_facts
 from fovscope.runtime.provenance import digest_file
-from fovscope.runtime.start import check_interpreter, check_writable
+from fovscope.runtime.start import check_interpreter, check_writable, keep_what_is_made
 from fovscope.study.config import IMAGES, load_study
 from fovscope.study.expansion import Expansion, filled
 from fovscope.study.layout import FORMATS, SOURCE
 
+keep_what_is_made()
 try:
     check_interpreter()
     check_writable([".snakemake/log"], otherwise="start Snakemake in a folder of yours")

@@ -1,10 +1,11 @@
-"""What would end every job of a run, said before the first one starts.
+"""Before the first job: what would end every one of them is said, and the plan is made faster.
 
 Standard library only: `make setup` asks it before anything is installed.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -15,6 +16,15 @@ from fovscope import FovscopeError
 
 _OF_A_SHELL = re.compile(r"""[\s"'\\$`&|;<>(){}*?\[\]]""")
 """What a shell does not take as it is."""
+
+
+def keep_what_is_made() -> None:
+    """Let Python look for garbage seldom: a plan is made of many objects that all stay.
+
+    With CPython's own thresholds the search took a quarter of a dry run and found nothing.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def check_interpreter(path: str | os.PathLike = sys.executable) -> None:
