@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -36,24 +37,21 @@ class Study:
     folder: Path
     config: dict
 
-    def run(self, *arguments, env=None, snakefile=ROOT / "Snakefile", around=()):
-        """Run Snakemake, by the command `around` it if there is one."""
+    def run(self, *arguments, env=None, snakefile=ROOT / "Snakefile", around=(), cold=False):
+        """Run Snakemake, by the command `around` it if there is one, or `cold` as a user does."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config))
         # --configfile takes all words that follow, so that an option must come after it.
-        command = [*around, sys.executable, "-m", "snakemake", "--configfile", "study.yaml"]
-        command += ["--snakefile", snakefile, "--profile", ROOT / "profiles/local", "--cores", "2"]
-        command += arguments
+        options = ["--configfile", "study.yaml", "--snakefile", snakefile]
+        options += ["--profile", ROOT / "profiles/local", "--cores", "2", *arguments]
         # Jobs import this checkout, whichever one is installed.
         paths = [(env or {}).get("PYTHONPATH"), str(ROOT / "scripts"), os.environ.get("PYTHONPATH")]
-        env = (env or {}) | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=os.environ | env,
-        )
+        env = os.environ | (env or {}) | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        if not (around or cold):
+            done = warm.snakemake(options, self.folder, env, together=True)
+            return Run(done.returncode, done.stdout)
+        command = [*around, sys.executable, "-m", "snakemake", *options]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        done = subprocess.run(command, cwd=self.folder, text=True, env=env, **pipes)
         return Run(done.returncode, done.stdout)
 
 
@@ -65,8 +63,8 @@ def new_study(tmp_path):
 
 @pytest.fixture(scope="session")
 def tiny_study(tmp_path_factory):
-    """The tiny study, run to the end once."""
+    """The tiny study, run to the end once, with processes that start as those of a user do."""
     study = Study(tmp_path_factory.mktemp("tiny"), TINY)
-    run = study.run()
+    run = study.run(cold=True)
     assert run.code == 0, run.text
     return study

@@ -1,7 +1,8 @@
 """What reruns when: a table of edits, each with the exact set of jobs that it makes stale.
 
-One tiny study is run once, from a copy of the workflow, so that edits of code are edits of
-files; each edit is followed by a real dry run and then taken back.
+A study is declared done, from a copy of the workflow, so that edits of code are edits of files;
+each edit is followed by a real dry run and then taken back. What needs results has a study of its
+own that is computed.
 """
 
 import ast
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import warm
 import yaml
 from PIL import Image
 
@@ -519,7 +521,6 @@ EDITS = {
     ),
     "fine-tuning options": (config("finetuning", epochs=2), CONFIG_FILE | TUNED),
     "source training options": (config("source_training", steps=21), CONFIG_FILE | TRAINED),
-    "how many jobs extract features": (config("features", images_per_job=20), CONFIG_FILE),
     "the model": (config("model", width=32), CONFIG_FILE | TRAINED),
     "the model of pixels, which this study has none of": (
         config("image_model", likelihood="gaussian"),
@@ -724,6 +725,7 @@ def _make_study(work: Path, study: dict) -> None:
     (work / "study.yaml").write_text(yaml.safe_dump(study))
 
 
+COMPUTED = ("accuracy", "disentanglement")
 FIXED = ("-s", "code/Snakefile", "--configfile", "study.yaml")
 
 
@@ -731,24 +733,20 @@ def snakemake(work: Path, *options: str) -> subprocess.CompletedProcess[str]:
     # A plan for another number of cores than the run had, which is no reason either.
     cores = "4" if "--dry-run" in options else "1"
     profile = ("--profile", "code/profiles/local", "--cores", cores)
-    return _run(work, "-m", "snakemake", *options, *FIXED, *profile)
+    return warm.snakemake([*options, *FIXED, *profile], work, _environment(work))
 
 
 def fovscope(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; from fovscope.cli import main; sys.exit(main(sys.argv[1:]))"
-    return _run(work, "-c", code, *arguments)
-
-
-def _run(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=work,
-        # An installed fovscope may be that of another folder; it is found before the script's.
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(work / "code/scripts")},
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=work, env=_environment(work), capture_output=True, text=True, check=False
     )
+
+
+def _environment(work: Path) -> dict[str, str]:
+    # An installed fovscope may be that of another folder; it is found before the script's.
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(work / "code/scripts")}
 
 
 def _worked(run: subprocess.CompletedProcess[str]) -> str:
@@ -756,29 +754,41 @@ def _worked(run: subprocess.CompletedProcess[str]) -> str:
     return run.stdout
 
 
-@pytest.fixture(scope="session")
-def study(tmp_path_factory):
-    work = tmp_path_factory.mktemp("studies") / "study"
-    _make_study(work, CONFIG)
-    _worked(snakemake(work))
-    return work
-
-
-@pytest.fixture(scope="session")
-def pretended(tmp_path_factory):
-    """A study of pixels with two recipes, declared done with files that stand for the real ones."""
-    work = tmp_path_factory.mktemp("studies") / "pretended"
-    recipes = {"usual": {"beta": 1}, "strong": {"beta": 4, "finetuning": {"epochs": 3}}}
-    changes = {"backbones": {"rgb": "pixels"}, "recipes": recipes, "seeds": [0, 1]}
-    targets = {"folder": CONFIG["targets"]["folder"]}
-    study = {key: value for key, value in CONFIG.items() if key not in ("betas", "plugins")}
-    _make_study(work, study | changes | {"targets": targets})
+def _pretend(work: Path, study: dict) -> Path:
+    """Declare a study done, with files that stand for the real ones."""
+    _make_study(work, study)
     summary = _worked(snakemake(work, "--dry-run", "--forceall", "--summary"))
     for line in summary.splitlines():
         if line.startswith("results/"):
             file = line.partition("\t")[0]
             _write(work / file, json.dumps({"file": file}))
     _worked(snakemake(work, "--touch", "--forceall"))
+    return work
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    return _pretend(tmp_path_factory.mktemp("studies") / "study", CONFIG)
+
+
+@pytest.fixture(scope="session")
+def study_of_pixels(tmp_path_factory):
+    """A study of pixels with two recipes."""
+    recipes = {"usual": {"beta": 1}, "strong": {"beta": 4, "finetuning": {"epochs": 3}}}
+    changes = {"backbones": {"rgb": "pixels"}, "recipes": recipes, "seeds": [0, 1]}
+    targets = {"folder": CONFIG["targets"]["folder"]}
+    study = {key: value for key, value in CONFIG.items() if key not in ("betas", "plugins")}
+    work = tmp_path_factory.mktemp("studies") / "pixels"
+    return _pretend(work, study | changes | {"targets": targets})
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    """A study of two targets whose models and tables are real."""
+    work = tmp_path_factory.mktemp("studies") / "computed"
+    targets = {name: CONFIG["targets"][name] for name in ("cells", "folder")}
+    _make_study(work, CONFIG | {"targets": targets, "representations": ["latents"]})
+    _worked(snakemake(work, *COMPUTED))
     return work
 
 
@@ -795,9 +805,9 @@ def work(study, saved):
 
 
 @pytest.fixture
-def pixels(pretended, saved):
-    """The study that is pretended, likewise."""
-    yield from _put_back(pretended, saved / "pretended")
+def pixels(study_of_pixels, saved):
+    """The study of pixels, likewise."""
+    yield from _put_back(study_of_pixels, saved / "pixels")
 
 
 def _put_back(work: Path, saved: Path) -> Iterator[Path]:
@@ -947,6 +957,16 @@ def test_a_renamed_results_folder_is_recorded_again_on_request(work):
     _remove(work / "renamed")
 
 
+def test_of_what_was_computed_nothing_is_stale(computed):
+    assert planned_jobs(computed, *COMPUTED) == set()
+
+
+def test_how_many_jobs_extracted_features_is_no_reason_to_extract_them(computed):
+    config("features", images_per_job=20)(computed)
+    assert planned_jobs(computed, *COMPUTED) == set()
+    without("features", "images_per_job")(computed)
+
+
 def test_the_look_of_figures_is_no_reason_to_compute(work):
     edited("figures/style.py", "figure")(work)
     jobs = planned_jobs(work)
@@ -982,7 +1002,6 @@ def test_pictures_follow_what_they_show(work):
 
 
 def test_the_content_of_every_file_that_the_config_names_counts(work):
-    """Nothing is computed: the study is declared done with files that stand for the real ones."""
     weights, sprites, textures = "files/w.pth", "files/s.npz", "files/textures/D11.png"
     for file in (weights, sprites, textures):
         _write(work / file, file)
@@ -1028,7 +1047,6 @@ def test_features_are_made_anew_although_labels_changed_too(work):
 
 
 def test_a_plan_does_not_import_plug_ins(work):
-    (work / "imported").unlink()
     replaced("lab.py", "> 0.1", "> 0.2")(work)
     assert stale_jobs(work) == METRIC
     assert not (work / "imported").exists()
@@ -1130,14 +1148,6 @@ def test_a_missing_folder_is_named_before_anything_runs(work):
     assert "folder images/folder does not exist; did you mean 'folders'?" in text
 
 
-def test_removing_a_target_takes_its_rows_and_leaves_its_files(work):
-    without("targets", "folder")(work)
-    assert snakemake(work, "accuracy").returncode == 0
-    table = pd.read_parquet(work / "results/tables/accuracy.parquet")
-    assert set(table["target"]) == {"cells", "table"}
-    assert (work / MODEL / "folder.safetensors").exists()
-
-
 def _overwrite(path: Path) -> None:
     """Change a byte in the middle; size and time stamp stay."""
     before = path.stat()
@@ -1147,7 +1157,7 @@ def _overwrite(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def test_verify_names_every_kind_of_damage_that_snakemake_cannot_see(work):
+def test_verify_names_every_kind_of_damage_that_snakemake_cannot_see(computed):
     damaged = [
         "images/folder/a/0.png",
         "images/masks/a/2.png",
@@ -1155,22 +1165,32 @@ def test_verify_names_every_kind_of_damage_that_snakemake_cannot_see(work):
         "results/representations/cells/lite0/beta1/seed0/finetuned.parquet",
         "results/scores/cells/references.parquet",
         "results/tables/accuracy.csv",
-        "results/features/table/lite0/features.zarr/c/0/0",
+        "results/features/cells/lite0/features.zarr/c/0/0",
         "results/features/folder/lite0/features.zarr/zarr.json",
         "results/data/cells/images/000000.png",
     ]
-    assert fovscope(work, "verify").returncode == 0
+    assert fovscope(computed, "verify").returncode == 0
     for file in damaged:
-        _overwrite(work / file)
-    assert stale_jobs(work) == set()
-    run = fovscope(work, "verify")
+        _overwrite(computed / file)
+    assert planned_jobs(computed, *COMPUTED) == set()
+    run = fovscope(computed, "verify")
     assert run.returncode == 1
     lines = run.stdout.splitlines()
     assert len(lines) == len(damaged)
     for file in damaged:
         store, _, shard = file.rpartition("/features.zarr/")
         assert any(line.startswith(store) and shard in line for line in lines), file
-    assert snakemake(work, "verify").returncode != 0
+    assert snakemake(computed, "verify").returncode != 0
+    for file in damaged:
+        _overwrite(computed / file)  # a byte turned twice is as it was
+
+
+def test_removing_a_target_takes_its_rows_and_leaves_its_files(computed):
+    without("targets", "folder")(computed)
+    assert snakemake(computed, "accuracy").returncode == 0
+    table = pd.read_parquet(computed / "results/tables/accuracy.parquet")
+    assert set(table["target"]) == {"cells"}
+    assert (computed / MODEL / "folder.safetensors").exists()
 
 
 def test_why_says_in_words_what_changed(work):
