@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fovscope import FovscopeError
 from fovscope.interpret.features import FEATURES
 from fovscope.representations.base import Given
 from fovscope.representations.features import pca, random
@@ -48,3 +49,36 @@ def test_nothing_is_fitted_on_edited_images():
     assert both.fit.sum() == FITTED
     assert not both.fit[FITTED:].any()
     assert both.images["image_id"].str.startswith("1/")[FITTED:].all()
+
+
+def of_features(features, fit=None):
+    fit = np.ones(len(features), bool) if fit is None else fit
+    return Given(pd.DataFrame(index=range(len(features))), fit=fit, features=features)
+
+
+def test_pca_knows_the_training_rows_only():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((60, 20)) @ rng.standard_normal((20, 20))
+    train = np.arange(60) < 40
+    codes = pca(of_features(features, train), dimensions=5)
+    disturbed = np.where(train[:, None], features, 1e3 * features)
+    again = pca(of_features(disturbed, train), dimensions=5)
+    assert (again[train] == codes[train]).all()
+    assert codes[train].mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-6)
+    assert abs(codes[~train].mean(axis=0)).max() > 0.01
+
+
+def test_pca_is_of_standardised_features():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((50, 8))
+    codes = pca(of_features(features), dimensions=3)
+    units = 10.0 ** np.arange(-4, 4)
+    assert pca(of_features(features * units + 5), dimensions=3) == pytest.approx(codes, abs=1e-5)
+    z = (features - features.mean(axis=0)) / features.std(axis=0)
+    expected = np.linalg.svd(z)[1][:3] ** 2 / 50
+    assert codes.var(axis=0) == pytest.approx(expected)
+
+
+def test_pca_with_too_many_components_is_named():
+    with pytest.raises(FovscopeError, match="10 principal components cannot be had"):
+        pca(of_features(np.eye(8)), dimensions=10)
