@@ -79,10 +79,11 @@ def why(targets: Sequence[str], options: Sequence[str], results: Path) -> str:
 
 def dry_run(targets: Sequence[str], options: Sequence[str], **env: str) -> str:
     """Return what Snakemake prints when it plans; raise `FovscopeError` if it cannot."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nocolor", "--cores", "1"]
-    command += ["--quiet", "host"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run"]
+    # `--quiet` takes all words that follow, so that an option must come after it.
+    command += ["--quiet", "host", "--nocolor", "--cores", "1"]
     run = subprocess.run(
-        [*command, *options, "--", *targets],
+        [*command, *options, *(["--", *targets] if targets else [])],
         capture_output=True,
         text=True,
         check=False,
