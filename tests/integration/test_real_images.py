@@ -34,6 +34,7 @@ def study(tmp_path_factory):
             },
             "targets": {"plankton15": {"folder": str(PLANKTON), "background": 255}},
             "backbones": {"lite0": lite0},
+            "representations": ["latents", "constant"],
             "model": TINY["model"] | {"width": 128},
             "source_training": TINY["source_training"] | {"steps": 800},
             "finetuning": {"epochs": 40, "learning_rate": 1.0e-3},

@@ -10,7 +10,8 @@ from conftest import ROOT, TINY, Study
 from slurm_cluster import wait_until
 
 # Enough steps to be stopped in the middle of the training.
-CONFIG = TINY | {"source_training": TINY["source_training"] | {"steps": 1500}}
+TRAINING = TINY["source_training"] | {"steps": 1500}
+CONFIG = TINY | {"representations": ["latents"], "source_training": TRAINING}
 GPU_RULES = {"cache_features", "train", "finetune"}  # of this study
 TABLES = ("accuracy", "disentanglement")  # tables, and the targets that make them
 
