@@ -368,9 +368,7 @@ def test_a_single_mistake_in_each_grey_range_is_said_of_its_channel(tmp_path, ca
     assert len(said) == 1
     assert said[0].startswith("channel dim: 10 16-bit images use values up to 89")
     caplog.clear()
-    build_manifest(
-        Target(folder=str(tmp_path), channels=section | {"white_level": {"dim": 1023}})
-    )
+    build_manifest(Target(folder=str(tmp_path), channels=section | {"white_level": {"dim": 1023}}))
     assert not [record for record in caplog.records if "white" in record.getMessage()]
 
 
@@ -518,8 +516,8 @@ def test_a_mistake_in_the_option_is_named_with_what_may_stand_there(section, wor
 
 
 def test_generated_images_have_no_channels_to_choose():
+    target = {"generator": "synthetic_cells", "channels": [0, 1]}
     with pytest.raises(ConfigError, match="'channels' goes with 'folder' or 'table'"):
-        target = {"generator": "synthetic_cells", "channels": [0, 1]}
         load_study({"targets": {"cells": target}})
 
 
