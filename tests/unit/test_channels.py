@@ -213,7 +213,16 @@ LAYOUTS = (
     "{image}_{channel}.tif",
     "{image}/{channel}.tif",
     "{channel}/{image}-{channel}.tif",
+    "{folder}/{channel}/{image}.tif",
+    "all/{folder}/{image}_{channel}.tif",
 )
+
+
+def path_of(template, stain, image):
+    """Return the file of a channel of an image, whose name is in `LAYOUTS` a folder and a name."""
+    folder, _, name = image.rpartition("/")
+    file = template.replace("{channel}", stain).replace("{folder}", folder)
+    return file.replace("{image}", name if "{folder}" in template else image)
 
 
 def write_files(root, template, stains=STAINS, count=4, names=("round", "long")):
@@ -221,8 +230,7 @@ def write_files(root, template, stains=STAINS, count=4, names=("round", "long"))
     for label, name in enumerate(names):
         for number in range(count):
             for place, stain in enumerate(stains):
-                file = template.replace("{channel}", stain)
-                path = root / file.replace("{image}", f"{name}/{number}")
+                path = root / path_of(template, stain, f"{name}/{number}")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 grey = np.full((6, 8), 10 * (count * label + number) + place, np.uint8)
                 grey[2:4, 2 : 4 + place] = 200
@@ -263,10 +271,7 @@ def test_a_table_names_images_or_any_file_of_theirs(tmp_path, template, listed):
     write_files(tmp_path, template)
     stain = {"image": None, "used": "DAPI", "unused": "AGP"}[listed]
     images = [f"{label}/{number}" for label in ("round", "long") for number in range(4)]
-    paths = images
-    if stain:
-        file = template.replace("{channel}", stain)
-        paths = [file.replace("{image}", image) for image in images]
+    paths = [path_of(template, stain, image) if stain else image for image in images]
     table = pd.DataFrame({"path": paths, "label": [image.split("/")[0] for image in images]})
     table.to_csv(tmp_path / "table.csv", index=False)
     section = {"file": template, "use": ["ER", "DAPI"]}
@@ -499,6 +504,7 @@ FORMS = r"write a list of planes of each file \(channels: \[0, 2, 1\]\)"
         ({"use": ["DAPI"], "file": "{image}.tif"}, r"needs \{channel\} and, once, \{image\}"),
         ({"use": ["a"], "file": "{channel}/{image}/{image}.tif"}, r"and, once, \{image\}"),
         ({"use": ["a"], "file": "{channel}/{image}{z}.tif"}, "in braces alone"),
+        ({"use": ["a"], "file": "{folder}/{folder}/{channel}/{image}.tif"}, "in braces alone"),
         ({"use": ["a"], "file": "/{channel}/{image}.tif"}, "relative to the folder"),
         ({"use": ["a"], "file": "../{channel}/{image}.tif"}, "relative to the folder"),
         ({"use": ["a"], "file": "{channel}/{image}.zarr"}, "is OME-Zarr, which is not read"),

@@ -2,7 +2,8 @@
 
 A template says how the files are called: ``{channel}/{image}.tif``. An image is called by what
 stands for ``{image}``, class folders included, and its path is the template with ``{channel}``
-left in it. The standard library only.
+left in it. Where folders of channels lie in those of classes, ``{folder}/{channel}/{image}.tif``,
+the name is ``{folder}/{image}``. The standard library only.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from fovscope.registry import unknown_name
 if TYPE_CHECKING:  # nothing heavy at the start of Snakemake
     import pandas as pd
 
-CHANNEL, IMAGE = "{channel}", "{image}"
+CHANNEL, IMAGE, FOLDER = "{channel}", "{image}", "{folder}"
 
-Channels = Mapping[str, Any]
-"""The section `channels` of a target (`fovscope.study.data.Channels`), as plain values."""
+ChannelOptions = Mapping[str, Any]
+"""The section `channels` of a target (`fovscope.study.channels.Channels`), as plain values."""
 
 
 def bag_size(count: int) -> int:
@@ -29,32 +30,41 @@ def bag_size(count: int) -> int:
     return 0 if count in (1, 3) else count
 
 
-def in_files(channels: Channels | None) -> bool:
+def in_files(channels: ChannelOptions | None) -> bool:
     """Whether each channel is a file of its own."""
     return bool(channels and channels["file"])
 
 
-def channel_files(path: str, channels: Channels | None) -> list[str]:
+def channel_files(path: str, channels: ChannelOptions | None) -> list[str]:
     """Return the files of an image, in the order of its channels; without channels the path."""
     if not in_files(channels):
         return [path]
     return [path.replace(CHANNEL, str(name)) for name in channels["use"]]
 
 
-def image_path(image: str, channels: Channels) -> str:
+def image_path(image: str, channels: ChannelOptions) -> str:
     """Return the path of an image, with ``{channel}`` in the place of a channel."""
-    return channels["file"].replace(IMAGE, image)
+    template = channels["file"]
+    if FOLDER in template:
+        folder, _, image = image.rpartition("/")
+        template = template.replace(FOLDER, folder)
+    return template.replace(IMAGE, image)
 
 
-def image_of(path: str, channels: Channels) -> str:
+def image_of(path: str, channels: ChannelOptions) -> str:
     """Return the name of an image that is given by it, by its path, or by any channel's file."""
     for names in (channels["use"], None):
         if found := _pattern(channels["file"], names).fullmatch(path):
-            return found["image"]
+            return _name(found)
     return path
 
 
-def listed_image(path: str, channels: Channels) -> str:
+def _name(found: re.Match[str]) -> str:
+    """Return the name of the image that a file belongs to."""
+    return "/".join(filter(None, (found.groupdict().get("folder"), found["image"])))
+
+
+def listed_image(path: str, channels: ChannelOptions) -> str:
     """Return the path of an image that a table lists; an empty cell stays empty."""
     return image_path(image_of(path, channels), channels) if path else ""
 
@@ -79,7 +89,9 @@ def digests_of_images(images: pd.DataFrame, facts: Mapping[str, Any]) -> dict[st
     return found
 
 
-def channel_images(files: Sequence[str], channels: Channels, where: str) -> dict[str, list[str]]:
+def channel_images(
+    files: Sequence[str], channels: ChannelOptions, where: str
+) -> dict[str, list[str]]:
     """Return the images of which some file is there, each with the channels that it lacks.
 
     Parameters
@@ -101,7 +113,7 @@ def channel_images(files: Sequence[str], channels: Channels, where: str) -> dict
     pattern = _pattern(template, wanted)
     for file in files:
         if match := pattern.fullmatch(file):
-            found[match["image"]].add(match["channel"])
+            found[_name(match)].add(match["channel"])
     there = set().union(*found.values())
     for name in wanted:
         if name not in there:
@@ -117,12 +129,17 @@ def channel_images(files: Sequence[str], channels: Channels, where: str) -> dict
 
 def _pattern(template: str, names: Iterable[object] | None = None) -> re.Pattern[str]:
     """Return what the files of some channels, or of any, are called."""
-    channel = "|".join(re.escape(str(name)) for name in names) if names else "[^/]+?"
+    groups = {
+        CHANNEL: "|".join(re.escape(str(name)) for name in names) if names else "[^/]+?",
+        IMAGE: "[^/]+" if FOLDER in template else ".+",
+        FOLDER: ".+",
+    }
     pattern = re.escape(template)
-    for word, group in ((CHANNEL, f"(?P<channel>{channel})"), (IMAGE, "(?P<image>.+)")):
+    for word, group in groups.items():
         first, *more = pattern.split(re.escape(word))
-        again = f"(?P={word[1:-1]})"
+        name = word[1:-1]
+        once, again = f"(?P<{name}>{group})", f"(?P={name})"
         pattern = first + "".join(
-            (again if number else group) + part for number, part in enumerate(more)
+            (again if number else once) + part for number, part in enumerate(more)
         )
     return re.compile(pattern)

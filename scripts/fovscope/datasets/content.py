@@ -21,7 +21,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from fovscope.datasets.channel_files import Channels, channel_files, in_files, listed_image
+from fovscope.datasets.channel_files import ChannelOptions, channel_files, in_files, listed_image
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import DataError, image_files
 from fovscope.datasets.tables import METADATA, TABLE_COLUMNS, listed_paths, read_columns
@@ -68,7 +68,7 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
 
 
 def _table_content(
-    table: Path, factors: Iterable[str], channels: Channels | None, cache: Path
+    table: Path, factors: Iterable[str], channels: ChannelOptions | None, cache: Path
 ) -> dict[str, Any]:
     columns = read_columns(table)
     for kind in ("path", "mask"):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fovscope.datasets.channel_files import (
-    Channels,
+    ChannelOptions,
     channel_files,
     channel_images,
     image_path,
@@ -113,7 +113,7 @@ def list_folder(
     masks: Path | None = None,
     *,
     labelled: bool | None = None,
-    channels: Channels | None = None,
+    channels: ChannelOptions | None = None,
 ) -> FolderListing:
     """List the images of a folder: of class folders or not, of split folders or not.
 
@@ -166,7 +166,10 @@ def list_folder(
             kind += " move the images out of them, and splits are drawn"
             problems[kind] += sorted(splits)
     _remark_on_what_is_left_out(found, set(above.values()), layout.depth, remarks)
-    files = {file for image in found.images for file in _files_of(image, channels)}
+    files = set(found.images)
+    if in_files(channels):
+        paths = (image_path(image, channels) for image in found.images)
+        files = {file for path in paths for file in channel_files(path, channels)}
     if masks is not None:
         inside = relative(masks, folder)
         in_masks = find_images(masks).images
@@ -180,7 +183,7 @@ def list_folder(
     return FolderListing(columns, frozenset(files), dict(problems), dict(remarks))
 
 
-def _of_channels(found: Found, channels: Channels, folder: Path, problems: Cases) -> Found:
+def _of_channels(found: Found, channels: ChannelOptions, folder: Path, problems: Cases) -> Found:
     """Return the images whose channels are the files that were found; name those that lack some."""
     lacking = channel_images(found.images, channels, str(folder))
     for image, missing in lacking.items():
@@ -192,11 +195,6 @@ def _of_channels(found: Found, channels: Channels, folder: Path, problems: Cases
         raise DataError("\n".join(listed(kind, cases) for kind, cases in problems.items()))
     # Folders of channels and of images are neither classes nor splits without an image.
     return replace(found, images=whole, folders={})
-
-
-def _files_of(image: str, channels: Channels | None) -> list[str]:
-    path = image_path(image, channels) if in_files(channels) else image
-    return channel_files(path, channels)
 
 
 # Classes and splits -------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovscope.datasets.channel_files import Channels, image_of, in_files, listed_image
+from fovscope.datasets.channel_files import ChannelOptions, image_of, in_files, listed_image
 from fovscope.datasets.copies import check_copies
 from fovscope.datasets.factor_columns import check_factor, described_factor, read_table
 from fovscope.datasets.layout import list_folder
@@ -209,7 +209,7 @@ def manifest_from_table(
     return _assemble(rows, root, options, problems, workers, factors)
 
 
-def _plain_channels(options: Target) -> Channels | None:
+def _plain_channels(options: Target) -> ChannelOptions | None:
     return options.channels and options.channels.model_dump(mode="json")
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from fovscope.datasets.channel_files import Channels, channel_files
+from fovscope.datasets.channel_files import ChannelOptions, channel_files
 from fovscope.datasets.listing import DataError
 from fovscope.images.channels import Channel, decode_channels
 from fovscope.images.masks import examine_mask
@@ -142,7 +142,9 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _reading(files: list[bytes], path: Path, options: Target, channels: Channels | None) -> Reading:
+def _reading(
+    files: list[bytes], path: Path, options: Target, channels: ChannelOptions | None
+) -> Reading:
     if channels is None:
         samples, white = decode(files[0], path)
         to_8bit(samples, path, white_level=options.white_level, full_scale=white)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fovscope.datasets.channel_files import Channels, channel_files, in_files
+from fovscope.datasets.channel_files import ChannelOptions, channel_files, in_files
 from fovscope.datasets.listing import DataError
 from fovscope.images.stacks import Stack, read_stack
 from fovscope.registry import unknown_name
@@ -34,7 +34,7 @@ class Channel(NamedTuple):
     full_scale: float | None
 
 
-def contents(path: Path, channels: Channels) -> list[bytes]:
+def contents(path: Path, channels: ChannelOptions) -> list[bytes]:
     """Read the files of an image.
 
     Parameters
@@ -47,7 +47,7 @@ def contents(path: Path, channels: Channels) -> list[bytes]:
     return [Path(file).read_bytes() for file in channel_files(str(path), channels)]
 
 
-def decode_channels(files: Sequence[bytes], path: Path, channels: Channels) -> list[Channel]:
+def decode_channels(files: Sequence[bytes], path: Path, channels: ChannelOptions) -> list[Channel]:
     """Return the channels of an image, in the order of `use`.
 
     Parameters
@@ -113,7 +113,7 @@ def _only(stack: Stack, file: Path) -> NDArray:
     return first
 
 
-def white_of(name: str, channels: Channels, white_level: float | None) -> float | None:
+def white_of(name: str, channels: ChannelOptions, white_level: float | None) -> float | None:
     """Return the white level that is set for a channel: its own, or that of all."""
     return channels["white_level"].get(name, white_level)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.datasets.channel_files import Channels
+from fovscope.datasets.channel_files import ChannelOptions
 from fovscope.datasets.design import BASE
 from fovscope.factors import PREFIX
 from fovscope.generators.base import Drawing
@@ -62,7 +62,7 @@ class EditedImages:
     interpolation: Interpolation
     background: int
     white_level: float | None
-    channels: Channels | None
+    channels: ChannelOptions | None
     masked: bool
     _last: dict[tuple[Path, bytes], Subject] = field(default_factory=dict, init=False, repr=False)
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fovscope.datasets.channel_files import Channels
+from fovscope.datasets.channel_files import ChannelOptions
 from fovscope.datasets.listing import DataError
 from fovscope.images.channels import Channel, contents, decode_channels, each_plane, white_of
 from fovscope.images.masks import read_mask
@@ -109,7 +109,7 @@ def to_8bit(
 
 
 def shown_channels(
-    found: Sequence[Channel], path: Path, channels: Channels, white_level: float | None
+    found: Sequence[Channel], path: Path, channels: ChannelOptions, white_level: float | None
 ) -> np.ndarray:
     """Return the channels of an image in 8 bit, each scaled by its own white.
 
@@ -154,7 +154,7 @@ def read_image(
     *,
     background: int = 0,
     white_level: float | None = None,
-    channels: Channels | None = None,
+    channels: ChannelOptions | None = None,
 ) -> np.ndarray:
     """Return the image in a file, or in a file for each channel, in 8 bit.
 
@@ -271,7 +271,7 @@ def load_for_network(
     interpolation: Interpolation,
     background: int = 0,
     white_level: float | None = None,
-    channels: Channels | None = None,
+    channels: ChannelOptions | None = None,
     mask_path: Path | None = None,
 ) -> np.ndarray:
     """Return an image file as network input: read, mask, square canvas, antialiased resize.
@@ -326,7 +326,7 @@ class FolderImages:
     background: int = 0
     white_level: float | None = None
     masks: tuple[Path, ...] | None = None
-    channels: Channels | None = None
+    channels: ChannelOptions | None = None
 
     @classmethod
     def from_manifest(

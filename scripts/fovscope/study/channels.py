@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from fovscope.datasets.channel_files import CHANNEL, IMAGE
+from fovscope.datasets.channel_files import CHANNEL, FOLDER, IMAGE
 from fovscope.datasets.listing import IMAGE_SUFFIXES
 from fovscope.registry import unknown_name
 from fovscope.study.section import Section, option
@@ -27,7 +27,8 @@ class Channels(Section):
     file: str | None = option(
         None,
         "Where each channel is a file: how these are called, relative to the folder, e.g. "
-        "`{channel}/{image}.tif`; class folders are part of `{image}`.",
+        "`{channel}/{image}.tif`; class folders are part of `{image}`, or `{folder}` where "
+        "channels lie in them: `{folder}/{channel}/{image}.tif`.",
     )
     use: tuple[int | str, ...] = option(
         ...,
@@ -91,8 +92,11 @@ def _require_template(file: str) -> None:
     place = PurePosixPath(file)
     if file.count(IMAGE) != 1 or CHANNEL not in file:
         raise ValueError(f"file '{file}' needs {CHANNEL} and, once, {IMAGE}; e.g. {_EXAMPLE}")
-    if any(brace in file.replace(IMAGE, "").replace(CHANNEL, "") for brace in "{}"):
-        raise ValueError(f"file '{file}' may have {CHANNEL} and {IMAGE} in braces alone")
+    rest = file.replace(IMAGE, "").replace(CHANNEL, "").replace(FOLDER, "", 1)
+    if any(brace in rest for brace in "{}"):
+        raise ValueError(
+            f"file '{file}' may have {CHANNEL}, {IMAGE} and, once, {FOLDER} in braces alone"
+        )
     if place.is_absolute() or ".." in place.parts or "\\" in file or place.as_posix() != file:
         raise ValueError(
             f"file '{file}' is to be relative to the folder of images, with '/'; e.g. {_EXAMPLE}"
