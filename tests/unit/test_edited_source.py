@@ -201,6 +201,7 @@ def of_five(followed, tmp_path_factory):
             channels={"a": 0, "b": 1, "c": 2, "d": 3, "e": 4},
         )
     )
+    manifest.table["split"] = followed.images["split"]  # drawn with classes there
     root = folder / "images"
     objects, masks = measure_objects(manifest.table, root, manifest.info["preprocessing"])
     write_table(folder / "masks.parquet", masks)
