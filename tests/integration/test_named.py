@@ -13,6 +13,8 @@ from conftest import TINY, Study
 
 from fovscope.cli import main
 
+pytestmark = pytest.mark.slow
+
 FACTORS = ["Size", "Elongation", "NucleusRatio", "Hue"]
 SIZES = {"train_pairs": 120, "iid_train": 100, "iid_test": 100, "pairs_per_factor": 20}
 MODELS = "results/models/lite0/named@cells"

@@ -64,6 +64,9 @@ def test_pca_knows_the_training_rows_only():
     disturbed = np.where(train[:, None], features, 1e3 * features)
     again = pca(of_features(disturbed, train), dimensions=5)
     assert (again[train] == codes[train]).all()
+    more = np.vstack([features, disturbed[~train]])
+    beside = pca(of_features(more, np.arange(80) < 40), dimensions=5)
+    assert beside[:60] == pytest.approx(codes, abs=1e-5)
     assert codes[train].mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-6)
     assert abs(codes[~train].mean(axis=0)).max() > 0.01
 
