@@ -8,7 +8,7 @@ from fovscope.dimensions import dimension_names
 from fovscope.factors import bound_of
 from fovscope.figures.given import Given
 from fovscope.figures.style import figure, save
-from fovscope.images.source import open_images
+from fovscope.images.source import RGBView, open_images
 from fovscope.interpret.traversal import movement_matrix
 from fovscope.records import read_table, representation_values
 from fovscope.runtime.job import logged
@@ -31,7 +31,7 @@ with logged(snakemake) as job:
             open_images, images, facts, interpolation="bilinear", catalogue=job.catalogue
         )
         given |= {"image_table": images, "info": facts}
-        given["open_images"] = lambda size: opened(size=size)
+        given["open_images"] = lambda size: RGBView(opened(size=size))
     for name in ("strips", "moves"):
         if name in files:
             given[name] = read_table(files[name])

@@ -1,10 +1,13 @@
 """A source made of a target's own images: whose they are, and that they come out the same."""
 
 import logging
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 from fovscope import FovscopeError
@@ -13,6 +16,7 @@ from fovscope.datasets.base import Followed
 from fovscope.datasets.calibrated import measured_limits
 from fovscope.datasets.interventions import prepare_interventions
 from fovscope.datasets.listing import DataError, write_info
+from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.prepare import prepare_design, prepare_generated
 from fovscope.factors import Factor
 from fovscope.images.source import open_images
@@ -174,3 +178,54 @@ def test_a_sheet_shows_test_images_with_each_factor_set(followed, manifest, tmp_
     write_info(folder / "manifest.json", natural)
     assert main(["look", str(folder), "--out", str(sheet)]) == 1
     assert "has no interventions" in capsys.readouterr().err
+
+
+# Other channels than three ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def of_five(followed, tmp_path_factory):
+    """The same cells in five channels: red, green, blue, and the first two again."""
+    folder, before = tmp_path_factory.mktemp("five"), Path(followed.facts["root"])
+    for path in followed.images["path"]:
+        (folder / path).parent.mkdir(exist_ok=True)
+        pixels = np.asarray(Image.open(before / path).convert("RGB"))
+        planes = np.moveaxis(pixels[..., [0, 1, 2, 0, 1]], 2, 0)
+        name = (folder / path).with_suffix(".tif")
+        tifffile.imwrite(name, planes, photometric="minisblack")
+    shutil.copytree(before / "masks", folder / "masks")
+    manifest = build_manifest(
+        Target(
+            folder=str(folder / "images"),
+            masks=str(folder / "masks"),
+            channels={"a": 0, "b": 1, "c": 2, "d": 3, "e": 4},
+        )
+    )
+    manifest.table["split"] = followed.images["split"]  # drawn with classes there
+    root = folder / "images"
+    objects, masks = measure_objects(manifest.table, root, manifest.info["preprocessing"])
+    write_table(folder / "masks.parquet", masks)
+    return Followed(
+        *("five", manifest.table, manifest.info, objects, masks),
+        masks_path=str(folder / "masks.parquet"),
+    )
+
+
+def test_objects_are_measured_in_the_rgb_view(followed, of_five):
+    names = ["area", "elongation", "hue", "value"]
+    pd.testing.assert_frame_equal(of_five.objects[names], followed.objects[names])
+    assert measured_limits(of_five, workers=1) == measured_limits(followed, workers=1)
+
+
+def test_edited_images_have_the_channels_of_their_target(of_five):
+    manifest = prepare_interventions(of_five, factors=None, seed=3, **SIZES)
+    assert "Hue" in manifest.info["refused"]
+    assert "Hue" not in {factor["name"] for factor in manifest.info["factors"]}
+    images = open_images(
+        manifest.table, manifest.info, size=64, interpolation="bicubic", catalogue=CATALOGUE
+    )
+    image = images[0]
+    assert image.shape == (64, 64, 5)
+    assert image.std(axis=(0, 1)).min() > 1
+    seen = images.look(0)
+    np.testing.assert_array_equal(seen.image, image[..., :3])

@@ -263,3 +263,48 @@ def test_a_table_or_figure_without_scores_is_left_out(expand):
     assert "open_set" not in jobs.tables
     assert "open_set" not in jobs.figures
     assert "open_set" in expand().tables
+
+
+# Channels -----------------------------------------------------------------------------------
+
+NETWORKS = {"dino": "vit_base_patch16_224.dino"}
+
+
+def of_channels(use):
+    """A target and sources that follow it, and one that does not."""
+    target = {"folder": "images", "channels": use} if use else {"folder": "images"}
+    return FOLLOWING | {"targets": {"cells": target}, "backbones": NETWORKS, "open_set": {}}
+
+
+def test_without_channels_no_job_depends_on_them(expand):
+    jobs = expand(**of_channels(None))
+    tasks = [jobs.features_task(name, "dino") for name in jobs.datasets]
+    everything = [tasks, jobs.plain, [jobs.preparation(name) for name in jobs.datasets]]
+    assert not {"channels", "bag"} & keys(json.loads(json.dumps(everything)))
+
+
+@pytest.mark.parametrize(("use", "bag"), [([0, 1, 2, 3, 4], 5), ([1, 0], 2), ([2], 0)])
+def test_sources_are_bags_like_the_targets_that_their_models_are_for(expand, use, bag):
+    jobs = expand(**of_channels(use))
+    assert {jobs.features_task(name, "dino").get("bag", 0) for name in jobs.datasets} == {bag}
+    assert len(jobs.datasets) == 3
+
+
+def test_features_depend_on_which_channels_are_used_and_in_which_order(expand):
+    orders = ([0, 1], [1, 0], {"use": [0, 1], "projection": "max"})
+    tasks = [expand(**of_channels(use)).features_task("cells", "dino") for use in orders]
+    assert len({json.dumps(task) for task in tasks}) == 3
+
+
+def test_an_image_of_several_files_is_one(expand, tmp_path):
+    for name in ("a", "b"):
+        for stain in ("DAPI", "ER"):
+            path = tmp_path / f"stains/{stain}/{name}/1.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    section = {"file": "{channel}/{image}.tif", "use": ["DAPI", "ER"]}
+    target = {"folder": "stains", "channels": section}
+    jobs = expand(targets={"cells": target}, backbones=NETWORKS, open_set={})
+    assert jobs.files("cells")["files"] == 4
+    assert jobs.number_of_images("cells") == 2
+    assert jobs.with_classes == ["cells"]

@@ -364,3 +364,49 @@ def test_steps_are_even_on_the_scale_of_a_factor():
     size, orientation = FACTORS[0], FACTORS[2]
     assert steps(replace(size, limits=(50.0, 200.0))) == pytest.approx([50, 100, 200])
     assert steps(orientation) == pytest.approx([0, 60, 120])
+
+
+# Other channels than three ----------------------------------------------------------------
+
+
+def of_channels(name, channels):
+    """Return a subject whose channels are those of a picture, in an order of their own."""
+    seen = SUBJECTS[name]
+    return Subject(np.ascontiguousarray(seen.image[..., channels]), seen.mask)
+
+
+@subjects
+@pytest.mark.parametrize("settings", [{"Size": 60}, {"Elongation": 1.5, "Orientation": 100}])
+def test_all_channels_are_moved_alike(name, settings):
+    """Each colour twice: what is averaged over channels is what it is of three."""
+    twice = edit(of_channels(name, [0, 1, 2, 0, 1, 2]), settings, rng=rng())
+    once = edit(SUBJECTS[name], settings, rng=rng())
+    np.testing.assert_array_equal(twice.mask, once.mask)
+    for part in (twice.image[..., :3], twice.image[..., 3:]):
+        np.testing.assert_allclose(part.astype(int), once.image.astype(int), atol=1)
+
+
+@pytest.mark.parametrize("channels", [[0, 1], [0, 1, 2, 2, 1], [2, 0, 1, 0]])
+def test_intensity_is_that_of_the_picture_and_no_channel_is_clipped(channels):
+    seen = of_channels("ellipse, fluorescent", channels)
+    for wanted in (0.3, 0.5):
+        drawing = edit(seen, {"Intensity": wanted}, rng=rng())
+        assert drawing.image.shape[2] == len(channels)
+        own = own_settings(Subject(drawing.image, drawing.mask > 0))
+        assert own["Intensity"] == pytest.approx(wanted, abs=0.03)
+        inside = drawing.image[binary_erosion(drawing.mask > 0, iterations=6)]
+        assert inside.max() < 255
+        assert (inside.mean(axis=0) > own_settings(seen)["Intensity"]).all()
+
+
+@pytest.mark.parametrize("channels", [[0, 1], [0, 1, 2, 2, 1]])
+def test_a_bag_of_channels_has_no_hue_to_set(channels):
+    seen = of_channels("ellipse, fluorescent", channels)
+    with pytest.raises(EditError, match=f"Hue cannot be set on images of {len(channels)} channels"):
+        edit(seen, {"Hue": 90}, rng=rng())
+
+
+def test_a_sheet_of_five_channels_is_a_picture():
+    seen = of_channels("ellipse, stained", [0, 1, 2, 2, 1])
+    size = replace(FACTORS[0], limits=(30.0, 60.0))
+    assert edit_sheet([seen], [size], seed=0).mode == "RGB"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovscope.apply.population import Population
+from fovscope.images.channels import rgb_view
 from fovscope.images.read import FolderImages
 
 SHOWN = 500
@@ -57,7 +58,10 @@ def contact_sheet(
             training=len(population.codes),
             tail=_TAIL,
             centre="the nearest class" if population.probe else "the centre of the training images",
-            cards=[_card(table.iloc[row], images[row], population.dimensions) for row in order],
+            cards=[
+                _card(table.iloc[row], rgb_view(images[row]), population.dimensions)
+                for row in order
+            ],
         )
     )
 

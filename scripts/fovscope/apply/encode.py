@@ -29,10 +29,17 @@ from fovscope import FovscopeError
 from fovscope.apply.contact_sheet import contact_sheet
 from fovscope.apply.population import Population, fit_population
 from fovscope.backbones.networks import WeightsError, load_extractor
+from fovscope.datasets.channel_files import (
+    bag_size,
+    channel_images,
+    image_of,
+    image_path,
+    in_files,
+)
 from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
 from fovscope.factors import bound_of
 from fovscope.features.extract import batch_loader, cut_batches, extract
-from fovscope.images.read import FolderImages
+from fovscope.images.read import FolderImages, reading_options
 from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
 from fovscope.records import read_table, representation_values
@@ -176,7 +183,7 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
     masks : Path, optional
         Folder of masks with the same relative paths, any image suffix.
     preprocessing : dict
-        Of the target: ``background``, ``white_level``, ``mask``.
+        Of the target: ``background``, ``white_level``, ``mask``, ``channels``.
 
     Returns
     -------
@@ -195,23 +202,29 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
         require_folder(masks, "folder of masks")
         if not preprocessing["mask"]:
             logger.info("the target of this model is not masked: masks are left out, no more")
-    names = image_files(folder, without=masks)  # masks may lie in the folder itself
-    paths, mask_paths = [folder / name for name in names], None
+    files = image_files(folder, without=masks)  # masks may lie in the folder itself
+    if not files:
+        raise DataError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    channels, mask_paths = preprocessing.get("channels"), None
+    paths, names = files, [name.rpartition(".")[0] for name in files]
+    if in_files(channels):
+        lacking = channel_images(files, channels, str(folder))
+        missing = [f"{name}: {', '.join(those)}" for name, those in lacking.items() if those]
+        _raise_if_any("images without the file of a channel; add it or remove them", missing)
+        names = list(lacking)
+        paths = [image_path(name, channels) for name in names]
     if preprocessing["mask"]:
-        by_name = {Path(name).with_suffix(""): masks / name for name in image_files(masks)}
-        wanted = [Path(name).with_suffix("") for name in names]
+        by_name = {name.rpartition(".")[0]: masks / name for name in image_files(masks)}
+        wanted = names
         without = [name for name in wanted if name not in by_name]
         _raise_if_any(f"images without a mask in {masks}; add it or remove them", without)
         mask_paths = tuple(by_name[name] for name in wanted)
-    if not paths:
-        raise DataError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     images = FolderImages(
-        tuple(paths),
+        tuple(folder / path for path in paths),
         size=THUMBNAIL,
         interpolation="bilinear",
-        background=preprocessing["background"],
-        white_level=preprocessing["white_level"],
         masks=mask_paths,
+        **reading_options(preprocessing),
     )
     with ThreadPoolExecutor(_READERS) as pool:
         problems = pool.map(partial(_problem, images), range(len(images)))
@@ -254,7 +267,8 @@ def encode_images(
     """
     model = _load(files, options.catalogue).to(device)
     stored = read_json(files["features"])
-    extractor, identity = load_extractor(options.backbone, options.features)
+    bag = bag_size(len(images.channels["use"])) if images.channels else 0
+    extractor, identity = load_extractor(options.backbone, options.features, bag=bag)
     _require_same(identity, stored, read_json(files["info"]), files)
     extractor.to(device)
     transform = extractor.transform
@@ -348,6 +362,8 @@ def encode_folder(
     workers = threads if device.type == "cuda" else 0
     codes, _ = encode_images(images, files, options, device=device, workers=workers)
     names = [path.relative_to(folder).as_posix() for path in images.paths]
+    if in_files(images.channels):
+        names = [image_of(name, images.channels) for name in names]
     described = population.describe(names, codes)
     model = "/".join(files["model"].with_suffix("").parts[-4:])
     html = contact_sheet(

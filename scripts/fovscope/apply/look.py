@@ -11,7 +11,7 @@ from fovscope.apply.overview import described, look_at, picture
 from fovscope.datasets.design import BASE
 from fovscope.datasets.listing import read_info
 from fovscope.factors import Factor
-from fovscope.images.read import read_image
+from fovscope.images.read import read_image, reading_options
 from fovscope.interpret.objects import decode_mask
 from fovscope.interventions.edit import Subject
 from fovscope.interventions.sheet import edit_sheet
@@ -78,7 +78,7 @@ def draw_edits(data: Path, sheet: Path, *, rows: int, seed: int = 0) -> None:
     test = images[images["split"] == "test"].drop_duplicates(BASE)
     order = np.random.default_rng(seed).permutation(len(test))[:rows]
     masks = read_table(how["masks"]).set_index("image_id")["mask"]
-    reading = {key: how["preprocessing"][key] for key in ("background", "white_level")}
+    reading = reading_options(how["preprocessing"])
     root, chosen = Path(how["root"]), test.iloc[order]
     subjects = (
         Subject(

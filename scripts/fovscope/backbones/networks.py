@@ -124,6 +124,38 @@ class FeatureExtractor(nn.Module):
         return maps[:, self.network.num_prefix_tokens :].mean(dim=1)
 
 
+class BagOfChannels(nn.Module):
+    """A frozen backbone that is given the channels of an image one by one.
+
+    Each goes through the network by itself, as a grey image, and the features of all are put
+    beside each other. Images of fewer channels, as sources of three colours have them, go round:
+    of five channels the fourth is the first of them again.
+
+    Parameters
+    ----------
+    extractor : FeatureExtractor
+        The backbone, of D features.
+    channels : int
+        How many channels there are in the bag, C.
+    """
+
+    def __init__(self, extractor: FeatureExtractor, channels: int) -> None:
+        super().__init__()
+        self.extractor = extractor
+        self.channels = channels
+        self.transform, self.dtype = extractor.transform, extractor.dtype
+        self.dim = channels * extractor.dim
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return features (B, C·D), channel by channel, of uint8 images (B, H, W, any number)."""
+        count = images.shape[3]
+        features = [
+            self.extractor(images[..., [number]].expand(-1, -1, -1, 3))
+            for number in range(min(count, self.channels))
+        ]
+        return torch.cat([features[number % count] for number in range(self.channels)], dim=1)
+
+
 class Pixels(nn.Module):
     """Images as their own features: grey levels 0 to 255, exact in one byte a value.
 
@@ -147,13 +179,20 @@ class Pixels(nn.Module):
 
 
 def load_extractor(
-    backbone: Backbone, features: Features
-) -> tuple[FeatureExtractor | Pixels, dict[str, object]]:
+    backbone: Backbone, features: Features, *, bag: int = 0
+) -> tuple[FeatureExtractor | BagOfChannels | Pixels, dict[str, object]]:
     """Load a backbone and describe it.
+
+    Parameters
+    ----------
+    backbone, features
+        Sections of the config.
+    bag : int
+        Channels that the network is given one by one; 0 where images are pictures.
 
     Returns
     -------
-    extractor : FeatureExtractor or Pixels
+    extractor : FeatureExtractor, BagOfChannels or Pixels
         In evaluation mode, without gradients, channels-last.
     identity : dict
         Model, weights digest, transform and pooling: all that its features depend on; of
@@ -163,9 +202,12 @@ def load_extractor(
     ------
     WeightsError
         If the model is unknown; the weights are missing, have another digest or do not fit; or
-        the model gives no features of timm's width with this pooling and size.
+        the model gives no features of timm's width with this pooling and size; or pixels are to
+        be a bag of channels.
     """
     if backbone.is_pixels:
+        if bag:
+            raise WeightsError(f"backbone pixels takes images of three channels, not of {bag}")
         return _load_pixels(backbone)
     network = _create(backbone)
     transform = _transform(network, backbone, features)
@@ -174,7 +216,7 @@ def load_extractor(
     extractor.eval().requires_grad_(False)
     extractor.to(memory_format=torch.channels_last)
     _require_features(extractor, backbone)
-    return extractor, {
+    return BagOfChannels(extractor, bag) if bag else extractor, {
         "model": backbone.model,
         "weights_digest": state_digest(network.state_dict()),
         "pooling": pooling,

@@ -16,7 +16,8 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.images.read import read_image
+from fovscope.datasets.channel_files import bag_size
+from fovscope.images.read import read_image, reading_options
 from fovscope.interpret.objects import Look, decode_mask
 
 
@@ -45,6 +46,12 @@ class Followed:
     masks: pd.DataFrame
     masks_path: str
 
+    @property
+    def bag(self) -> int:
+        """Channels of the images, where they are neither one nor three; else 0."""
+        channels = self.facts["preprocessing"].get("channels")
+        return bag_size(len(channels["use"])) if channels else 0
+
     @cached_property
     def paths(self) -> pd.Series:
         """Path of each image below the target's root, by its name."""
@@ -64,11 +71,7 @@ class Followed:
         return decode_mask(self._encoded[image_id])
 
     def look(self, image_id: str) -> Look:
-        """Read an image, with the mask of its object."""
-        preprocessing = self.facts["preprocessing"]
-        image = read_image(
-            Path(self.facts["root"]) / self.paths[image_id],
-            background=preprocessing["background"],
-            white_level=preprocessing["white_level"],
-        )
+        """Read an image, with the mask of its object; it has the channels of the target."""
+        path = Path(self.facts["root"]) / self.paths[image_id]
+        image = read_image(path, **reading_options(self.facts["preprocessing"]))
         return Look(image, self.mask(image_id))

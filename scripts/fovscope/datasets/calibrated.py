@@ -14,6 +14,7 @@ from fovscope.datasets.manifest import Manifest
 from fovscope.datasets.prepare import prepare_design, sizes_of
 from fovscope.generators.calibration import calibrate, measure_background
 from fovscope.generators.declared import GeneratorError
+from fovscope.images.channels import rgb_view
 from fovscope.registry import Catalogue, origin
 from fovscope.study.data import Source
 
@@ -55,5 +56,5 @@ def measured_limits(followed: Followed, *, workers: int) -> dict[str, list[float
     objects = followed.objects_of("train")
     with ThreadPoolExecutor(workers) as pool:
         looks = pool.map(followed.look, objects["image_id"])
-        backgrounds = pd.DataFrame([measure_background(*look) for look in looks])
+        backgrounds = pd.DataFrame([measure_background(rgb_view(i), mask) for i, mask in looks])
     return calibrate(objects, backgrounds.assign(image_id=objects["image_id"]))

@@ -40,7 +40,8 @@ def class_names(target: Mapping[str, Any]) -> list[str]:
         columns = read_columns(Path(target["table"]))
     else:
         masks = Path(target["masks"]) if target["masks"] else None
-        columns = list_folder(Path(target["folder"]), masks).columns
+        channels = target.get("channels")
+        columns = list_folder(Path(target["folder"]), masks, channels=channels).columns
     return sorted({label for label in columns.get("label", ()) if label})
 
 

@@ -21,6 +21,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from fovscope.datasets.channel_files import ChannelOptions, channel_files, in_files, listed_image
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import DataError, image_files
 from fovscope.datasets.tables import METADATA, TABLE_COLUMNS, listed_paths, read_columns
@@ -57,25 +58,31 @@ def target_content(target: Mapping[str, Any], cache: Path) -> dict[str, Any]:
     DataError
         If the folder or table does not exist or cannot be used.
     """
+    channels = target.get("channels")
     if target["table"]:
-        return _table_content(Path(target["table"]), target.get("factors", ()), cache)
+        return _table_content(Path(target["table"]), target.get("factors", ()), channels, cache)
     masks = Path(target["masks"]) if target["masks"] else None
     folder = Path(target["folder"])
-    return summary(file_digests(folder, list_folder(folder, masks).files, cache))
+    files = list_folder(folder, masks, channels=channels).files
+    return summary(file_digests(folder, files, cache))
 
 
-def _table_content(table: Path, factors: Iterable[str], cache: Path) -> dict[str, Any]:
+def _table_content(
+    table: Path, factors: Iterable[str], channels: ChannelOptions | None, cache: Path
+) -> dict[str, Any]:
     columns = read_columns(table)
     for kind in ("path", "mask"):
         columns[kind] = listed_paths(columns.get(kind, []), table.parent)
+    if in_files(channels):
+        columns["path"] = [listed_image(path, channels) for path in columns["path"]]
     used = {
         name: cells
         for name, cells in sorted(columns.items())
         if name in TABLE_COLUMNS or name in factors or name.startswith(METADATA)
     }
     images = list(zip_longest(columns["path"], columns["mask"], fillvalue=""))
-    names = {name for image in images for name in image if name}
-    return summary(file_digests(table.parent, names, cache)) | {
+    names = {file for path, mask in images for file in (*channel_files(path, channels), mask)}
+    return summary(file_digests(table.parent, names - {""}, cache)) | {
         "table_sha256": digest_json([list(used), sorted(zip_longest(*used.values()))]),
         "rows_sha256": digest_json(sorted(images)),
     }

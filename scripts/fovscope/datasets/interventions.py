@@ -108,6 +108,8 @@ def prepare_interventions(
     if textured:
         followed = replace(followed, objects=_with_texture(followed, workers))
     may = allowed(followed.objects_of("train"))
+    if followed.bag:  # a hue is that of three colours
+        may = tuple(factor for factor in may if factor.name != "Hue")
     set_here = [f for f in may if (f.name in factors if factors else not f.nuisance)]
     if not set_here:
         named = ", ".join(factor.name for factor in may)

@@ -12,9 +12,16 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fovscope.datasets.channel_files import (
+    ChannelOptions,
+    channel_files,
+    channel_images,
+    image_path,
+    in_files,
+)
 from fovscope.datasets.listing import (
     IMAGE_SUFFIXES,
     SPLITS,
@@ -22,6 +29,7 @@ from fovscope.datasets.listing import (
     Found,
     composed,
     find_images,
+    listed,
     relative,
     require_folder,
 )
@@ -62,7 +70,8 @@ class FolderListing:
     columns : dict of str to list
         By name one entry per image, sorted by path: ``path``, relative to the folder with
         forward slashes; ``label`` where there are class folders; ``split`` where there are
-        split folders; ``mask``, relative to the folder, where masks are given.
+        split folders; ``mask``, relative to the folder, where masks are given; ``image_id`` where
+        each channel is a file, and ``path`` has ``{channel}`` in it.
     files : frozenset of str
         All image and mask files, relative to the folder, those that are not in place too.
     problems : dict of str to list of str
@@ -100,7 +109,11 @@ class _Layout:
 
 
 def list_folder(
-    folder: Path, masks: Path | None = None, *, labelled: bool | None = None
+    folder: Path,
+    masks: Path | None = None,
+    *,
+    labelled: bool | None = None,
+    channels: ChannelOptions | None = None,
 ) -> FolderListing:
     """List the images of a folder: of class folders or not, of split folders or not.
 
@@ -114,20 +127,26 @@ def list_folder(
     labelled : bool, optional
         Whether images lie in class folders: True requires them, False takes them for no
         classes. By default they are classes where there are any.
+    channels : mapping, optional
+        The section `channels` of a target, as plain values. Where each channel is a file, images
+        are called by what stands for ``{image}``, and its folders are those of classes and splits.
 
     Raises
     ------
     DataError
         If a folder does not exist or holds no images, there are no class folders and there
-        must be, or folders of splits cannot be told from those of classes.
+        must be, folders of splits cannot be told from those of classes, or no file belongs to a
+        channel.
     """
     require_folder(folder, "folder")
     if masks is not None:
         require_folder(masks, "folder of masks")
     found = find_images(folder, without=masks)
     if not found.images:
-        raise DataError(f"{folder} holds no images ({_kinds(found)})")
+        raise DataError(f"{folder} holds no images ({_kinds(found)}){_of_zarr(found)}")
     problems, remarks = defaultdict(list), defaultdict(list)
+    if in_files(channels):
+        found = _of_channels(found, channels, folder, problems)
     above = {image: tuple(image.split("/")[:-1]) for image in found.images}
     layout = _layout(folder, above, labelled, problems, remarks)
     placed = [image for image, folders in above.items() if len(folders) >= layout.depth]
@@ -148,13 +167,34 @@ def list_folder(
             problems[kind] += sorted(splits)
     _remark_on_what_is_left_out(found, set(above.values()), layout.depth, remarks)
     files = set(found.images)
+    if in_files(channels):
+        paths = (image_path(image, channels) for image in found.images)
+        files = {file for path in paths for file in channel_files(path, channels)}
     if masks is not None:
         inside = relative(masks, folder)
         in_masks = find_images(masks).images
         by_name = {name: name if inside == "." else f"{inside}/{name}" for name in in_masks}
-        columns["mask"] = list(_masks_of(placed, by_name, masks, problems))
+        stems = placed if in_files(channels) else [name.rpartition(".")[0] for name in placed]
+        columns["mask"] = list(_masks_of(placed, stems, by_name, masks, problems))
         files.update(by_name.values())
+    if in_files(channels):
+        columns["image_id"] = placed
+        columns["path"] = [image_path(image, channels) for image in placed]
     return FolderListing(columns, frozenset(files), dict(problems), dict(remarks))
+
+
+def _of_channels(found: Found, channels: ChannelOptions, folder: Path, problems: Cases) -> Found:
+    """Return the images whose channels are the files that were found; name those that lack some."""
+    lacking = channel_images(found.images, channels, str(folder))
+    for image, missing in lacking.items():
+        if missing:
+            kind = "images without the file of a channel; add it, or remove the image"
+            problems[kind].append(f"{image}: {', '.join(missing)}")
+    whole = [image for image, missing in lacking.items() if not missing]
+    if not whole:
+        raise DataError("\n".join(listed(kind, cases) for kind, cases in problems.items()))
+    # Folders of channels and of images are neither classes nor splits without an image.
+    return replace(found, images=whole, folders={})
 
 
 # Classes and splits -------------------------------------------------------------------------
@@ -281,10 +321,20 @@ def _remark_on_what_is_left_out(
         if suffix.lower() in _UNREAD_SUFFIXES:
             kind = "formats of images that are not read; convert them to PNG or TIFF if they belong"
             remarks[f"{kind} to the data"].append(f"{suffix} ({count} files)")
+    stores = sum(name.lower().endswith(".zarr") for name in found.folders)
+    if stores:
+        kind = "OME-Zarr, which is not read; save it as OME-TIFF if it belongs to the data"
+        remarks[kind].append(f"{stores} folders")
 
 
 def _counted(kinds: Counter[str]) -> str:
     return ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
+
+
+def _of_zarr(found: Found) -> str:
+    """Return what is to be said of images in OME-Zarr, where there are any."""
+    stores = sorted(name for name in found.folders if name.lower().endswith(".zarr"))
+    return f"; OME-Zarr is not read: save {stores[0]} and others as OME-TIFF" if stores else ""
 
 
 def _kinds(found: Found) -> str:
@@ -296,13 +346,13 @@ def _kinds(found: Found) -> str:
 
 
 def _masks_of(
-    images: list[str], masks: Mapping[str, str], folder: Path, problems: Cases
+    images: list[str], stems: list[str], masks: Mapping[str, str], folder: Path, problems: Cases
 ) -> Iterator[str | None]:
     by_name: dict[str, list[str]] = defaultdict(list)
     for mask in masks:
-        by_name[_stem(mask)].append(mask)
-    for image in images:
-        found = by_name[_stem(image)]
+        by_name[composed(mask.rpartition(".")[0])].append(mask)
+    for image, stem in zip(images, stems, strict=True):
+        found = by_name[composed(stem)]
         if len(found) == 1:
             yield masks[found[0]]
             continue
@@ -313,7 +363,3 @@ def _masks_of(
             kind = f"images without a mask in {folder}; add it or remove them"
             problems[kind].append(image)
         yield None
-
-
-def _stem(name: str) -> str:
-    return composed(name).rpartition(".")[0]

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fovscope.datasets.channel_files import ChannelOptions, image_of, in_files, listed_image
 from fovscope.datasets.copies import check_copies
 from fovscope.datasets.factor_columns import check_factor, described_factor, read_table
 from fovscope.datasets.layout import list_folder
@@ -65,11 +66,14 @@ class Manifest:
         where there are classes, `group`; where images are files `path` and `mask_path` (relative
         to the root, with forward slashes; missing where there is no mask), `sha256` and
         `mask_sha256` (of the files), `width` and `height` in pixels; `factor_*` and `Metadata_*`.
+        Where each channel is a file, `path` has ``{channel}`` in it, and `sha256` the digests of
+        all files, in the order of channels and with a blank between them.
     info : dict
         Ready for JSON: `digest`, `images_digest`, `factors` (see `Factor.to_json`), `classes`,
         `counts` (class, or role where there are no classes → split → images), `citation`, and of
-        files `root` and `preprocessing` (`background`, `white_level`, `mask`). Labels, splits and
-        factors are part of `digest` only, the root of neither.
+        files `root` and `preprocessing` (`background`, `white_level`, `mask`, and `channels` where
+        the target says what they are). Labels, splits and factors are part of `digest` only, the
+        root of neither.
     """
 
     table: pd.DataFrame
@@ -120,7 +124,8 @@ def build_manifest(
     if options.folder:
         folder = base / options.folder
         masks = base / options.masks if options.masks else None
-        listing = list_folder(folder, masks, labelled=labelled)
+        channels = _plain_channels(options)
+        listing = list_folder(folder, masks, labelled=labelled, channels=channels)
         problems.update(listing.problems)
         for kind, cases in listing.remarks.items():
             logger.warning("%s: %s", folder, listed(kind, cases))
@@ -194,10 +199,18 @@ def manifest_from_table(
     if "mask" in rows:
         masks = listed_paths(rows["mask"].fillna("").astype(str), root)
         rows["mask"] = [mask or None for mask in masks]
+    channels = _plain_channels(options)
+    if in_files(channels):
+        rows["image_id"] = [image_of(path, channels) for path in rows["path"]]
+        rows["path"] = [listed_image(path, channels) for path in rows["path"]]
     for name in table:
         if str(name).startswith(METADATA):
             rows[name] = table[name].to_numpy()
     return _assemble(rows, root, options, problems, workers, factors)
+
+
+def _plain_channels(options: Target) -> ChannelOptions | None:
+    return options.channels and options.channels.model_dump(mode="json")
 
 
 def _require_columns(table: pd.DataFrame, needed: Sequence[str], root: Path) -> None:
@@ -213,9 +226,9 @@ def _require_columns(table: pd.DataFrame, needed: Sequence[str], root: Path) -> 
 def _groups(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Series:
     if not options.group_pattern:
         return rows["group"] if "group" in rows else pd.Series(None, rows.index, dtype="str")
-    found = [re.search(options.group_pattern, path) for path in rows["path"]]
+    found = [re.search(options.group_pattern, path) for path in rows["image_id"]]
     groups = [match.group(1) if match else None for match in found]
-    for path, group in zip(rows["path"], groups, strict=True):
+    for path, group in zip(rows["image_id"], groups, strict=True):
         if group is None:
             kind = f"image paths without a match of group_pattern '{options.group_pattern}'"
             problems[f"{kind}; correct one of the two"].append(path)
@@ -288,7 +301,9 @@ def _assemble(
     """Read and check the images of `rows`, split them, and return their manifest."""
     if options.mask and "mask" not in rows:
         raise DataError(f"{root}: 'mask: true' needs masks: set 'masks', or add a column 'mask'")
-    rows = rows.sort_values("path", ignore_index=True)
+    if "image_id" not in rows:
+        rows["image_id"] = rows["path"]
+    rows = rows.sort_values("image_id", ignore_index=True)
     masks = rows["mask"] if "mask" in rows else [None] * len(rows)
     readings = read_all(rows["path"], masks, root, options, workers)
     for kind, case in (reading.problem for reading in readings if reading.problem):
@@ -307,12 +322,12 @@ def _assemble(
     if "label" in rows:
         warn_of_classes_alike(rows["label"])
         warn_of_shortcuts(rows, readings)
-    warn_of_greys(rows, readings, options.white_level)
+    warn_of_greys(rows, readings, options)
     warn_of_masks(masks, readings)
     warn_of_near_copies(rows, readings)
 
     columns = {
-        "image_id": rows["path"],
+        "image_id": rows["image_id"],
         "split": rows["split"].astype("str"),
         "role": "image",
         "pair": -1,
@@ -341,6 +356,8 @@ def _info(
         "white_level": options.white_level,
         "mask": options.mask,
     }
+    if options.channels:
+        preprocessing["channels"] = _plain_channels(options)
     known = [name for name in table if name in ("label", "split") or name.startswith(PREFIX)]
     return {
         "digest": _digest(table, known, preprocessing),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from fovscope.datasets.channel_files import ChannelOptions, channel_files
 from fovscope.datasets.listing import DataError
+from fovscope.images.channels import Channel, decode_channels
 from fovscope.images.masks import examine_mask
-from fovscope.images.read import decode, size_mismatch, to_8bit, without_alpha
+from fovscope.images.read import decode, shown_channels, size_mismatch, to_8bit, without_alpha
 from fovscope.study.data import Target
 
 THUMBNAIL = 16
@@ -45,7 +47,7 @@ class Reading:
     Attributes
     ----------
     sha256, mask_sha256 : str, optional
-        Digests of the files.
+        Digests of the files; of several files of one image with a blank between them.
     mask_doubts : tuple of str
         What is suspicious about the mask, as of `fovscope.images.masks.examine_mask`.
     pixels : str, optional
@@ -69,6 +71,8 @@ class Reading:
         Grey, stretched from black to white; none of tiny and of blank images.
     problem : tuple of str, optional
         Why it cannot be used: the kind, and the case.
+    channels : tuple of Reading
+        Of each channel, where the target says what they are.
     """
 
     sha256: str | None = None
@@ -87,6 +91,7 @@ class Reading:
     day: int = 0
     thumbnail: NDArray[np.uint8] | None = None
     problem: tuple[str, str] | None = None
+    channels: tuple[Reading, ...] = ()
 
 
 def read_all(
@@ -108,28 +113,71 @@ def read_all(
 def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Reading:
     sha256 = mask_sha256 = None
     doubts: tuple[str, ...] = ()
-    current = path
+    channels = options.channels and options.channels.model_dump(mode="json")
+    paths = [Path(file) for file in channel_files(str(path), channels)]
     try:
-        data = path.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        samples, white = decode(data, path)
-        to_8bit(samples, path, white_level=options.white_level, full_scale=white)
-        day = int(path.stat().st_mtime // _SECONDS_PER_DAY)
+        files = [_content(file) for file in paths]
+        sha256 = " ".join(hashlib.sha256(data).hexdigest() for data in files)
+        reading = _reading(files, path, options, channels)
+        day = int(paths[0].stat().st_mtime // _SECONDS_PER_DAY)
         if mask is not None:
-            current = mask
-            data = mask.read_bytes()
+            data = _content(mask)
             mask_sha256 = hashlib.sha256(data).hexdigest()
             examined = examine_mask(data, mask)
             doubts = examined.doubts
-            if examined.mask.shape != samples.shape[:2]:
-                case = f"{image_id}: {size_mismatch(samples.shape, examined.mask.shape)}"
+            size = reading.height, reading.width
+            if examined.mask.shape != size:
+                case = f"{image_id}: {size_mismatch(size, examined.mask.shape)}"
                 return Reading(sha256, problem=(_MASK_SIZE, case))
-    except FileNotFoundError:
-        return Reading(sha256, problem=(_missing(current), str(current)))
+    except FileNotFoundError as error:
+        return Reading(sha256, problem=(_missing(Path(error.filename)), error.filename))
     except (DataError, OSError) as error:
         return Reading(sha256, problem=(_UNREADABLE, str(error)))
-    reading = reading_of(samples, white)
     return replace(reading, sha256=sha256, mask_sha256=mask_sha256, mask_doubts=doubts, day=day)
+
+
+def _content(path: Path) -> bytes:
+    if path.suffix.lower() == ".zarr":
+        raise DataError(f"{path}: is OME-Zarr, which is not read; save it as OME-TIFF")
+    return path.read_bytes()
+
+
+def _reading(
+    files: list[bytes], path: Path, options: Target, channels: ChannelOptions | None
+) -> Reading:
+    if channels is None:
+        samples, white = decode(files[0], path)
+        to_8bit(samples, path, white_level=options.white_level, full_scale=white)
+        return reading_of(samples, white)
+    found = decode_channels(files, path, channels)
+    shown_channels(found, path, channels, options.white_level)
+    return reading_of_channels(found)
+
+
+def reading_of_channels(found: Sequence[Channel]) -> Reading:
+    """Return what the channels of an image say, together and each by itself.
+
+    Parameters
+    ----------
+    found : sequence of Channel
+        As `fovscope.images.channels.decode_channels` returns.
+
+    Returns
+    -------
+    Reading
+        Depth and greys are those of the first channel, margins what is plain in all of them, the
+        thumbnail the mean of all, each stretched from black to white.
+    """
+    each = tuple(reading_of(one.samples[..., np.newaxis], one.full_scale) for one in found)
+    thumbnails = [one.thumbnail for one in each if one.thumbnail is not None]
+    return replace(
+        each[0],
+        pixels=hashlib.sha256(" ".join(one.pixels for one in each).encode()).hexdigest(),
+        colour=len(each) > 1,
+        margins=tuple(min(sides) for sides in zip(*(one.margins for one in each), strict=True)),
+        thumbnail=np.mean(thumbnails, axis=0).astype(np.uint8) if thumbnails else None,
+        channels=each,
+    )
 
 
 def _missing(path: Path) -> str:

@@ -15,6 +15,7 @@ from fovscope.datasets.listing import listed
 from fovscope.datasets.readings import Reading
 from fovscope.datasets.splits import unmet_shares
 from fovscope.images.masks import warnings_of_masks
+from fovscope.study.data import Target
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +52,22 @@ def warn_of_unmet_shares(
         logger.warning(listed(f"{kind}; use smaller groups or provide the splits", unmet))
 
 
-def warn_of_greys(
-    rows: pd.DataFrame, readings: Sequence[Reading], white_level: float | None
-) -> None:
-    """Warn of grey ranges and depths that cannot be meant."""
-    images = _facts(readings, "depth", "white", "low", "middle", "high")
-    if "label" in rows:
-        images["label"] = rows["label"]
-    for message in grey_warnings(images, white_level):
-        logger.warning(message)
+def warn_of_greys(rows: pd.DataFrame, readings: Sequence[Reading], options: Target) -> None:
+    """Warn of grey ranges and depths that cannot be meant, of each channel by itself."""
+    parts = [("", readings, options.white_level)]
+    if options.channels:
+        own, names = options.channels.white_level, options.channels.names
+        by_channel = zip(*(reading.channels for reading in readings), strict=True)
+        parts = [
+            (f"channel {name}: ", part, own.get(name, options.white_level))
+            for name, part in zip(names, by_channel, strict=True)
+        ]
+    for where, part, white in parts:
+        images = _facts(part, "depth", "white", "low", "middle", "high")
+        if "label" in rows:
+            images["label"] = rows["label"]
+        for message in grey_warnings(images, white):
+            logger.warning("%s%s", where, message)
 
 
 def warn_of_masks(masks: Iterable[str | None], readings: Sequence[Reading]) -> None:

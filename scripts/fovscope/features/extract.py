@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from fovscope.backbones.networks import FeatureExtractor, Pixels, load_extractor
+from fovscope.backbones.networks import BagOfChannels, FeatureExtractor, Pixels, load_extractor
 from fovscope.features.store import WHOLE, Layout, Part, fill_store
 from fovscope.images.read import DataError
 from fovscope.images.source import ImageSource
@@ -61,7 +61,7 @@ class ImageBatches(Dataset):
         return len(self.batches)
 
     def __getitem__(self, number: int) -> Tensor:
-        """Return a batch, uint8 (B, size, size, 3)."""
+        """Return a batch, uint8 (B, size, size, channels)."""
         shares = np.array_split(self.batches[number], self._threads)
         read = self._pool.map if self._pool else map
         return torch.from_numpy(np.stack(list(chain.from_iterable(read(self._read, shares)))))
@@ -82,7 +82,7 @@ class ImageBatches(Dataset):
 def batch_loader(
     images: ImageSource, batches: Sequence[Sequence[int]], *, device: torch.device, workers: int
 ) -> DataLoader:
-    """Return a loader of batches, uint8 (B, size, size, 3), for a network on `device`.
+    """Return a loader of batches, uint8 (B, size, size, channels), for a network on `device`.
 
     Parameters
     ----------
@@ -131,6 +131,8 @@ def cache_features(
     data_digest: str,
     device: torch.device,
     workers: int,
+    channels: Sequence[str] = (),
+    bag: int = 0,
     key: str = "",
     part: Part = WHOLE,
 ) -> None:
@@ -142,7 +144,7 @@ def cache_features(
         Where the manifest will be; the store lies beside it.
     open_images : callable
         ``open_images(size=..., interpolation=...)`` returns the images, uint8
-        (size, size, 3): the weights say which size they want.
+        (size, size, channels): the weights say which size they want.
     backbone, options
         What to compute.
     data_digest : str
@@ -152,6 +154,10 @@ def cache_features(
     workers : int
         Processes that read images; 0 reads in this process, with as many threads as the
         network has. Does not change the result.
+    channels : sequence of str
+        Names of the channels of the images, for the manifest; none where they are grey or RGB.
+    bag : int
+        Channels that the network is given one by one; 0 where images are pictures.
     key : str
         Digest of what else the features depend on.
     part : Part
@@ -168,7 +174,9 @@ def cache_features(
     LockError
         If another process is writing the same part.
     """
-    extractor, identity = load_extractor(backbone, options)
+    extractor, identity = load_extractor(backbone, options, bag=bag)
+    if channels:
+        identity |= {"channels": list(channels)}
     extractor.to(device)
     images = open_images(
         size=extractor.transform.size, interpolation=extractor.transform.interpolation
@@ -205,13 +213,13 @@ def cache_features(
 
 @torch.inference_mode()
 def extract(
-    extractor: FeatureExtractor | Pixels,
+    extractor: FeatureExtractor | BagOfChannels | Pixels,
     batches: Iterable[Tensor],
     *,
     device: torch.device,
     precision: torch.dtype,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the features (B, D) of each uint8 batch (B, H, W, 3).
+    """Yield the features (B, D) of each uint8 batch (B, H, W, channels).
 
     The copy of a result back to the host waits until the next batch has been submitted,
     so that a GPU always has work queued.

@@ -16,12 +16,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from submitit.helpers import TorchDistributedEnvironment
@@ -40,6 +41,7 @@ from fovscope.study.config import Backbone, Features
 
 _PAUSE = 0.2
 """Seconds between two looks at the ranks."""
+_COLOURS = ("red", "green", "blue")
 _ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -137,12 +139,36 @@ def _fill(job: ExtractionJob, part: Part) -> None:
         backbone=Backbone.model_validate(task["backbone"]),
         options=Features.model_validate(task["features"]),
         data_digest=info["images_digest"],
+        channels=channel_names(info, task.get("bag", 0)),
+        bag=task.get("bag", 0),
         device=device,
         # Without a GPU the network itself wants the cores.
         workers=job.threads if device.type == "cuda" else 0,
         key=digest_json([depends_on, info["images_digest"], versions()]),
         part=part,
     )
+
+
+def channel_names(info: Mapping[str, Any], bag: int) -> list[str]:
+    """Return the names of the channels that features are made of, in their order.
+
+    Parameters
+    ----------
+    info : mapping
+        The facts of a data set.
+    bag : int
+        Channels that the network is given one by one; 0 where images are pictures.
+
+    Returns
+    -------
+    list of str
+        None of images that are grey or RGB; of such images in a bag their colours, which go round.
+    """
+    preprocessing = info.get("interventions", info).get("preprocessing", {})
+    channels = preprocessing.get("channels")
+    if channels is not None:
+        return list(channels["names"])
+    return [_COLOURS[number % len(_COLOURS)] for number in range(bag)]
 
 
 def _start(job: ExtractionJob, tasks: int) -> list[subprocess.Popen]:

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fovscope.datasets.channel_files import ChannelOptions
 from fovscope.datasets.design import BASE
 from fovscope.factors import PREFIX
 from fovscope.generators.base import Drawing
-from fovscope.images.read import Interpolation, apply_mask, read_image
+from fovscope.images.channels import rgb_view
+from fovscope.images.read import Interpolation, apply_mask, read_image, reading_options
 from fovscope.interpret.objects import Look, decode_mask
 from fovscope.interventions.edit import Subject, edit
 from fovscope.records import read_table
@@ -45,6 +47,8 @@ class EditedImages:
         Grey value of the padding to a square.
     white_level : float, optional
         Pixel value shown as white.
+    channels : mapping, optional
+        The section `channels` of the target: images have the channels of the target.
     masked : bool
         Whether all but the object is replaced by the background.
     """
@@ -58,6 +62,7 @@ class EditedImages:
     interpolation: Interpolation
     background: int
     white_level: float | None
+    channels: ChannelOptions | None
     masked: bool
     _last: dict[tuple[Path, bytes], Subject] = field(default_factory=dict, init=False, repr=False)
 
@@ -70,7 +75,7 @@ class EditedImages:
     def look(self, row: int) -> Look:
         """Return image `row` and its object, as they are measured."""
         drawing = self.drawing(row)
-        return Look(drawing.image, drawing.mask > 0)
+        return Look(rgb_view(drawing.image), drawing.mask > 0)
 
     def drawing(self, row: int) -> Drawing:
         """Return image `row` with the mask of its object."""
@@ -87,7 +92,12 @@ class EditedImages:
         what = self.paths[row], self.masks[row]
         subject = self._last.get(what)
         if subject is None:
-            image = read_image(what[0], background=self.background, white_level=self.white_level)
+            image = read_image(
+                what[0],
+                background=self.background,
+                white_level=self.white_level,
+                channels=self.channels,
+            )
             mask = decode_mask(what[1])
             if self.masked:
                 image = apply_mask(image, mask, self.background)
@@ -119,7 +129,6 @@ def edited(
         seed=how["seed"],
         size=size,
         interpolation=interpolation,
-        background=preprocessing["background"],
-        white_level=preprocessing["white_level"],
         masked=preprocessing["mask"],
+        **reading_options(preprocessing),
     )

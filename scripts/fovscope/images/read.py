@@ -2,12 +2,13 @@
 
 Every image is treated alike (method, section 2): scaled to 8 bit, masked where asked, centred on
 a square canvas of the data set's background value, then resized with antialiasing. Nothing
-depends on the class or on the other images.
+depends on the class or on the other images. Images are (height, width, channels): three, unless
+the target says that they are others (`fovscope.images.channels`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from fovscope.datasets.channel_files import ChannelOptions
 from fovscope.datasets.listing import DataError
+from fovscope.images.channels import Channel, contents, decode_channels, each_plane, white_of
 from fovscope.images.masks import read_mask
 from fovscope.images.stored import read_stored, shown_samples
 from fovscope.registry import Catalogue, reader
@@ -105,20 +108,71 @@ def to_8bit(
     return np.ascontiguousarray(np.broadcast_to(shown, (*shown.shape[:2], 3)))
 
 
-def read_image(path: Path, *, background: int = 0, white_level: float | None = None) -> np.ndarray:
-    """Return the image in a file as 8-bit RGB.
+def shown_channels(
+    found: Sequence[Channel], path: Path, channels: ChannelOptions, white_level: float | None
+) -> np.ndarray:
+    """Return the channels of an image in 8 bit, each scaled by its own white.
+
+    Parameters
+    ----------
+    found : sequence of Channel
+        What `fovscope.images.channels.decode_channels` returned.
+    path : Path
+        Of the image, for error messages.
+    channels : mapping
+        The section `channels` of the target, whose `white_level` says the white of some.
+    white_level : float, optional
+        White of the others; by default their full scale.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, channels)
+        A single channel is repeated, three times, as grey images are.
+
+    Raises
+    ------
+    DataError
+        If the pixel type of a channel has no usual white level and none is given.
+    """
+    planes = []
+    for one in found:
+        where = path.with_name(f"{path.name}, channel {one.name}")
+        white = white_of(one.name, channels, white_level)
+        how = {"full_scale": one.full_scale, "white_level": white}
+        planes.append(to_8bit(one.samples[..., np.newaxis], where, **how)[..., 0])
+    return np.stack(planes * 3 if len(planes) == 1 else planes, axis=2)
+
+
+def reading_options(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of `read_image` among the preprocessing of a data set."""
+    options = {key: preprocessing[key] for key in ("background", "white_level")}
+    return options | {"channels": preprocessing.get("channels")}
+
+
+def read_image(
+    path: Path,
+    *,
+    background: int = 0,
+    white_level: float | None = None,
+    channels: ChannelOptions | None = None,
+) -> np.ndarray:
+    """Return the image in a file, or in a file for each channel, in 8 bit.
 
     Parameters
     ----------
     path : Path
         PNG, JPEG, TIFF or BMP file of one image: grey, RGB, CMYK or palette, with or without
-        alpha, of 1 to 16 bit; TIFF also in floating point.
+        alpha, of 1 to 16 bit; TIFF also in floating point. With `channels` as of
+        `fovscope.images.channels.contents`.
     background, white_level
         As in `to_8bit`.
+    channels : mapping, optional
+        The section `channels` of a target, as plain values.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 3)
+        RGB; with `channels` as of `shown_channels`.
 
     Raises
     ------
@@ -127,6 +181,9 @@ def read_image(path: Path, *, background: int = 0, white_level: float | None = N
     FileNotFoundError
         If there is no such file.
     """
+    if channels is not None:
+        found = decode_channels(contents(path, channels), path, channels)
+        return shown_channels(found, path, channels, white_level)
     samples, full_scale = decode(path.read_bytes(), path)
     how = {"background": background, "white_level": white_level, "full_scale": full_scale}
     return to_8bit(samples, path, **how)
@@ -140,14 +197,14 @@ def apply_mask(image: np.ndarray, mask: np.ndarray, background: int) -> np.ndarr
 
     Parameters
     ----------
-    image : ndarray of uint8, shape (height, width, 3)
+    image : ndarray of uint8, shape (height, width, channels)
     mask : ndarray of bool, shape (height, width)
     background : int
         Grey value, 0-255.
 
     Returns
     -------
-    ndarray of uint8, shape (height, width, 3)
+    ndarray of uint8, shape (height, width, channels)
 
     Raises
     ------
@@ -170,20 +227,41 @@ def square_canvas(image: np.ndarray, background: int) -> np.ndarray:
 
     Parameters
     ----------
-    image : ndarray of uint8, shape (height, width, 3)
+    image : ndarray of uint8, shape (height, width, channels)
     background : int
         Grey value (0-255) of the padding; an odd pixel goes to the bottom or the right.
 
     Returns
     -------
-    ndarray of uint8, shape (side, side, 3)
+    ndarray of uint8, shape (side, side, channels)
     """
-    height, width = image.shape[:2]
+    height, width, channels = image.shape
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
-    canvas = np.full((side, side, 3), background, dtype=np.uint8)
+    canvas = np.full((side, side, channels), background, dtype=np.uint8)
     canvas[top : top + height, left : left + width] = image
     return canvas
+
+
+def resized(image: np.ndarray, size: int, interpolation: str) -> np.ndarray:
+    """Return an image as a square of `size` pixels, each channel resampled by itself.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, channels)
+    size : int
+        Side of the result in pixels.
+    interpolation : {"bicubic", "bilinear", "lanczos", "nearest"}
+        Resampling filter; all but ``nearest`` are widened when the image shrinks (antialias).
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, channels)
+    """
+    shape, how = (size, size), Image.Resampling[interpolation.upper()]
+    if image.shape[2] == 3:  # the same, in one go
+        return np.asarray(Image.fromarray(image).resize(shape, how))
+    return np.dstack([Image.fromarray(plane).resize(shape, how) for plane in each_plane(image)])
 
 
 def load_for_network(
@@ -193,6 +271,7 @@ def load_for_network(
     interpolation: Interpolation,
     background: int = 0,
     white_level: float | None = None,
+    channels: ChannelOptions | None = None,
     mask_path: Path | None = None,
 ) -> np.ndarray:
     """Return an image file as network input: read, mask, square canvas, antialiased resize.
@@ -201,38 +280,35 @@ def load_for_network(
     ----------
     path : Path
         Image file.
-    size : int
-        Side of the result in pixels.
-    interpolation : {"bicubic", "bilinear", "lanczos", "nearest"}
-        Resampling filter; all but ``nearest`` are widened when the image shrinks (antialias).
-    background, white_level
-        As in `to_8bit`; the background also fills the canvas and masked pixels.
+    size, interpolation
+        As in `resized`.
+    background, white_level, channels
+        As in `read_image`; the background also fills the canvas and masked pixels.
     mask_path : Path, optional
         Mask whose outside is replaced by the background.
 
     Returns
     -------
-    ndarray of uint8, shape (size, size, 3)
+    ndarray of uint8, shape (size, size, channels)
 
     Raises
     ------
     DataError
         If a file cannot be read, or image and mask differ in size.
     """
-    image = read_image(path, background=background, white_level=white_level)
+    image = read_image(path, background=background, white_level=white_level, channels=channels)
     if mask_path is not None:
         mask = read_mask(mask_path)
         try:
             image = apply_mask(image, mask, background)
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
-    canvas = Image.fromarray(square_canvas(image, background))
-    return np.asarray(canvas.resize((size, size), Image.Resampling[interpolation.upper()]))
+    return resized(square_canvas(image, background), size, interpolation)
 
 
 @dataclass(frozen=True)
 class FolderImages:
-    """The images of a manifest as a sequence of network inputs, uint8 (size, size, 3).
+    """The images of a manifest as a sequence of network inputs, uint8 (size, size, channels).
 
     Parameters
     ----------
@@ -240,7 +316,7 @@ class FolderImages:
         Image files.
     masks : tuple of Path, optional
         Their masks, where the background is to be masked.
-    size, interpolation, background, white_level
+    size, interpolation, background, white_level, channels
         As in `load_for_network`.
     """
 
@@ -250,6 +326,7 @@ class FolderImages:
     background: int = 0
     white_level: float | None = None
     masks: tuple[Path, ...] | None = None
+    channels: ChannelOptions | None = None
 
     @classmethod
     def from_manifest(
@@ -270,7 +347,8 @@ class FolderImages:
         root : Path
             Folder below which the images lie now.
         preprocessing : mapping
-            Entry of that name in the manifest's info: `background`, `white_level`, `mask`.
+            Entry of that name in the manifest's info: `background`, `white_level`, `mask`, and
+            `channels` where the target says what they are.
         size, interpolation
             As in `load_for_network`.
 
@@ -283,9 +361,8 @@ class FolderImages:
             paths=tuple(root / path for path in table["path"]),
             size=size,
             interpolation=interpolation,
-            background=preprocessing["background"],
-            white_level=preprocessing["white_level"],
             masks=tuple(root / path for path in table["mask_path"]) if masked else None,
+            **reading_options(preprocessing),
         )
 
     def __len__(self) -> int:
@@ -298,6 +375,7 @@ class FolderImages:
             interpolation=self.interpolation,
             background=self.background,
             white_level=self.white_level,
+            channels=self.channels,
             mask_path=self.masks[row] if self.masks else None,
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fovscope.images.channels import rgb_view
 from fovscope.registry import Catalogue
 
 
@@ -22,6 +23,19 @@ class ImageSource(Protocol):
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
         """Return image `row`, uint8 (H, W, C)."""
         ...
+
+
+class RGBView:
+    """The pictures of images of any channels (`fovscope.images.channels.rgb_view`)."""
+
+    def __init__(self, images: ImageSource) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        return rgb_view(self.images[row])
 
 
 def open_images(
@@ -50,7 +64,8 @@ def open_images(
     Returns
     -------
     ImageSource
-        Of uint8 images (size, size, 3).
+        Of uint8 images (size, size, channels): three but for targets that say what channels they
+        have, and for sources made of their images.
 
     Raises
     ------

@@ -3,7 +3,8 @@
 TIFF is decoded by tifffile, 16-bit PNG by imagecodecs (of colours Pillow keeps 8 bit only) and
 everything else by Pillow. Whatever decodes it, a file is read if it holds one image of grey, RGB,
 CMYK or palette colours, with or without alpha, and otherwise refused by the name of what is wrong:
-several pages, planes or frames, channels without a meaning, a compression without a decoder.
+several pages, planes or frames, channels without a meaning, a compression without a decoder. Where
+a target says what its channels are, `fovscope.images.stacks` reads the file instead.
 
 Pixels are taken as they are stored: an EXIF or TIFF orientation is not applied, because masks
 carry none and would no longer lie on their images.
@@ -133,16 +134,21 @@ def read_stored(data: bytes, path: Path) -> Stored:
         which, and what to do.
     """
     try:
-        is_tiff = data[:4] in _TIFF_SIGNATURES
-        stored = _read_tiff(data) if is_tiff else _read_with_pillow(data)
+        stored = _read_tiff(data) if is_tiff(data) else _read_with_pillow(data)
     except Exception as error:  # damaged bytes end in any kind of error, in Pillow as in tifffile
-        raise DataError(f"{path}: {_reason(error, data)}") from error
+        raise DataError(f"{path}: {reason_for(error, data)}") from error
     if stored.samples.dtype.kind == "f" and not np.isfinite(stored.samples).all():
         raise DataError(f"{path}: holds values that are not finite; replace them")
     return stored
 
 
-def _reason(error: Exception, data: bytes) -> str:
+def is_tiff(data: bytes) -> bool:
+    """Whether the content of a file is a TIFF."""
+    return data[:4] in _TIFF_SIGNATURES
+
+
+def reason_for(error: Exception, data: bytes) -> str:
+    """Return in words why the content of a file cannot be read."""
     if isinstance(error, DataError):
         return str(error)
     if isinstance(error, Image.UnidentifiedImageError):
@@ -175,10 +181,14 @@ def _too_large(most: int) -> str:
 
 def _require_one(count: int, what: str) -> None:
     if count > 1:
-        raise DataError(f"has {count} {what}; save each that is meant as an image of its own")
+        raise DataError(
+            f"has {count} {what}; save each that is meant as an image of its own, or say by the "
+            "target's option 'channels' which are its channels"
+        )
 
 
-def _native(samples: NDArray) -> NDArray:
+def native(samples: NDArray) -> NDArray:
+    """Return samples in the byte order of this machine."""
     return samples.astype(samples.dtype.newbyteorder("="), copy=False)
 
 
@@ -194,8 +204,8 @@ def _read_tiff(data: bytes) -> Stored:
         _require_one(_planes(tiff, page), "planes in one page")
         colours = _tiff_colours(page)
         alpha = _tiff_alpha(page, colours)
-        _require_readable(page, len(data))
-        samples = _native(page.asarray(maxworkers=1))
+        require_readable(page, len(data))
+        samples = native(page.asarray(maxworkers=1))
     separate = page.shaped[0] > 1
     samples = np.moveaxis(samples, 0, -1) if separate else samples
     return Stored(
@@ -239,13 +249,13 @@ def _tiff_alpha(page: tifffile.TiffPage, colours: Colours) -> Alpha:
     fits = page.samplesperpixel == _CHANNELS[colours] + len(extra)
     if not fits or extra not in _TIFF_ALPHA or (extra and colours == "palette"):
         raise DataError(
-            f"has {page.samplesperpixel} channels that are neither grey nor RGB "
-            "(with or without alpha)"
+            f"has {page.samplesperpixel} channels that are neither grey nor RGB (with or without "
+            "alpha); say by the target's option 'channels' which are used, e.g. channels: [0, 1]"
         )
     return _TIFF_ALPHA[extra]
 
 
-def _require_readable(page: tifffile.TiffPage, size: int) -> None:
+def require_readable(page: tifffile.TiffPage, size: int) -> None:
     """Raise `DataError` where tifffile would fail late or in its own words, or fill gaps."""
     if page.imagewidth * page.imagelength > _MOST_PIXELS:
         raise DataError(_too_large(_MOST_PIXELS))
@@ -266,6 +276,11 @@ def _require_readable(page: tifffile.TiffPage, size: int) -> None:
             f"is compressed by {method}, for which there is no decoder here; "
             "save it without compression, or with LZW or deflate"
         )
+    require_parts(page, size)
+
+
+def require_parts(page: tifffile.TiffPage | tifffile.TiffFrame, size: int) -> None:
+    """Raise `DataError` where strips or tiles of a page lie beyond the end of its file."""
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     missing = sum(count == 0 or offset + count > size for offset, count in parts)
     if missing:
@@ -301,7 +316,7 @@ def _read_with_pillow(data: bytes) -> Stored:
         if image.mode == "P":
             return _palette_image(image)
         if image.mode.startswith(("I", "F")):
-            samples = _native(np.asarray(image))
+            samples = native(np.asarray(image))
             return Stored(np.atleast_3d(samples), "grey", samples.dtype.itemsize * 8)
         if image.mode == "CMYK":
             return Stored(np.asarray(image), "cmyk", 8, lossy=lossy)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from fovscope.images.read import read_image, read_mask
+from fovscope.images.channels import rgb_view
+from fovscope.images.read import read_image, read_mask, reading_options
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.handcrafted import measure_object
 from fovscope.interpret.segmentation import (
@@ -31,7 +32,8 @@ class Look(NamedTuple):
 
     Attributes
     ----------
-    image : ndarray of uint8, shape (height, width, 3)
+    image : ndarray of uint8, shape (height, width, channels)
+        Where it is measured, its RGB view (`fovscope.images.channels.rgb_view`).
     mask : ndarray of bool, shape (height, width), or None
         None where the object has to be found.
     """
@@ -52,7 +54,7 @@ def measure_objects(
     root : Path
         Folder below which the images lie now.
     preprocessing : mapping
-        Entry of that name in the manifest's info: `background` and `white_level`.
+        Entry of that name in the manifest's info: `background`, `white_level`, `channels`.
     workers : int
         Threads.
 
@@ -68,14 +70,14 @@ def measure_objects(
 def look_at_files(
     manifest: pd.DataFrame, root: Path, preprocessing: Mapping[str, Any]
 ) -> Callable[[int], Look]:
-    """Return what reads the image of a row; parameters as of `measure_objects`."""
-    reading = {key: preprocessing[key] for key in ("background", "white_level")}
+    """Return what reads the RGB view of a row's image; parameters as of `measure_objects`."""
+    reading = reading_options(preprocessing)
     paths, masks = manifest["path"].to_list(), manifest["mask_path"].to_list()
 
     def look(row: int) -> Look:
         given = isinstance(masks[row], str)
         mask = read_mask(root / masks[row]) if given else None
-        return Look(read_image(root / paths[row], **reading), mask)
+        return Look(rgb_view(read_image(root / paths[row], **reading)), mask)
 
     return look
 

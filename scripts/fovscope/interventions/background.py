@@ -40,11 +40,11 @@ class Backdrop:
 
     Attributes
     ----------
-    image : ndarray of float32, shape (side, side, 3)
+    image : ndarray of float32, shape (side, side, channels)
         The picture outside of the hole, the filling in it; grey values.
-    illumination : ndarray of float32, shape (side, side, 3)
+    illumination : ndarray of float32, shape (side, side, channels)
         The slowly varying colour of the surroundings, without noise and neighbours.
-    noise : ndarray of float32, shape (side, side, 3)
+    noise : ndarray of float32, shape (side, side, channels)
         Fresh noise, as it is in the surroundings of the object.
     """
 
@@ -59,13 +59,13 @@ class Background:
 
     Attributes
     ----------
-    picture : ndarray of float32, shape (side, side, 3)
+    picture : ndarray of float32, shape (side, side, channels)
         The picture outside of the hole, colours without noise in it; grey values.
     outside : ndarray of bool, shape (side, side)
         Where that is the picture itself.
-    illumination : ndarray of float32, shape (side, side, 3)
+    illumination : ndarray of float32, shape (side, side, channels)
         As of a `Backdrop`.
-    spectrum : ndarray of complex64, shape (3, side, side // 2 + 1)
+    spectrum : ndarray of complex64, shape (channels, side, side // 2 + 1)
         Of the noise, by channel (`noise_spectrum`).
     """
 
@@ -86,7 +86,7 @@ def rebuild_background(image: Pixels, hole: Mask, known: Mask) -> Background:
 
     Parameters
     ----------
-    image : ndarray of float32, shape (side, side, 3)
+    image : ndarray of float32, shape (side, side, channels)
         Grey values, 0 to 255.
     hole : ndarray of bool, shape (side, side)
         The object and what it casts around itself.
@@ -181,7 +181,7 @@ def _clipped(residual: Pixels, where: Mask) -> Pixels:
     return np.clip(residual, -limit, limit) * where[..., np.newaxis]
 
 
-# A pyramid: colours times weight and weight, shape (4, side, side), over ever larger squares ----
+# A pyramid: colours × weight, and weight, (channels + 1, side, side), over ever larger squares --
 
 
 def _pull(image: Pixels, weights: Pixels) -> list[Pixels]:
@@ -200,7 +200,7 @@ def _push(levels: list[Pixels]) -> Pixels:
     filled = _colours(levels[-1])
     for level in reversed(levels[:-1]):
         filled = _doubled(filled, level.shape[1])
-        filled += np.minimum(level[3:], 1) * (_colours(level) - filled)
+        filled += np.minimum(level[-1:], 1) * (_colours(level) - filled)
     return filled
 
 
@@ -225,7 +225,7 @@ def _illumination(levels: list[Pixels]) -> Pixels:
 
 
 def _colours(level: Pixels) -> Pixels:
-    return level[:3] / np.maximum(level[3:], _NOTHING)
+    return level[:-1] / np.maximum(level[-1:], _NOTHING)
 
 
 def _doubled(planes: Pixels, side: int) -> Pixels:

@@ -20,7 +20,8 @@ from PIL import Image
 from scipy import fft, ndimage
 
 from fovscope.generators.base import Drawing
-from fovscope.images.read import Interpolation, size_mismatch, square_canvas
+from fovscope.images.channels import rgb_view
+from fovscope.images.read import Interpolation, resized, size_mismatch, square_canvas
 from fovscope.interpret.handcrafted import CANVAS
 from fovscope.interpret.segmentation import SMALLEST
 from fovscope.interventions.background import Backdrop, Background, rebuild_background
@@ -55,8 +56,8 @@ class Subject:
 
     Attributes
     ----------
-    image : ndarray of uint8, shape (height, width, 3)
-        RGB at native resolution.
+    image : ndarray of uint8, shape (height, width, channels)
+        RGB or other channels at native resolution. All channels are mapped alike.
     mask : ndarray of bool, shape (height, width)
         The object.
     size : int
@@ -102,11 +103,12 @@ def own_settings(subject: Subject) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By name, as in `FACTORS`; Hue is NaN for a grey object.
+        By name, as in `FACTORS`; Hue is NaN for a grey object. Hue and Intensity are those of the
+        RGB view.
     """
     scene = subject._scene
     pose = scene.pose
-    pixels = scene.image[scene.mask]
+    pixels = rgb_view(scene.image)[scene.mask]
     return {
         "Size": pose.diameter * scene.unit,
         "Elongation": pose.elongation,
@@ -143,7 +145,7 @@ def edit(
     Returns
     -------
     Drawing
-        Image (size, size, 3) and the mask of the object on it.
+        Image (size, size, channels) and the mask of the object on it.
 
     Raises
     ------
@@ -164,9 +166,9 @@ def edit(
         backdrop = replace(backdrop, image=np.where(known, backdrop.image, np.float32(background)))
     real = scene.known | (background is None)
     edited = _composite(scene, move, real, backdrop, settings)
-    picture = Image.fromarray(np.rint(np.clip(edited, 0, 255)).astype(np.uint8))
-    shown = picture.resize((size, size), Image.Resampling[interpolation.upper()])
-    return Drawing(np.asarray(shown), _mapped_mask(scene, move, size).astype(np.uint8))
+    picture = np.rint(np.clip(edited, 0, 255)).astype(np.uint8)
+    shown = resized(picture, size, interpolation)
+    return Drawing(shown, _mapped_mask(scene, move, size).astype(np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +218,7 @@ class _Scene:
         )
         if len(canvas) > size:
             shape = size, size
-            canvas = np.asarray(Image.fromarray(canvas).resize(shape, Image.Resampling.BICUBIC))
+            canvas = resized(canvas, size, "bicubic")
             mask, known = (
                 np.asarray(Image.fromarray(255 * plane).resize(shape, Image.Resampling.BOX)) > 127
                 for plane in (mask, known)
@@ -400,12 +402,13 @@ def _composite(
     stack = np.dstack([lifted, window, cover, grain])
     rows, columns = _landing(scene, move)
     mapped = _mapped(scene, move, stack, (rows, columns))
-    window, cover = np.clip(mapped[..., 3], 0, 1), np.clip(mapped[..., 4], 0, 1)
+    colours, window, cover = mapped[..., :-3], mapped[..., -3], mapped[..., -2]
+    window, cover = np.clip(window, 0, 1), np.clip(cover, 0, 1)
     mask = cover > 0.5
     illumination = backdrop.illumination[rows, columns]
     noise = np.roll(backdrop.noise, scene.side // 2, axis=(0, 1))[rows, columns]
-    kept = mapped[..., 5][window > 0.5].var() / loudness if loudness > 0 else 1.0
-    layer = mapped[..., :3] + illumination + np.sqrt(max(0.0, 1 - kept)) * noise
+    kept = mapped[..., -1][window > 0.5].var() / loudness if loudness > 0 else 1.0
+    layer = colours + illumination + np.sqrt(max(0.0, 1 - kept)) * noise
     fresh = backdrop.noise[rows, columns]
     if "Texture" in settings:
         fine = Detail(mask, DETAIL / scene.unit)

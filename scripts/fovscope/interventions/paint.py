@@ -87,7 +87,7 @@ class Detail:
     def contrast(self, image: Pixels) -> float:
         """Return its RMS contrast, a share of the full scale.
 
-        The three channels are averaged first.
+        The channels are averaged first.
         """
         detail = self.of(image.mean(axis=2))[self.interior]
         return float(np.sqrt(np.mean(detail**2)) / 255)
@@ -114,8 +114,10 @@ def set_hue(image: Pixels, mask: Mask, cover: Pixels, wanted: float) -> Pixels:
     Raises
     ------
     EditError
-        If the object is grey.
+        If the object is grey, or its channels are no colours.
     """
+    if image.shape[2] != 3:
+        raise EditError(f"Hue cannot be set on images of {image.shape[2]} channels; set Intensity")
     own = hue_of(image[mask])
     if np.isnan(own):
         raise EditError("Hue cannot be set on a grey object; set Intensity")
@@ -137,7 +139,8 @@ def set_intensity(image: Pixels, mask: Mask, cover: Pixels, wanted: float) -> Pi
     """Raise the HSV value of all pixels to a power so that its mean is `wanted`.
 
     Black and white stay, what lies between keeps its order, hue and saturation; nothing is
-    clipped. Parameters as in `set_hue`, `wanted` between 0 and 1.
+    clipped. The value is that of the first three channels; others are raised to the same power.
+    Parameters as in `set_hue`, `wanted` between 0 and 1.
 
     Raises
     ------
@@ -149,15 +152,19 @@ def set_intensity(image: Pixels, mask: Mask, cover: Pixels, wanted: float) -> Pi
     part = cover > 0
     inside = mask[part]
     pixels = np.maximum(image[part], 0)
+    pixels, others = pixels[:, :3], pixels[:, 3:] / 255
     value = pixels.max(axis=1)
     pixels = np.where(value[:, np.newaxis] < _DARKEST, _DARKEST, pixels)
     value = np.clip(value, _DARKEST, 255) / 255
 
     def shown(mean: float) -> Pixels:
         power = _power(value[inside], float(np.clip(mean, 0.001, 0.999)))
-        return _covered(image, part, cover, pixels * (value ** (power - 1))[:, np.newaxis])
+        colours = pixels * (value ** (power - 1))[:, np.newaxis]
+        if others.size:
+            colours = np.concatenate([colours, 255 * others**power], axis=1)
+        return _covered(image, part, cover, colours)
 
-    return _reach(shown, lambda result: wanted - intensity_of(result[mask]), wanted)
+    return _reach(shown, lambda result: wanted - intensity_of(result[mask][:, :3]), wanted)
 
 
 def _power(values: Pixels, mean: float) -> float:

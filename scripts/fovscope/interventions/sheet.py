@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fovscope.factors import Factor
+from fovscope.images.channels import rgb_view
 from fovscope.interventions.edit import Subject, edit
 from fovscope.interventions.paint import EditError
 
@@ -75,7 +76,7 @@ def _tile(
     subject: Subject, settings: dict[str, float], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     try:
-        image = edit(subject, settings, rng=rng).image
+        image = rgb_view(edit(subject, settings, rng=rng).image)
     except EditError:  # a sheet shows what is possible, and where the limits are
         return np.full((_TILE, _TILE, 3), _IMPOSSIBLE, np.uint8)
     return np.asarray(Image.fromarray(image).resize((_TILE, _TILE), Image.Resampling.BICUBIC))

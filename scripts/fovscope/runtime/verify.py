@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from fovscope import FovscopeError
+from fovscope.datasets.channel_files import digests_of_images
 from fovscope.datasets.listing import read_info
 from fovscope.features.store import verify_store
 from fovscope.runtime.parquet import read_table
@@ -87,7 +89,7 @@ def verify_study(root: Path) -> list[str]:
         if info in sound:
             facts = read_info(info)
             # Images that a generator renders when they are needed are no files.
-            problems += _changed_images(table, Path(facts["root"])) if "root" in facts else []
+            problems += _changed_images(table, facts) if "root" in facts else []
         elif info not in damaged:
             problems.append(f"{info}: absent, so its images cannot be found; {_cure(info)}")
     absent = len(noted) - len(expected)
@@ -119,14 +121,13 @@ def _other_images(store: Path, sound: Set[Path]) -> Iterator[str]:
         yield f"features of other images than those of {info}"
 
 
-def _changed_images(table: Path, root: Path) -> list[str]:
-    images = read_table(table)
-    expected = {}
-    for name, digest in (("path", "sha256"), ("mask_path", "mask_sha256")):
-        there = images.dropna(subset=[name, digest])
+def _changed_images(table: Path, facts: Mapping[str, Any]) -> list[str]:
+    root = Path(facts["root"])
+    expected = {
         # Masks lie beside the images: "../masks/1.png".
-        files = (Path(os.path.normpath(root / path)) for path in there[name])
-        expected |= dict(zip(files, there[digest], strict=True))
+        Path(os.path.normpath(root / path)): digest
+        for path, digest in digests_of_images(read_table(table), facts).items()
+    }
     return [
         f"{path}: not the file that {table} lists; restore it, or {_cure(table)}"
         for path in _mismatches(expected)

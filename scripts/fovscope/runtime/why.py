@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from fovscope import FovscopeError
+from fovscope.datasets.channel_files import digests_of_images
 from fovscope.datasets.content import known_digests, summary
+from fovscope.datasets.listing import read_info
 from fovscope.runtime.parquet import read_table
 from fovscope.study.config import section_fields
 
@@ -197,10 +199,7 @@ def _image_changes(digest: str, results: Path) -> Counter[str]:
         now = known_digests(cache)
         table = results / "data" / cache.stem / "manifest.parquet"
         if summary(now)["sha256"] == digest and table.exists():
-            images = read_table(table)
-            before = dict(zip(images["path"], images["sha256"], strict=True))
-            before |= dict(zip(images["mask_path"], images["mask_sha256"], strict=True))
-            before = {name: value for name, value in before.items() if isinstance(name, str)}
+            before = digests_of_images(read_table(table), read_info(table.with_suffix(".json")))
             return Counter(
                 "added" if name not in before else "removed" if name not in now else "changed"
                 for name in before.keys() | now.keys()

@@ -402,6 +402,7 @@ def bound_factors(study: Study, catalogue: Catalogue, recipe: str) -> tuple[Boun
 
 def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
     """Yield what does not go together although each part is right."""
+    yield from _misfits_of_channels(study)
     for name, one in study.sources.items():
         factors = source_factors(study, catalogue, name)
         if one.changed_factors > len(factors):
@@ -442,6 +443,33 @@ def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
                 f"{' and '.join(one.source)}: latent_dim must be >= {needed} (now: {d}), or "
                 "'factors' name fewer"
             )
+
+
+def _misfits_of_channels(study: Study) -> Iterator[str]:
+    """Yield what cannot be done with the channels of the targets."""
+    bags = {name: target.bag for name, target in study.targets.items()}
+    channels = {name: f"{name} ({_channel_count(bag)})" for name, bag in bags.items()}
+    for name, one in study.backbones.items():
+        if one.is_pixels and any(bags.values()):
+            bag = next(target for target, count in bags.items() if count)
+            yield (
+                f"backbones.{name}: pixels are those of grey or RGB images, but the images of "
+                f"{channels[bag]} are others; leave '{name}' out, or use one or three channels"
+            )
+    if len(set(bags.values())) == 1:
+        return
+    for name, one in study.recipes.items():
+        shared = [source for source in one.source if study.sources[source].about != EACH]
+        if shared:
+            yield (
+                f"recipes.{name}: models learn from '{shared[0]}' once, for all targets, but these "
+                f"have different channels: {', '.join(channels.values())}; use sources that follow "
+                "each target (calibrate: each, interventions: each), or a study for each kind"
+            )
+
+
+def _channel_count(bag: int) -> str:
+    return f"{bag} channels one by one" if bag else "grey or RGB"
 
 
 def _latent_dim(study: Study, recipe: str) -> int:

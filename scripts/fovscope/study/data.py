@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import (
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from fovscope.datasets.channel_files import bag_size
 from fovscope.registry import unknown_name
+from fovscope.study.channels import TargetChannels
 from fovscope.study.section import OpenSection, PathText, option
 
 EACH = "each"
@@ -92,6 +99,12 @@ class Target(OpenSection):
         0.2, "Share of the training images kept for validation.", ge=0, lt=1
     )
     split_seed: int = option(42, "Seed of the stratified split.", ge=0)
+    channels: TargetChannels | None = option(
+        None,
+        "What the channels of images are, and which are used, where they are not grey or RGB: "
+        "`[0, 2, 1]` or `{DAPI: 0, Actin: 2}` of one file, or `{file: '{channel}/{image}.tif', "
+        "use: [DAPI, Actin]}`; docs/channels.md.",
+    )
     group_pattern: str | None = option(
         None,
         "Regular expression on the relative path; images with the same first group (e.g. the "
@@ -120,6 +133,8 @@ class Target(OpenSection):
             raise ValueError("'factors' names columns of a 'table'")
         if len(set(self.factors)) != len(self.factors):
             raise ValueError(f"'factors' names a column twice: {list(self.factors)}")
+        if self.channels and self.generator:
+            raise ValueError("'channels' goes with 'folder' or 'table'; generated images are RGB")
         return self
 
     @field_validator("group_pattern")
@@ -134,6 +149,19 @@ class Target(OpenSection):
         if groups < 1:
             raise ValueError("needs a parenthesised group, e.g. '^(slide[0-9]+)_'")
         return pattern
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what few targets have, so that the jobs of others do not depend on it."""
+        values = handler(self)
+        if self.channels is None:
+            values.pop("channels", None)  # gone already where defaults are left out
+        return values
+
+    @property
+    def bag(self) -> int:
+        """Channels that go through a network one by one; 0 where images are grey or RGB."""
+        return bag_size(len(self.channels.use)) if self.channels else 0
 
     @property
     def knows_factors(self) -> bool:

@@ -91,6 +91,8 @@ def _type_name(annotation: object) -> str:
         return f"list of {_type_name(get_args(annotation)[0])}"
     if get_origin(annotation) is dict:
         return f"names with {_type_name(get_args(annotation)[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return "section"
     names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     return names.get(annotation, "value")
 

@@ -376,7 +376,9 @@ class Expansion:
             return source.iid_train + source.iid_test + 2 * pairs
         if dataset in self.generated:
             return self.study.targets[dataset].images
-        return self.files(dataset)["files"]
+        channels = self.study.targets[dataset].channels
+        files = self.files(dataset)["files"]
+        return files // len(channels.use) if channels and channels.file else files
 
     def measuring(self, dataset: str) -> dict[str, Any]:
         """Return what the measured objects of a target depend on, beside its image table."""
@@ -429,13 +431,25 @@ class Expansion:
     def features_task(self, dataset: str, backbone: str) -> dict[str, Any]:
         """Return all that the features of a data set depend on."""
         section = self.plain["backbones"][backbone]
+        bag = self.bag(dataset)
         return {
             "code": self.code("cache_features", *self._readers(dataset)),
             "images": self._images(dataset),
             "backbone": section,
             "files": self.weights_files(backbone),
             "features": self.features_options(backbone),
+            **({"bag": bag} if bag else {}),
         }
+
+    def bag(self, dataset: str) -> int:
+        """Return how many channels of a data set a network is given one by one; 0 for pictures.
+
+        A source is made into a bag like that of its target, or of all targets, which are alike.
+        """
+        if not self.is_source(dataset):
+            return self.study.targets[dataset].bag
+        target = self.followed(dataset) or self.targets[0]
+        return self.study.targets[target].bag
 
     def features_options(self, backbone: str) -> dict[str, Any]:
         """Return how features are computed, without what only says how many jobs do it."""
