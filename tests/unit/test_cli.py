@@ -30,7 +30,9 @@ def study(tmp_path):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame([row | {"mask_path": None, "mask_sha256": None}])
     write_table(tmp_path / TABLE, table)
-    write_info(tmp_path / INFO, {"root": str(tmp_path), "images_digest": "today"})
+    write_info(
+        tmp_path / INFO, {"root": str(tmp_path), "preprocessing": {}, "images_digest": "today"}
+    )
     array = tmp_path / "features/cells/lite0/zarr.json"
     array.write_text("array")
     known = {"file": "zarr.json", "bytes": 5, "sha256": digest_file(array)}
@@ -81,7 +83,7 @@ def test_verify_names_each_damage_once_and_ends(study, damage, named):
 
 
 def test_verify_names_features_of_other_images(study):
-    write_json(study / INFO, {"root": str(study), "images_digest": "tomorrow"})
+    write_json(study / INFO, {"root": str(study), "preprocessing": {}, "images_digest": "tomorrow"})
     note(study, "prepare", LISTS["prepare"])
     (problem,) = verify_study(study)
     assert problem.startswith(f"{(study / STORE).parent}: features of other images")

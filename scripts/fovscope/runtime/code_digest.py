@@ -26,7 +26,7 @@ from typing import TypeAlias
 
 from fovscope.registry import Entry
 from fovscope.runtime.definitions import LOOSE, Import, Outline, Use, is_private
-from fovscope.runtime.syntax import parsed
+from fovscope.runtime.syntax import taken
 
 _PROJECT = "fovscope"
 _WITHOUT_RESULTS = (
@@ -174,7 +174,7 @@ class CodeDigests:
         imports = (bound for each in outline.imports.values() for bound in each)
         targets = (target for bound in imports for target in self._imported(module, bound))
         return [
-            *((module, name) for name in (*outline.statements, LOOSE)),
+            *((module, name) for name in (*outline.defined, LOOSE)),
             *(target for target in targets if isinstance(target, tuple)),
         ]
 
@@ -189,7 +189,7 @@ class CodeDigests:
         if path not in self._modules:
             is_package = path.name == "__init__.py"
             package = name if is_package else name.rpartition(".")[0]
-            tree = parsed(path) if path.is_file() else ast.Module([], [])  # a folder is a package
+            tree = taken(path) if path.is_file() else ast.Module([], [])  # a folder is a package
             outline = Outline(tree, package)
             self._modules[path] = _Module(path, name, folder, outline, is_package)
         return self._modules[path]
@@ -229,7 +229,7 @@ class CodeDigests:
         seen |= {(module, name)}
         outline = module.outline
         found: list[_Node | _Module | str] = []
-        if name in outline.statements:
+        if name in outline.defined:
             found.append((module, name))
         if name in outline.loose_names:
             found.append((module, LOOSE))
@@ -309,7 +309,7 @@ class CodeDigests:
         }
         for name in sorted(outline.unmentioned(libraries)):  # imported for what that does
             linked.words += map(str, outline.imports[name])
-        for name, root in outline.decorated():
+        for name, root in outline.decorated:
             # A decorator of the project may keep what it is put on: then nobody need name it.
             ours = root and any(not isinstance(each, str) for each in self._lookup(module, root))
             if ours or root is None:
@@ -320,8 +320,8 @@ class CodeDigests:
     def _link_whole(self, module: _Module) -> _Linked:
         """Return all that can be reached through a module as a value."""
         outline = module.outline
-        linked = _Linked([_WHOLE] if outline.statements or outline.imports else [])
-        for name in sorted(outline.statements):
+        linked = _Linked([_WHOLE] if outline.defined or outline.imports else [])
+        for name in sorted(outline.defined):
             linked.words += [name, _Same(name)]
             linked.uses.add((module, name))
         targets: list[_Node | _Module | str] = []

@@ -102,6 +102,9 @@ class Text:
 class Outline:
     """The top level of a module.
 
+    The syntax tree of a definition is let go when its text is written: those of all modules
+    would take an eighth of the memory of a plan.
+
     Parameters
     ----------
     tree : ast.Module
@@ -112,8 +115,12 @@ class Outline:
 
     Attributes
     ----------
-    statements : dict of str to list of statement
-        The statements that bind each name, imports left out.
+    defined : set-like of str
+        Names that statements bind, imports left out, in their order.
+    decorated : list of (str, str or None)
+        Each decorated definition, and the root of the name of its decorator. None in place of the
+        root stands for a decorator that registers by its name, wherever it comes from. Decorators
+        of fovscope's own registry, which keep nothing, are left out.
     imports : dict of str to list of Import
         What a name is bound to by imports; more than one where there is a fallback.
     stars : list of str
@@ -126,7 +133,8 @@ class Outline:
 
     def __init__(self, tree: ast.Module, package: str) -> None:
         self.package = package
-        self.statements: dict[str, list[ast.stmt]] = {}
+        self._statements: dict[str, list[ast.stmt]] = {}
+        self.defined = self._statements.keys()
         self.imports: dict[str, list[Import]] = {}
         self.stars: list[str] = []
         self.imported: set[Import] = set()
@@ -140,6 +148,7 @@ class Outline:
                 self._add(statement)
         for statement in augmented:  # only now is it known what the module defines
             self._augment(statement)
+        self.decorated = list(self._decorated())
 
     def binds(self, name: str) -> bool:
         """Return whether a name can be one of the module's."""
@@ -147,24 +156,24 @@ class Outline:
 
     def binds_surely(self, name: str) -> bool:
         """Return whether a name is one of the module's, whatever ``import *`` brings."""
-        return name in self.statements or name in self.imports or name in self.loose_names
+        return name in self.defined or name in self.imports or name in self.loose_names
 
     def text(self, name: str) -> Text:
         """Return what a definition says, or with `LOOSE` what the loose statements say."""
         if name not in self._texts:
             writer = _Writer(self, name)
-            writer.write_all(self.statements[name] if name != LOOSE else self._loose)
+            if name == LOOSE:
+                writer.write_all(self._loose)
+                self._loose = []
+            else:
+                writer.write_all(self._statements[name])
+                self._statements[name] = []
             words = tuple(_joined(writer.words))
             self._texts[name] = Text(words, frozenset(writer.imports), writer.reaches_all)
         return self._texts[name]
 
-    def decorated(self) -> Iterator[tuple[str, str | None]]:
-        """Yield each decorated definition, and the root of the name of its decorator.
-
-        None in place of the root stands for a decorator that registers by its name, wherever it
-        comes from. Decorators of fovscope's own registry, which keep nothing, are left out.
-        """
-        for name, statements in self.statements.items():
+    def _decorated(self) -> Iterator[tuple[str, str | None]]:
+        for name, statements in self._statements.items():
             for statement in statements:
                 for decorator in getattr(statement, "decorator_list", ()):
                     if _kind(decorator) is not None:
@@ -181,7 +190,7 @@ class Outline:
 
     def unmentioned(self, names: set[str]) -> set[str]:
         """Return those of some imported names that stand nowhere else in the module."""
-        for definition in (LOOSE, *self.statements):
+        for definition in (LOOSE, *self.defined):
             if names <= self.mentioned:  # as a rule after the first function
                 break
             self.text(definition)
@@ -202,7 +211,7 @@ class Outline:
             case ast.Import() | ast.ImportFrom():
                 self._import(statement)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                self.statements.setdefault(statement.name, []).append(statement)
+                self._statements.setdefault(statement.name, []).append(statement)
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.AnnAssign(value=None):
@@ -220,7 +229,7 @@ class Outline:
                 self._loosen(statement)
 
     def _augment(self, statement: ast.AugAssign) -> None:
-        earlier = self.statements.get(statement.target.id)
+        earlier = self._statements.get(statement.target.id)
         if earlier is None:
             self._loosen(statement)
             self._loose.sort(key=lambda each: each.lineno)
@@ -230,7 +239,7 @@ class Outline:
 
     def _define(self, statement: ast.stmt) -> None:
         for name in self._bound(statement):
-            self.statements.setdefault(name, []).append(statement)
+            self._statements.setdefault(name, []).append(statement)
 
     def _loosen(self, statement: ast.stmt) -> None:
         self._loose.append(statement)
@@ -470,7 +479,7 @@ class _Writer:
 
     def _defined(self, name: str) -> str:
         """Return the word for a name where it is bound: that of a private helper may change."""
-        if self._scopes or self._in_class or name not in self._outline.statements:
+        if self._scopes or self._in_class or name not in self._outline.defined:
             return f"@{name}"
         mark = "own" if name == self._own else "other"
         return mark if is_private(name) else f"{mark} {name}"

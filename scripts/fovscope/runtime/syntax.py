@@ -1,12 +1,13 @@
-"""Syntax trees of source files, those that are used parsed once; the standard library only."""
+"""Syntax trees of source files, parsed once for two readers; the standard library only."""
 
 from __future__ import annotations
 
 import ast
-from functools import cache
 from pathlib import Path
 
 from fovscope import FovscopeError
+
+_kept: dict[Path, tuple[tuple[int, int], ast.Module]] = {}
 
 
 class CodeError(FovscopeError):
@@ -14,15 +15,23 @@ class CodeError(FovscopeError):
 
 
 def parsed(path: Path) -> ast.Module:
-    """Return the syntax tree of a file as it is now.
+    """Return the syntax tree of a file as it is now, and keep it for who reads the file next.
 
     Raises
     ------
     CodeError
         If it does not parse; file and line are named.
     """
-    found = path.stat()
-    return _kept(path, found.st_mtime_ns, found.st_size)
+    state = _state(path)
+    if path not in _kept or _kept[path][0] != state:
+        _kept[path] = state, _parse(path)
+    return _kept[path][1]
+
+
+def taken(path: Path) -> ast.Module:
+    """Return the syntax tree of a file as `parsed` does, and keep none: trees are large."""
+    state, tree = _kept.pop(path, (None, None))
+    return tree if state == _state(path) else _parse(path)
 
 
 def check_syntax(path: Path) -> None:
@@ -30,10 +39,9 @@ def check_syntax(path: Path) -> None:
     _parse(path)
 
 
-@cache
-def _kept(path: Path, changed: int, size: int) -> ast.Module:
-    del changed, size
-    return _parse(path)
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _parse(path: Path) -> ast.Module:
