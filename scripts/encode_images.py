@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fovscope.apply.encode import Options, encode_folder, names_place
+from fovscope.apply.encode import Options, encode_folder
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import logged
 from fovscope.study.evaluation import Encoding
@@ -12,16 +12,20 @@ with logged(snakemake) as job:
     use_cores(snakemake.threads)
     what = snakemake.params.job
     encoding = Encoding.model_validate(what["encoding"])
-    backbone, recipe, seed, target = encoding.model.split("/")
+    *_, seed, target = encoding.model.split("/")
+    files = dict(snakemake.input.items())
+    evidence = files.pop("evidence")
     encode_folder(
-        {key: Path(file) for key, file in snakemake.input.items()},
+        {key: Path(file) for key, file in files.items()},
+        [Path(file) for file in evidence],
         Options(
             backbone=Backbone.model_validate(what["backbone"]),
             features=Features.model_validate(what["features"]),
             probes=what["probe"],
             active_sd=what["active_sd"],
             seed=int(seed.removeprefix("seed")),
-            place=names_place(target, backbone, recipe),
+            target=target,
+            facts=what["facts"],
             catalogue=job.catalogue,
         ),
         Path(encoding.images),

@@ -159,9 +159,10 @@ def _encode(chosen: argparse.Namespace) -> None:
     from fovscope.apply.encode import encode_folder, find_model
     from fovscope.runtime.devices import resolve_device
 
-    files, options = find_model(chosen.model)
+    files, evidence, options = find_model(chosen.model)
     encode_folder(
         files,
+        evidence,
         options,
         chosen.images,
         masks=chosen.masks,

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TINY
+from conftest import TINY, Study
 from safetensors.numpy import load_file, save_file
 
 from fovscope.cli import main
@@ -20,6 +20,8 @@ pytestmark = pytest.mark.slow
 MODEL = "lite0/beta1/seed0/synthetic_cells"
 LATENTS = "representations/synthetic_cells/lite0/beta1/seed0/finetuned.parquet"
 SAID = ["image", "predicted", "confidence"]
+NEW = {"model": MODEL, "images": "results/data/synthetic_cells/images"}
+ONE = TINY | {"seeds": [0], "encode": {"new": NEW}}
 
 
 def encode(results, images, out, *options):
@@ -29,31 +31,53 @@ def encode(results, images, out, *options):
 
 
 @pytest.fixture(scope="module")
-def images(tiny_study):
-    return tiny_study.folder / "results/data/synthetic_cells/images"
+def run(tmp_path_factory):
+    """A study of which nothing is made but what new images ask for, in two steps.
+
+    The images are there first, because the new ones are those of the study.
+    """
+    study = Study(tmp_path_factory.mktemp("encode"), ONE | {"encode": {}})
+    made = study.run("data", "results/config.yaml")
+    assert made.code == 0, made.text
+    study.config = ONE
+    return study, study.run("encode")
 
 
 @pytest.fixture(scope="module")
-def encoded(tiny_study, images, tmp_path_factory):
+def study(run):
+    folder, made = run
+    assert made.code == 0, made.text
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images(study):
+    return study.folder / NEW["images"]
+
+
+@pytest.fixture(scope="module")
+def encoded(study, images, tmp_path_factory):
     out = tmp_path_factory.mktemp("encoded")
-    assert encode(tiny_study.folder / "results", images, out) == 0
+    assert encode(study.folder / "results", images, out) == 0
     return out
 
 
 @pytest.fixture
-def results(tiny_study, tmp_path):
+def results(study, tmp_path):
     """A copy of what a model needs: neither images nor features."""
     left_out = shutil.ignore_patterns("images", "masks", "features.zarr", "parts")
     copy = tmp_path / "copy"
-    shutil.copytree(tiny_study.folder / "results", copy, ignore=left_out)
+    shutil.copytree(study.folder / "results", copy, ignore=left_out)
     return copy
 
 
 @pytest.fixture(scope="module")
-def names(tiny_study):
+def names(study):
     """What dimensions are called, by the study's own verdicts on fine-tuned models."""
-    verdicts = pd.read_parquet(tiny_study.folder / "results/tables/names.parquet")
-    verdicts = verdicts[verdicts["recipe"] == "beta1"].set_index(["stage", "factor"])["name"]
+    table = "results/tables/names.parquet"
+    made = study.run(table)
+    assert made.code == 0, made.text
+    verdicts = pd.read_parquet(study.folder / table).set_index(["stage", "factor"])["name"]
     bound = dimension_names(10, bind(FACTORS, angles=False))
     judged = {
         f"z{k} {factor}": name for k, (factor, name) in enumerate(verdicts["finetuned"].items())
@@ -62,8 +86,8 @@ def names(tiny_study):
     return [(named | judged).get(name, name) for name in bound]
 
 
-def test_the_images_of_the_study_give_its_latents(tiny_study, encoded, names):
-    results = tiny_study.folder / "results"
+def test_the_images_of_the_study_give_its_latents(study, encoded, names):
+    results = study.folder / "results"
     stored = pd.read_parquet(results / LATENTS)
     table = pd.read_csv(encoded / "latents.csv")
     assert ("images/" + table["image"]).tolist() == stored["image_id"].tolist()
@@ -75,8 +99,8 @@ def test_the_images_of_the_study_give_its_latents(tiny_study, encoded, names):
     )
 
 
-def test_the_training_images_fill_every_percentile_evenly(tiny_study, encoded, names):
-    manifest = pd.read_parquet(tiny_study.folder / "results/data/synthetic_cells/manifest.parquet")
+def test_the_training_images_fill_every_percentile_evenly(study, encoded, names):
+    manifest = pd.read_parquet(study.folder / "results/data/synthetic_cells/manifest.parquet")
     train = pd.read_csv(encoded / "latents.csv")[(manifest["split"] == "train").to_numpy()]
     even = 100 * (np.arange(len(train)) + 0.5) / len(train)
     for name in ("outlier_", *(f"{name} " for name in names)):
@@ -94,24 +118,27 @@ def test_the_contact_sheet_opens_from_disk_and_shows_the_oddest_first(encoded):
     assert "url(" not in page
 
 
-def test_the_workflow_gives_what_the_command_gives(tiny_study, images, encoded):
-    manifest = pd.read_parquet(tiny_study.folder / "results/data/synthetic_cells/manifest.parquet")
-    new = {"model": MODEL, "images": str(images)}
-    tiny_study.config = TINY | {"encode": {"new": new}}
-    run = tiny_study.run("encode")
-    tiny_study.config = TINY | {"encode": {"new": new | {"images": f"{images}s"}}}
-    mistaken = tiny_study.run("-n", "encode")
+def test_new_images_ask_for_their_model_and_its_evidence_alone(run):
+    _, made = run
+    needed = {"cache_features", "train", "finetune", "explain", "encode_images"}
+    assert needed <= set(made.jobs), made.text
+    assert not {"report", "evaluate_references"} & set(made.jobs)
+    assert not [rule for rule in made.jobs if rule.startswith(("tabulate", "plot", "evaluate_b"))]
+
+
+def test_the_workflow_gives_what_the_command_gives(study, encoded):
+    manifest = pd.read_parquet(study.folder / "results/data/synthetic_cells/manifest.parquet")
+    study.config = ONE | {"encode": {"new": NEW | {"images": f"{NEW['images']}s"}}}
+    mistaken = study.run("-n", "encode")
     unused = {
         "probes": TINY["probes"] | {"mlp": TINY["probes"]["mlp"] | {"alpha": 1e-3}},
         "features": TINY["features"] | {"images_per_job": 9_999},
     }
-    tiny_study.config = TINY | unused | {"encode": {"new": new}}
-    again = tiny_study.run("-n", "encode")
-    tiny_study.config = TINY
-    assert run.code == 0, run.text
-    assert run.jobs == {"encode": 1, "encode_images": 1}
+    study.config = ONE | unused
+    again = study.run("-n", "encode")
+    study.config = ONE
     assert "encode_images" not in again.jobs, again.text
-    there = tiny_study.folder / "results/encoded/new"
+    there = study.folder / "results/encoded/new"
     found, expected = (pd.read_csv(folder / "latents.csv") for folder in (there, encoded))
     assert list(found) == list(expected)
     for name in found.select_dtypes("number").columns.drop("confidence"):
@@ -219,7 +246,7 @@ def test_a_model_that_does_not_fit_is_named(results, tmp_path, images, capsys, s
         ("config.yaml", "is not a model of a study"),
     ],
 )
-def test_a_path_to_something_else_is_named(tiny_study, images, capsys, model, message):
-    path = tiny_study.folder / "results" / model
+def test_a_path_to_something_else_is_named(study, images, capsys, model, message):
+    path = study.folder / "results" / model
     assert main(["encode", "--model", str(path), "--images", str(images)]) == 1
     assert message in capsys.readouterr().err

@@ -137,6 +137,18 @@ def test_new_images_are_encoded_with_the_model_that_follows_the_target(expand):
     assert files["latents"].endswith("cells/dino/named@cells/seed0/transferred.parquet")
 
 
+def test_names_of_new_images_are_judged_by_the_scores_of_their_family_on_their_target(expand):
+    # Models whose recipes differ in β alone are judged together, as tables do.
+    new = {"model": "dino/beta2/seed0/cells", "images": "images"}
+    jobs = expand(encode={"new": new})
+    models = [f"dino/{recipe}/seed{seed}" for recipe in ("beta1", "beta2") for seed in (0, 1)]
+    assert jobs.applied_model("new")["evidence"] == [
+        f"results/scores/cells/{model}/meaning.parquet" for model in models
+    ]
+    facts = jobs.encoding("new")["facts"]
+    assert {each["family"] for each in facts["recipes"].values()} == {"beta1, beta2"}
+
+
 def test_representations_without_a_model_are_one_per_backbone_only_if_they_need_it(expand):
     found = expand().baselines("cells")
     assert set(found) == {

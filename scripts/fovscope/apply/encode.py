@@ -42,15 +42,16 @@ from fovscope.features.extract import batch_loader, cut_batches, extract
 from fovscope.images.read import FolderImages, reading_options
 from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
-from fovscope.records import read_table, representation_values
+from fovscope.records import read_scores, read_table, representation_values
 from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_precision
 from fovscope.runtime.provenance import read_json, replacing
 from fovscope.study.config import load_study
+from fovscope.study.expansion import Expansion
 from fovscope.study.features import Backbone, Features
-from fovscope.study.instances import recipe_instances
-from fovscope.study.layout import Paths, model_files, recipe_name
+from fovscope.study.layout import SOURCE, recipe_name
 from fovscope.study.section import ConfigError
+from fovscope.tables.names import names as judged
 from fovscope.verdict import judged_names, summary
 
 logger = logging.getLogger(__name__)
@@ -77,9 +78,10 @@ class Options:
         A dimension with a smaller SD counts as inactive.
     seed : int
         Of the model, and of its probe.
-    place : mapping of str to str
-        Whose verdicts on names hold for the model: `target`, `input` and `recipe`, as in the table
-        ``names``.
+    target : str
+        Of the model.
+    facts : mapping
+        By which the names of its family are judged, as tables have them.
     catalogue : Catalogue
         Where models and probes are registered.
     """
@@ -89,18 +91,28 @@ class Options:
     probes: Mapping[str, Mapping[str, Any]]
     active_sd: float
     seed: int
-    place: Mapping[str, str]
+    target: str
+    facts: Mapping[str, Any]
     catalogue: Catalogue
 
 
-def find_model(model: Path) -> tuple[dict[str, Path], Options]:
-    """Return the files that belong to a model of a target, and the config of its study.
+def find_model(model: Path) -> tuple[dict[str, Path], list[Path], Options]:
+    """Return the files that belong to a model of a target, its evidence, and how it is applied.
 
     Parameters
     ----------
     model : Path
         ``<results>/models/<backbone>/<recipe>/seed<n>/<target>.safetensors``. Of a recipe without
         fine-tuning that is the source model, by either name.
+
+    Returns
+    -------
+    files : dict of str to Path
+        By what they are.
+    evidence : list of Path
+        Scores by which its names are judged.
+    options : Options
+        From the config of its study.
 
     Raises
     ------
@@ -115,59 +127,72 @@ def find_model(model: Path) -> tuple[dict[str, Path], Options]:
         )
     root = model.absolute().parents[4]
     backbone, recipe, seed = parts[-4:-1]
+    jobs = _expansion(root)
+    for kind, name, known in (
+        ("backbone", backbone, jobs.backbones),
+        ("recipe", recipe, jobs.recipes),
+    ):
+        if name not in known:
+            raise FovscopeError(
+                f"{root}/config.yaml has no {kind} '{name}'; put it back into the study"
+            )
+    target = model.stem
+    if target == SOURCE and recipe not in jobs.tuned:
+        target = jobs.target_of(recipe) or target
+    if target == SOURCE:
+        beside = ", ".join(f"{name}.safetensors" for name in jobs.targets)
+        raise FovscopeError(f"{model} has no target; give its name in the place of it: {beside}")
+    named = f"{backbone}/{recipe_name(recipe)}/{seed}/{target}"
+    files = jobs.files_of_model(named)
+    evidence = [Path(file) for file in files.pop("evidence")]
+    files = {key: Path(file) for key, file in files.items()}
+    _require([files["model"]])
+    study = jobs.study
+    return (
+        files,
+        evidence,
+        Options(
+            study.backbones[backbone],
+            study.features,
+            study.probes,
+            study.metrics.active_sd,
+            int(seed.removeprefix("seed")),
+            target,
+            jobs.judging(named),
+            jobs.catalogue,
+        ),
+    )
+
+
+def _expansion(root: Path) -> Expansion:
+    """Return the study of a results folder, wherever that lies now."""
     config = root / "config.yaml"
     _require([config])
     try:
         study = load_study(yaml.safe_load(config.read_text("utf-8")))
     except ConfigError as error:
         raise FovscopeError(f"{config} is of another version of fovscope: {error}") from error
-    recipes = recipe_instances(study.recipes, study.sources, sorted(study.targets))
-    for kind, name, known in (("backbone", backbone, study.backbones), ("recipe", recipe, recipes)):
-        if name not in known:
-            raise FovscopeError(f"{config} has no {kind} '{name}'; put it back into the study")
-    tuned = study.recipes[recipe_name(recipe)].tuning == "finetune"
-    target = model.stem
-    if target == "source" and not tuned:
-        target = recipes[recipe].target or target
-    if target == "source":
-        beside = ", ".join(f"{name}.safetensors" for name in sorted(study.targets))
-        raise FovscopeError(f"{model} has no target; give its name in the place of it: {beside}")
-    seed = seed.removeprefix("seed")
-    place = {"backbone": backbone, "recipe": recipe, "seed": seed, "dataset": target}
-    names = model_files(Paths(str(root)), **place, tuned=tuned)
-    _require([Path(names["model"])])
-    return {key: Path(name) for key, name in names.items()}, Options(
-        study.backbones[backbone],
-        study.features,
-        study.probes,
-        study.metrics.active_sd,
-        int(seed),
-        names_place(target, backbone, recipe),
-        Catalogue(study.plugins),
-    )
+    # The images of its targets are not wanted, and held-out classes are read off them.
+    here = study.model_copy(update={"results": str(root), "open_set": {}})
+    return Expansion(here, Path(fovscope.__file__).parents[1])
 
 
-def names_place(target: str, backbone: str, recipe: str) -> dict[str, str]:
-    """Return where in the table ``names`` the verdicts on a model's names are."""
-    return {"target": target, "input": backbone, "recipe": recipe_name(recipe)}
-
-
-def verdicts_on(names: pd.DataFrame, place: Mapping[str, str]) -> dict[str, str]:
-    """Return the verdict on each name of a model, as in the table ``names``.
+def verdicts_on(scores: pd.DataFrame, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the verdict on each name of a family of models on one target.
 
     Parameters
     ----------
-    names : DataFrame
-        The table of the study.
-    place : mapping of str to str
-        As `names_place` returns.
+    scores : DataFrame
+        Rows of the kinds of the table ``names``, of these models and this target alone.
+    facts : mapping
+        By which names are judged, as tables have them.
 
     Returns
     -------
     dict of str to str
         Verdict by factor, of the last stage: fine-tuned where the recipe is.
     """
-    rows = names[(names[list(place)] == pd.Series(place)).all(axis=1)]
+    rows = judged(scores, facts).long
     tuned = rows["stage"] == "finetuned"
     rows = rows[tuned] if tuned.any() else rows
     return dict(zip(rows["factor"], rows["verdict"], strict=True))
@@ -319,6 +344,7 @@ def training_population(
 
 def encode_folder(
     files: Mapping[str, Path],
+    evidence: Sequence[Path],
     options: Options,
     folder: Path,
     *,
@@ -333,7 +359,7 @@ def encode_folder(
 
     Parameters
     ----------
-    files, options
+    files, evidence, options
         As `find_model` returns.
     folder, masks : Path
         As in `open_folder`.
@@ -351,12 +377,13 @@ def encode_folder(
     FovscopeError
         If a file of the model is missing or does not belong to it, or images cannot be used.
     """
-    _require(files.values())
+    _require([*files.values(), *evidence])
     for output in (table, sheet):
         _require_writable(output)
     images = open_folder(folder, masks, read_json(files["data_info"])["preprocessing"])
-    verdicts = verdicts_on(read_table(files["verdicts"]), options.place)
-    logger.info("names on %s %s", options.place["target"], summary(verdicts) or "none")
+    kinds = options.catalogue.entry("table", "names").declared["kinds"]
+    verdicts = verdicts_on(read_scores(evidence, *kinds), options.facts)
+    logger.info("names on %s %s", options.target, summary(verdicts) or "none")
     population = training_population(files, options, verdicts, probe=probe, threads=threads)
     # Without a GPU the network itself wants the cores.
     workers = threads if device.type == "cuda" else 0

@@ -11,7 +11,7 @@ each other go into one mapping.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import product
@@ -143,7 +143,11 @@ class Expansion:
 
     def is_for(self, recipe: str, dataset: str) -> bool:
         """Whether models of a recipe are for a target; all are for their own source."""
-        return dataset == SOURCE or self._recipes[recipe].target in ("", dataset)
+        return dataset == SOURCE or self.target_of(recipe) in ("", dataset)
+
+    def target_of(self, recipe: str) -> str:
+        """Return the target that models of a recipe are for, empty where they are for all."""
+        return self._recipes[recipe].target
 
     def _source_section(self, dataset: str) -> Source:
         return self.study.sources[self._sources[dataset].source]
@@ -730,7 +734,7 @@ class Expansion:
         self, recipe: str, values: str, *, stage: str = "source", tuned_on: str = ""
     ) -> dict[str, Any]:
         # Models of one recipe and seed that follow different targets are different models.
-        tuned_on = tuned_on or self._recipes[recipe].target
+        tuned_on = tuned_on or self.target_of(recipe)
         identity = {"dataset": self.source_of(recipe), "stage": stage, "tuned_on": tuned_on}
         return {"values": values, "identity": identity | {"representation": "latents"}}
 
@@ -1041,25 +1045,30 @@ class Expansion:
                 "data": {name: study.targets[name].published for name in self.targets},
                 "images": [n for n in self.backbones if study.backbones[n].is_pixels],
             },
-            "factors": {
-                self._sources_text(name): [
-                    factor.to_json() for factor in recipe_factors(study, self.catalogue, name)
-                ]
-                for name in sorted(study.recipes, key=self._sources_text)
-            },
+            "factors": self._factors_by_source(study.recipes),
+        }
+
+    def _factors_by_source(self, recipes: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+        return {
+            self._sources_text(name): [
+                factor.to_json() for factor in recipe_factors(self.study, self.catalogue, name)
+            ]
+            for name in sorted(recipes, key=self._sources_text)
         }
 
     def _family(self, recipe: str) -> dict[str, str]:
         """Return what a recipe is, and the names of those that differ from it in β alone."""
-        what = self._without_beta(recipe)
-        kin = [name for name in self.study.recipes if self._without_beta(name) == what]
         section = self.study.recipes[recipe]
         return {
             "source": self._sources_text(recipe),
             "objective": section.objective,
             "supervision": section.supervision,
-            "family": ", ".join(kin),
+            "family": ", ".join(self._kin(recipe)),
         }
+
+    def _kin(self, recipe: str) -> list[str]:
+        what = self._without_beta(recipe)
+        return [name for name in self.study.recipes if self._without_beta(name) == what]
 
     def _without_beta(self, recipe: str) -> dict[str, Any]:
         section = self.plain["recipes"][recipe]
@@ -1190,10 +1199,53 @@ class Expansion:
 
     # New images --------------------------------------------------------------------------------
 
-    def applied_model(self, images: str) -> dict[str, str]:
+    def applied_model(self, images: str) -> dict[str, Any]:
         """Return the model that new images are encoded with, and what belongs to it."""
-        place = model_place(self._recipes, self.study.encode[images].model)
-        return model_files(self.paths, **place, tuned=place["recipe"] in self.tuned)
+        return self.files_of_model(self.study.encode[images].model)
+
+    def files_of_model(self, model: str) -> dict[str, Any]:
+        """Return what it takes to apply a model.
+
+        Parameters
+        ----------
+        model : str
+            ``backbone/recipe/seed0/target``.
+
+        Returns
+        -------
+        dict
+            Its files by what they are, and as `evidence` the scores that its names are judged by:
+            those of all models of its family on the target, and of nothing else of the study.
+        """
+        place = model_place(self._recipes, model)
+        target, kin = place["dataset"], self._kin(recipe_name(place["recipe"]))
+        models = {
+            "backbone": place["backbone"],
+            "recipe": [
+                name
+                for name in self.recipes
+                if recipe_name(name) in kin and self.is_for(name, target)
+            ],
+            "seed": self.seeds,
+        }
+        edited = [name for name in self.edited if self.followed(name) == target]
+        return {
+            **model_files(self.paths, **place, tuned=place["recipe"] in self.tuned),
+            "evidence": [
+                *filled(self.paths.meaning, dataset=target, **models),
+                *filled(self.paths.scores, dataset=edited, **models),
+            ],
+        }
+
+    def judging(self, model: str) -> dict[str, Any]:
+        """Return the facts by which the names of a model's family are judged."""
+        kin = self._kin(recipe_name(model.split("/")[1]))
+        return {
+            "variant": self.study.variant,
+            "recipes": {name: self._family(name) for name in kin},
+            "labels": {},
+            "factors": self._factors_by_source(kin),
+        }
 
     def encoding(self, images: str) -> dict[str, Any]:
         """Return what the codes of new images depend on, beside the model."""
@@ -1209,11 +1261,13 @@ class Expansion:
         return {
             "code": self.code(
                 "encode_images",
+                self.catalogue.entry("table", "names"),
                 self._model(backbone),
                 self.catalogue.entry("reader", "files"),
                 self.catalogue.entry("probe", probe),
             ),
             "encoding": section,
+            "facts": self.judging(section["model"]),
             "files": files | self.weights_files(backbone),
             "backbone": self.plain["backbones"][backbone],
             "features": features,

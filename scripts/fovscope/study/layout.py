@@ -146,7 +146,6 @@ def model_files(
         "features": paths.features,
         "manifest": paths.manifest,
         "data_info": paths.facts,
-        "verdicts": paths.table("names")["parquet"],
     }
     names = {"backbone": backbone, "dataset": dataset, "recipe": recipe, "seed": seed}
     names["stage"] = "finetuned" if tuned else "transferred"
