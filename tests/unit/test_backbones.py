@@ -5,6 +5,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from fovscope.backbones.networks import WeightsError, load_extractor
+from fovscope.backbones.networks import WeightsError, load_extractor, mean_and_sd, stages_of
 from fovscope.datasets.listing import DataError
 from fovscope.features.extract import ImageBatches, cache_features, extract
 from fovscope.features.store import open_store, read_store, seal_store, verify_store
@@ -247,6 +248,52 @@ def test_pooling_is_that_of_the_classifier(tmp_path, name):
     torch.testing.assert_close(ours, theirs)
 
 
+def test_mean_and_sd_are_those_of_each_channel_over_places():
+    maps = torch.tensor([[[[1.0, 3.0], [1.0, 3.0]], [[5.0, 5.0], [5.0, 5.0]]]])
+    assert mean_and_sd(maps).tolist() == [[2.0, 5.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_vit"])
+def test_stages_follow_what_the_classifier_is_given(tmp_path, name):
+    network, _, _, _ = features_of(name, tmp_path / "w.pth")
+    extractor = with_stages(network, name, tmp_path / "w.pth")
+    side = extractor.transform.size
+    images, last = torch.rand(2, 3, side, side), []
+    extractor.network.blocks[-1].register_forward_hook(lambda *said: last.append(said[-1]))
+    with torch.inference_mode():
+        features, own = extractor.features(images), network(images)
+    assert features.shape == (2, extractor.dim)
+    torch.testing.assert_close(features[:, : own.shape[1]], own)
+    # Of a transformer the places are tokens, without that of the class.
+    places = last[0][:, 1:] if last[0].ndim == 3 else last[0].flatten(2).mT
+    expected = torch.cat([places.mean(1), places.std(1, correction=0)], 1)
+    torch.testing.assert_close(features[:, -expected.shape[1] :], expected)
+
+
+def with_stages(network, name, path):
+    """Return the extractor of a model with the pooling `stages`."""
+    torch.save(network.state_dict(), path)
+    extractor, identity = load_extractor(
+        Backbone(model=name, weights=str(path), pooling="stages"), Features()
+    )
+    assert identity["pooling"] == "stages"
+    return extractor
+
+
+@pytest.mark.parametrize(
+    ("reductions", "stages"),
+    [
+        ([2, 4, 8, 16, 32], [0, 1, 2, 3, 4]),
+        ([4, 8, 16, 16, 32], [0, 1, 3, 4]),
+        ([16] * 12, [2, 5, 8, 11]),
+        ([16] * 3, [0, 1, 2]),
+    ],
+)
+def test_a_stage_is_a_resolution_or_a_quarter_of_the_blocks(reductions, stages):
+    described = [{"reduction": of, "num_chs": k} for k, of in enumerate(reductions)]
+    assert stages_of(SimpleNamespace(feature_info=described)) == {k: k for k in stages}
+
+
 def features_of(name, path, size=None):
     """Return a model with random weights, its identity, and its features by us and by timm."""
     torch.manual_seed(0)
@@ -320,6 +367,12 @@ def test_features_of_every_family_are_those_of_timm(tmp_path, name):
     assert ours.shape[1] in (network.num_features, network.head_hidden_size)
     # Random weights blow up in some: what rounding does is relative to the largest.
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
+
+
+def test_a_network_without_stages_is_refused(tmp_path):
+    network = timm.create_model("hiera_tiny_224", num_classes=0)
+    with pytest.raises(WeightsError, match="gives no features"):
+        with_stages(network, "hiera_tiny_224", tmp_path / "w.pth")
 
 
 @pytest.mark.parametrize(

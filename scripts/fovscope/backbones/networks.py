@@ -4,6 +4,10 @@ Preprocessing belongs to the weights: mean, SD, interpolation and input size com
 own `pretrained_cfg`. Only the cropping of the evaluation transform is left out, because an
 object that touches the border of its image must not lose its outline.
 
+With the pooling `stages` features are also taken from on the way: mean and SD of each channel
+over all places, the statistics that tell textures apart (Huang & Belongie, ICCV 2017,
+arXiv 1703.06868, equation 5).
+
 The model `pixels` is no network: its features are the images themselves, for the models that
 learn from images instead of features.
 """
@@ -46,6 +50,12 @@ _IN_CHECKPOINTS = (
 _CLASSIFIERS = ("head", "head_dist", "fc", "classifier", "last_linear", "AuxLogits")
 """What a classifier is called, beside what timm's configuration of the model says."""
 
+STAGES = "stages"
+"""The pooling that takes features from on the way too."""
+
+_BLOCKS = 4
+"""Stages of a network that keeps one resolution: blocks at even distances, the last among them."""
+
 _COUNTER = "num_batches_tracked"
 """Batches that a batch norm has seen: old checkpoints lack it, and no feature depends on it."""
 
@@ -86,8 +96,8 @@ class FeatureExtractor(nn.Module):
     network : nn.Module
         A timm model without classifier.
     pooling : str
-        ``token``, the class token after the final norm; ``avg``, the average of all places; or
-        what timm itself does with the features of this network (`own_pooling`).
+        ``token``, the class token after the final norm; ``avg``, the average of all places; what
+        timm itself does with the features of this network (`own_pooling`); or `STAGES`.
     transform : Transform
         Its mean and SD are applied on the device, after the uint8 copy.
     dtype : str
@@ -100,8 +110,10 @@ class FeatureExtractor(nn.Module):
         self.pooling = pooling
         self.transform = transform
         self.dtype = dtype
-        self.pools_itself = pooling == own_pooling(network)
+        self.pools_itself = pooling in (own_pooling(network), STAGES)
+        self.stages = stages_of(network) if pooling == STAGES else {}
         self.dim = _width(network) if self.pools_itself else network.num_features
+        self.dim += 2 * sum(self.stages.values())
         # x / 255 - mean, over std, as one multiplication and one addition, of a whole row of
         # pixels: over three channels a CPU takes twenty times as long.
         mean, std = torch.tensor(transform.mean), torch.tensor(transform.std)
@@ -116,12 +128,23 @@ class FeatureExtractor(nn.Module):
 
     def features(self, normalised: Tensor) -> Tensor:
         """Return features (B, D) of normalised images (B, 3, H, W)."""
-        maps = self.network.forward_features(normalised)
+        if self.stages:
+            maps, stages = self.network.forward_intermediates(normalised, list(self.stages))
+            return torch.cat([self._pooled(maps), *map(mean_and_sd, stages)], dim=1)
+        return self._pooled(self.network.forward_features(normalised))
+
+    def _pooled(self, maps: Tensor) -> Tensor:
         if self.pools_itself:
             return self.network.forward_head(maps, pre_logits=True)
         if self.pooling == "token":
             return maps[:, 0]
         return maps[:, self.network.num_prefix_tokens :].mean(dim=1)
+
+
+def mean_and_sd(maps: Tensor) -> Tensor:
+    """Return mean and SD (B, 2·C) of each channel over all places of feature maps (B, C, H, W)."""
+    variance, mean = torch.var_mean(maps.flatten(2).float(), dim=2, correction=0)
+    return torch.cat([mean, variance.sqrt()], dim=1)
 
 
 class BagOfChannels(nn.Module):
@@ -476,8 +499,38 @@ def own_pooling(network: nn.Module) -> str:
     return name if name and isinstance(name, str) else "own"
 
 
+def stages_of(network: nn.Module) -> dict[int, int]:
+    """Return which of timm's intermediate features stages end with, and their channels.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A timm model.
+
+    Returns
+    -------
+    dict of int to int
+        Channels by the index that `forward_intermediates` takes: the last one of each
+        resolution; of a network that keeps one, four at even distances.
+    """
+    described = list(network.feature_info)
+    last = {each["reduction"]: index for index, each in enumerate(described)}
+    indices = sorted(last.values())
+    if len(indices) == 1:
+        quarters = range(1, _BLOCKS + 1)
+        indices = sorted({math.ceil(len(described) * k / _BLOCKS) - 1 for k in quarters})
+    return {index: described[index]["num_chs"] for index in indices}
+
+
 def _pooling(network: nn.Module, backbone: Backbone) -> str:
     own = own_pooling(network)
+    if backbone.pooling == STAGES:
+        if not (hasattr(network, "forward_intermediates") and hasattr(network, "feature_info")):
+            raise WeightsError(
+                f"backbone {backbone.model}: timm gives no features of its stages; use another "
+                "pooling, or another model"
+            )
+        return STAGES
     if backbone.pooling in ("auto", own):
         return own
     if backbone.pooling == "token" and getattr(network, "cls_token", None) is None:

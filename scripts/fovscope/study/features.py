@@ -29,10 +29,12 @@ class Backbone(Section):
     sha256: str | None = option(
         None, "Digest that the weights file must have.", pattern="^[0-9a-f]{64}$"
     )
-    pooling: Literal["auto", "token", "avg"] = option(
+    pooling: Literal["auto", "token", "avg", "stages"] = option(
         "auto",
         "`token` (class token) or `avg` (global average); `auto`: what its own classifier is "
-        "given, for DINO and most transformers the class token.",
+        "given, for DINO and most transformers the class token. `stages`: that and, of each stage "
+        "of the network, mean and SD over all places: earlier stages still see the angle, texture "
+        "and exact size that the last one has left out.",
     )
     size: int | None = option(
         None,
