@@ -43,6 +43,7 @@ class FeatureVAE(VAE):
     """
 
     kind = "feature_vae"
+    stackable = True
 
     def __init__(
         self, feature_dim: int, options: Model, scaling: FeatureScaling, seed: int

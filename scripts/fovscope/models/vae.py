@@ -38,12 +38,16 @@ class VAE(nn.Module, ABC):
         What it is made of, `latent_dim` among it.
     rows_at_a_time : int
         Rows that are encoded or decoded at a time.
+    stackable : bool
+        Whether models can be trained as one (`fovscope.training.stack`): nothing but weights
+        changes in a step, and most of the work is in `nn.Linear` layers.
     """
 
     kind: str
     feature_dim: int
     options: Section
     rows_at_a_time = 4_096
+    stackable = False
     mean_head: nn.Module
     logvar_head: nn.Module
 

@@ -42,6 +42,8 @@ class Anchored(Objective):
         Weight of the total correlation, beside the share that the KL term has of it.
     """
 
+    stackable = True
+
     def __init__(
         self,
         *,

@@ -80,6 +80,8 @@ class BetaTCVAE(Objective):
         Weight of the dimension-wise KL.
     """
 
+    stackable = True
+
     def __init__(self, *, beta: float = 6.0, alpha: float = 1.0, gamma: float = 1.0) -> None:
         not_negative(beta=beta, alpha=alpha, gamma=gamma)
         self.beta, self.alpha, self.gamma = beta, alpha, gamma

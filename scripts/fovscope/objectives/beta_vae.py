@@ -20,6 +20,8 @@ class BetaVAE(Objective):
         Weight of the KL term.
     """
 
+    stackable = True
+
     def __init__(self, *, beta: float = 1.0) -> None:
         not_negative(beta=beta)
         self.beta = beta

@@ -46,6 +46,8 @@ class DIPVAEII(Objective):
         Weight of the KL term; 1 in the publication.
     """
 
+    stackable = True
+
     def __init__(
         self, *, lambda_od: float = 10.0, lambda_d: float = 10.0, beta: float = 1.0
     ) -> None:
