@@ -12,13 +12,11 @@ import torch
 from torch import nn
 
 from fovscope.models.feature_vae import FeatureVAE
-from fovscope.models.image_vae import ImageVAE, ImageVAEOptions
 from fovscope.models.scaling import fit_scaling
 from fovscope.objectives.anchored import Anchored
 from fovscope.objectives.beta_tcvae import BetaTCVAE
 from fovscope.objectives.beta_vae import BetaVAE
 from fovscope.objectives.dip_vae_ii import DIPVAEII
-from fovscope.objectives.factor_vae import FactorVAE
 from fovscope.registry import Catalogue
 from fovscope.study.config import Finetuning, Model, SourceTraining
 from fovscope.training.checkpoint import Checkpoints
@@ -27,7 +25,7 @@ from fovscope.training.loop import DivergedError, train
 from fovscope.training.pairs import Replay
 from fovscope.training.sampling import EpochSampler, ReplayingSampler
 from fovscope.training.source import pair_batches, train_sources
-from fovscope.training.stack import Replicate, clip_each, stackable, train_all, train_stack
+from fovscope.training.stack import Replicate, clip_each, train_all, train_stack
 from fovscope.training.state import TrainingState
 
 MODEL = Model(latent_dim=5, width=16, likelihood_sd=0.3, likelihood_units="scaled")
@@ -208,14 +206,13 @@ def test_source_models_and_tuned_ones_are_those_of_single_trainings(device):
         ]
         labels = Catalogue().load("supervision", "labels")
         given = {"options": source, "supervision": labels, "device": device, "anchors": anchors}
-        made = train_sources(*pairs, replicates=first, **given)
+        made = train_sources(*pairs, replicates=first, stackable=True, **given)
         then = [
             Replicate(seed, Anchored(), lambda _, m=one.model: m)
             for seed, one in zip(seeds, made, strict=True)
         ]
-        tuned = finetune_all(
-            features[:50], replicates=then, options=tuning, device=device, replay=again
-        )
+        given = {"options": tuning, "device": device, "replay": again}
+        tuned = finetune_all(features[:50], replicates=then, stackable=True, **given)
         return made, tuned
 
     together, alone = trained([0, 1]), [trained([seed]) for seed in (0, 1)]
@@ -358,23 +355,33 @@ def test_a_model_of_a_stack_can_go_on_alone(device, tmp_path):
 # What can be stacked ---------------------------------------------------------------------
 
 
-def test_only_models_that_differ_in_seed_and_beta_are_trained_as_one():
+def declared(kind):
+    return {name for name, entry in Catalogue()[kind].items() if entry.declared.get("stackable")}
+
+
+def test_what_is_declared_stackable_has_no_networks_and_batch_statistics():
+    assert declared("objective") == OBJECTIVES.keys()  # FactorVAE has a discriminator
+    assert declared("model") == {"feature_vae"}
+    model = Replicates("cpu").states[0].model
+    for name in OBJECTIVES:
+        assert OBJECTIVES[name]().networks(model, seed=0) == {}
+    constants = {name for name, _ in model.named_buffers()}
+    assert constants == {"scaling.offset", "scaling.scale", "error_weight"}
+
+
+@pytest.mark.parametrize(
+    "others", [(Anchored(gamma=1), Anchored(gamma=2)), (BetaVAE(), DIPVAEII())], ids=str
+)
+def test_only_objectives_that_differ_in_beta_are_trained_as_one(others):
     made = Replicates("cpu")
-    assert stackable(made.states, made.all)
+    replicates = [Replicate(0, each, None) for each in others]
+    with pytest.raises(ValueError, match="same options but for β"):
+        train_stack(made.states[:2], replicates, made.make_batch, ADAM, steps=1, **OPTIONS)
 
-    def with_objectives(*objectives):
-        return [Replicate(0, each, None) for each in objectives]
 
-    for others in (
-        [FactorVAE(), FactorVAE()],  # a second network
-        [Anchored(gamma=1), Anchored(gamma=2)],
-        [BetaVAE(), DIPVAEII()],
-    ):
-        assert not stackable(made.states[:2], with_objectives(*others))
+def test_only_models_of_one_architecture_are_trained_as_one():
+    made = Replicates("cpu")
     wider = FeatureVAE(FEATURES, Model(width=8), made.states[0].model.scaling, seed=0)
-    pictures = ImageVAE(ImageVAEOptions(image_shape=(8, 8, 1), latent_dim=3), seed=0)
-    sampler = made.states[0].sampler
-    for model in (wider, pictures):  # another architecture; batch statistics
-        state = TrainingState.start(model, BetaVAE(), ADAM, sampler)
-        assert not stackable([state, made.states[0]], made.all[:2])
-    assert not stackable([TrainingState.start(pictures, BetaVAE(), ADAM, sampler)], made.all[:1])
+    states = [TrainingState.start(wider, BetaVAE(), ADAM, made.states[0].sampler), made.states[1]]
+    with pytest.raises(ValueError, match="one architecture"):
+        train_stack(states, made.all[:2], made.make_batch, ADAM, steps=1, **OPTIONS)

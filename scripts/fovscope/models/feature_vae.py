@@ -24,7 +24,7 @@ from fovscope.study.models import Model
 LEAK = 0.2
 
 
-@model("feature_vae")
+@model("feature_vae", stackable=True)
 class FeatureVAE(VAE):
     """A VAE of the features of a backbone.
 
@@ -43,7 +43,6 @@ class FeatureVAE(VAE):
     """
 
     kind = "feature_vae"
-    stackable = True
 
     def __init__(
         self, feature_dim: int, options: Model, scaling: FeatureScaling, seed: int

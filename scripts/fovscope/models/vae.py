@@ -26,7 +26,9 @@ INITIAL_BIAS = 0.01
 class VAE(nn.Module, ABC):
     """A variational autoencoder of rows of features.
 
-    A subclass brings the layers, among them `mean_head` and `logvar_head`.
+    A subclass brings the layers, among them `mean_head` and `logvar_head`. Where nothing but
+    weights changes in a step (batch statistics would), it can be declared ``stackable=True``:
+    models are then trained as one where that is faster (`fovscope.training.stack`).
 
     Attributes
     ----------
@@ -38,16 +40,12 @@ class VAE(nn.Module, ABC):
         What it is made of, `latent_dim` among it.
     rows_at_a_time : int
         Rows that are encoded or decoded at a time.
-    stackable : bool
-        Whether models can be trained as one (`fovscope.training.stack`): nothing but weights
-        changes in a step, and most of the work is in `nn.Linear` layers.
     """
 
     kind: str
     feature_dim: int
     options: Section
     rows_at_a_time = 4_096
-    stackable = False
     mean_head: nn.Module
     logvar_head: nn.Module
 

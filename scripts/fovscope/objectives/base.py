@@ -16,7 +16,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -137,14 +136,10 @@ class Objective(ABC):
     A subclass takes its options as keyword-only parameters of ``__init__``, and calls the weight
     of the KL term `beta` where it has one.
 
-    Attributes
-    ----------
-    stackable : bool
-        Whether models can be trained for it as one (`fovscope.training.stack`). Declare it where
-        `losses` draws nothing, needs no further networks, and knows β from its coefficients alone.
+    Where `losses` draws nothing, needs no further networks, and knows β from its coefficients
+    alone, it can be declared ``stackable=True``: models are then trained for it as one where that
+    is faster (`fovscope.training.stack`).
     """
-
-    stackable: ClassVar[bool] = False
 
     def networks(self, model: VAE, *, seed: int) -> dict[str, nn.Module]:
         """Return further networks by name; by default none.

@@ -66,7 +66,7 @@ def decompose(posterior: Posterior, latent: Tensor) -> Decomposition:
     )
 
 
-@objective("beta_tcvae")
+@objective("beta_tcvae", stackable=True)
 class BetaTCVAE(Objective):
     """Reconstruction + α·I(z; x) + β·total correlation + γ·dimension-wise KL (Chen et al. 2018).
 
@@ -79,8 +79,6 @@ class BetaTCVAE(Objective):
     gamma : float
         Weight of the dimension-wise KL.
     """
-
-    stackable = True
 
     def __init__(self, *, beta: float = 6.0, alpha: float = 1.0, gamma: float = 1.0) -> None:
         not_negative(beta=beta, alpha=alpha, gamma=gamma)

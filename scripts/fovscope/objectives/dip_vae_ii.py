@@ -32,7 +32,7 @@ def penalties(covariance: Tensor) -> tuple[Tensor, Tensor]:
     return off_diagonal, (variances - 1).square().sum()
 
 
-@objective("dip_vae_ii")
+@objective("dip_vae_ii", stackable=True)
 class DIPVAEII(Objective):
     """Reconstruction + β·KL + deviation of the latents' covariance from 1 (Kumar et al. 2018).
 
@@ -45,8 +45,6 @@ class DIPVAEII(Objective):
     beta : float
         Weight of the KL term; 1 in the publication.
     """
-
-    stackable = True
 
     def __init__(
         self, *, lambda_od: float = 10.0, lambda_d: float = 10.0, beta: float = 1.0

@@ -45,6 +45,7 @@ def finetune(
     device: torch.device,
     replay: Replay | None = None,
     checkpoints: Checkpoints | None = None,
+    stackable: bool = False,
 ) -> TrainedModel:
     """Continue a source model on a target, without labels.
 
@@ -69,6 +70,8 @@ def finetune(
         What the model sees again; needed where `options` asks for it.
     checkpoints : Checkpoints, optional
         Where to go on from, and where to save now and then.
+    stackable : bool
+        Whether model and objective are declared to be: on a GPU their steps are then recorded.
 
     Returns
     -------
@@ -90,6 +93,7 @@ def finetune(
             options=options,
             device=device,
             replay=replay,
+            stackable=stackable,
         )
     )
 
@@ -101,12 +105,13 @@ def finetune_all(
     options: Finetuning,
     device: torch.device,
     replay: Replay | None = None,
+    stackable: bool = False,
 ) -> list[Outcome]:
     """Continue source models on the same images of a target; each as `finetune` would.
 
     Parameters
     ----------
-    features, options, device, replay
+    features, options, device, replay, stackable
         As in `finetune`.
     replicates : sequence of Replicate
         The source models, which they return for any features, to be changed.
@@ -156,6 +161,7 @@ def finetune_all(
         steps=options.epochs * steps_per_epoch,
         precision=options.precision,
         log_every=steps_per_epoch,
+        stackable=stackable,
     )
 
 

@@ -41,6 +41,7 @@ def train_source(
     device: torch.device,
     anchors: np.ndarray | None = None,
     checkpoints: Checkpoints | None = None,
+    stackable: bool = False,
 ) -> TrainedModel:
     """Train a new model on pairs.
 
@@ -68,6 +69,8 @@ def train_source(
         that asks for them.
     checkpoints : Checkpoints, optional
         Where to go on from, and where to save now and then.
+    stackable : bool
+        Whether model and objective are declared to be: on a GPU their steps are then recorded.
 
     Returns
     -------
@@ -89,6 +92,7 @@ def train_source(
             supervision=supervision,
             device=device,
             anchors=anchors,
+            stackable=stackable,
         )
     )
 
@@ -103,12 +107,13 @@ def train_sources(
     supervision: Supervision,
     device: torch.device,
     anchors: np.ndarray | None = None,
+    stackable: bool = False,
 ) -> list[Outcome]:
     """Train new models on the same pairs; each as `train_source` would.
 
     Parameters
     ----------
-    pairs_first, pairs_second, changed, options, supervision, device, anchors
+    pairs_first, pairs_second, changed, options, supervision, device, anchors, stackable
         As in `train_source`.
     replicates : sequence of Replicate
         The models to make.
@@ -147,6 +152,7 @@ def train_sources(
         log_every=max(100, options.steps // 200),
         warmup_steps=options.warmup_steps,
         clip_norm=options.clip_norm,
+        stackable=stackable,
     )
 
 

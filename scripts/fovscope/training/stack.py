@@ -5,9 +5,10 @@ noise and β of its own, those of its single training, and its gradient is clipp
 moments of Adam, being of single weights, are its own anyway. So the numbers of each are those of
 its single training, up to the order in which a product sums.
 
-The losses are the objective's own, mapped over the replicates (`torch.func.vmap`). On a GPU the
-whole step is recorded once and replayed, also for a stack of one; on a CPU, which is busy with a
-single model, models are trained one after another (`train_all`).
+The losses are those of the objective, mapped over the replicates (`torch.func.vmap`); model and
+objective say in the registry whether they are ``stackable``. On a GPU the whole step is recorded
+once and replayed, also for a stack of one; on a CPU, which is busy with a single model, models are
+trained one after another (`train_all`).
 
 A model of a stack keeps a state of its own, whose tensors are views of the stack's: checkpoints,
 curve and result are those of a model that is trained alone, and it can go on alone.
@@ -91,6 +92,7 @@ def train_all(
     log_every: int,
     warmup_steps: int = 0,
     clip_norm: float | None = None,
+    stackable: bool = False,
 ) -> list[Outcome]:
     """Train replicates as one where that is faster, else one after another.
 
@@ -104,6 +106,8 @@ def train_all(
         As in `train`.
     make_optimizer : callable
         What made the optimisers of the models.
+    stackable : bool
+        Whether model and objective are declared to be.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def train_all(
         **{"steps": steps, "precision": precision, "log_every": log_every},
         **{"warmup_steps": warmup_steps, "clip_norm": clip_norm},
     }
-    if states[0].device.type == "cuda" and stackable(states, replicates):
+    if stackable and states[0].device.type == "cuda":
         return train_stack(states, replicates, make_batch, make_optimizer, **options)
     outcomes: list[Outcome] = []
     for state, each in zip(states, replicates, strict=True):
@@ -127,22 +131,18 @@ def train_all(
     return outcomes
 
 
-def stackable(states: Sequence[TrainingState], replicates: Sequence[Replicate]) -> bool:
-    """Whether models can be trained as one: same architecture, same objective but for β."""
-    models, objectives = [s.model for s in states], [each.objective for each in replicates]
-    return (
-        all(each.stackable for each in (*models, *objectives))
-        and all(_described(model) == _described(models[0]) for model in models)
-        and all(_but_beta(each) == _but_beta(objectives[0]) for each in objectives)
-    )
+def _check_alike(states: Sequence[TrainingState], replicates: Sequence[Replicate]) -> None:
+    def shared(state: TrainingState, objective: Objective) -> tuple:
+        options = {name: value for name, value in vars(objective).items() if name != "beta"}
+        model = state.model
+        return type(model), model.feature_dim, model.options, type(objective), options
 
-
-def _described(model: VAE) -> tuple:
-    return type(model), model.feature_dim, model.options
-
-
-def _but_beta(objective: Objective) -> tuple:
-    return type(objective), {k: v for k, v in vars(objective).items() if k != "beta"}
+    first, *others = (shared(s, each.objective) for s, each in zip(states, replicates, strict=True))
+    if any(other != first for other in others):
+        raise ValueError(
+            "only models of one architecture and one objective, with the same options but for β, "
+            "can be trained as one"
+        )
 
 
 # Training --------------------------------------------------------------------------------
@@ -164,7 +164,13 @@ def train_stack(
 
     Those that stand at different steps, because not all have been trained before, are trained
     as one from where they meet.
+
+    Raises
+    ------
+    ValueError
+        If they differ in more than their seed and β.
     """
+    _check_alike(states, replicates)
     members = [_Member(*each) for each in zip(states, replicates, strict=True)]
     _restore(members)
     while behind := [m for m in members if m.error is None and m.state.step < steps]:
@@ -403,9 +409,9 @@ class _Step:
         self._noise = torch.zeros(replicates, *shape, device=device)
         self._coefficients = torch.zeros(replicates, len(coefficients), device=device)
         self._given: list[list[float]] = []
-        self._launch = self._descend
+        self._replay: Callable[[], None] | None = None
         if device.type == "cuda":
-            self._launch = recorded(self._recordable, rehearse=self._rehearse, device=device)
+            self._replay = recorded(self._descend, rehearse=self._rehearse, device=device)
 
     def __call__(
         self, rows: Tensor, step: int, coefficients: Sequence[Mapping[str, float]]
@@ -420,9 +426,10 @@ class _Step:
             # Not waited for; the numbers are few enough to be copied when they are handed over.
             self._coefficients.copy_(torch.tensor(given), non_blocking=True)
             self._given = given
-        self._launch()
+        (self._replay or self._descend)()
 
     def _descend(self) -> None:
+        """Launch all that a step does; nothing in here waits for the device."""
         stack = self.stack
         weights = list(stack.weights.values())
         named = [{f"model.{k}": v for k, v in d.items()} for d in (stack.weights, stack.constants)]
@@ -438,6 +445,8 @@ class _Step:
             clip_each(gradients, self.clip_norm)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
+        for group in stack.optimizer.param_groups:
+            group["capturable"] = self._rows.is_cuda and torch.cuda.is_current_stream_capturing()
         stack.optimizer.step()
         stack.sums.add_(terms.detach())
 
@@ -452,11 +461,6 @@ class _Step:
         self._descend()
         del optimizer.found_inf
         self.stack.sums.copy_(sums)
-
-    def _recordable(self) -> None:
-        for group in self.stack.optimizer.param_groups:
-            group["capturable"] = True
-        self._descend()
 
 
 def clip_each(gradients: Sequence[Tensor], largest: float) -> None:
