@@ -327,7 +327,7 @@ def test_a_save_that_is_cut_short_counts_for_none(device, tmp_path, monkeypatch)
 def test_models_at_different_steps_meet(device, tmp_path):
     made, whole = Replicates(device, folder=tmp_path), Replicates(device)
     ahead = made.states[2:], made.all[2:], made.make_batch, ADAM
-    train_stack(*ahead, steps=30, **OPTIONS)
+    train_stack(*ahead, steps=50, **OPTIONS)
     made.all[2].checkpoints.save(made.states[2])
     continued = Replicates(device, folder=tmp_path)
     trained = continued.train()

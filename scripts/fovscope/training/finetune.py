@@ -31,7 +31,7 @@ from fovscope.training.sampling import (
     Sampler,
     stream_seed,
 )
-from fovscope.training.stack import Outcome, Replicate, the_one, train_all
+from fovscope.training.stack import Outcome, Replicate, the_first, train_all
 from fovscope.training.state import TrainingState
 
 
@@ -85,8 +85,7 @@ def finetune(
     DivergedError
         If a loss became infinite or not a number.
     """
-    check_features(model, features.shape)
-    return the_one(
+    return the_first(
         finetune_all(
             features,
             replicates=[Replicate(seed, objective, lambda _: deepcopy(model), checkpoints)],
@@ -124,7 +123,7 @@ def finetune_all(
     Raises
     ------
     ValueError
-        If nothing is there to replay.
+        If the features are not those that a model was made for, or nothing is there to replay.
     """
     if options.replay and replay is None:
         raise ValueError("there is nothing to replay")
@@ -146,12 +145,11 @@ def finetune_all(
         return ReplayingSampler(own, old)
 
     adamw = partial(torch.optim.AdamW, lr=options.learning_rate, fused=True)
-    states = [
-        TrainingState.start(
-            each.make_model(data).to(device), each.objective, adamw, sampler(each.seed)
-        )
-        for each in replicates
-    ]
+    states = []
+    for each in replicates:
+        model = each.make_model(data).to(device)
+        check_features(model, features.shape)
+        states.append(TrainingState.start(model, each.objective, adamw, sampler(each.seed)))
     steps_per_epoch = states[0].sampler.steps_per_epoch
     return train_all(
         states,

@@ -21,7 +21,7 @@ from fovscope.study.models import SourceTraining
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import MakeBatch, TrainedModel, place_features
 from fovscope.training.sampling import EpochSampler
-from fovscope.training.stack import Outcome, Replicate, the_one, train_all
+from fovscope.training.stack import Outcome, Replicate, the_first, train_all
 from fovscope.training.state import TrainingState
 
 Supervision = Callable[[Posterior, Tensor], Posterior]
@@ -84,7 +84,7 @@ def train_source(
     DivergedError
         If a loss became infinite or not a number.
     """
-    return the_one(
+    return the_first(
         train_sources(
             *(pairs_first, pairs_second, changed),
             replicates=[Replicate(seed, objective, make_model, checkpoints)],

@@ -61,21 +61,24 @@ class Replicate:
         From raw features (N, D), on the device, to the model before training, there too.
     checkpoints : Checkpoints, optional
         Where to go on from, and where to save now and then.
+    leave : bool
+        Whether to save it at the end too, for the job that it belongs to.
     """
 
     seed: int
     objective: Objective
     make_model: Callable[[Tensor], VAE]
     checkpoints: Checkpoints | None = None
+    leave: bool = False
 
 
 Outcome = TrainedModel | DivergedError
 """What became of a replicate."""
 
 
-def the_one(outcomes: Sequence[Outcome]) -> TrainedModel:
-    """Return the model of a single replicate, or raise what it ended with."""
-    (outcome,) = outcomes
+def the_first(outcomes: Sequence[Outcome]) -> TrainedModel:
+    """Return the model of the first replicate, or raise what it ended with."""
+    outcome = outcomes[0]
     if isinstance(outcome, DivergedError):
         raise outcome
     return outcome
@@ -184,6 +187,7 @@ def train_stack(
             **{"until": until, "steps": steps, "log_every": log_every},
             **{"warmup_steps": warmup_steps, "clip_norm": clip_norm},
         )
+    _save([member for member in members if member.replicate.leave])
     return [m.error or TrainedModel(m.state.model, m.state.curve) for m in members]
 
 
