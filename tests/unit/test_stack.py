@@ -4,6 +4,9 @@ Where there is a GPU, all of it runs there too, with steps that are recorded and
 """
 
 import logging
+import subprocess
+import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -18,11 +21,14 @@ from fovscope.objectives.beta_tcvae import BetaTCVAE
 from fovscope.objectives.beta_vae import BetaVAE
 from fovscope.objectives.dip_vae_ii import DIPVAEII
 from fovscope.registry import Catalogue
+from fovscope.runtime.job import job_key
+from fovscope.runtime.pack import Neighbour
 from fovscope.study.config import Finetuning, Model, SourceTraining
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.finetune import finetune_all, image_batches
 from fovscope.training.loop import DivergedError, train
 from fovscope.training.pairs import Replay
+from fovscope.training.record import lent
 from fovscope.training.sampling import EpochSampler, ReplayingSampler
 from fovscope.training.source import pair_batches, train_sources
 from fovscope.training.stack import Replicate, clip_each, train_all, train_stack
@@ -350,6 +356,43 @@ def test_a_model_of_a_stack_can_go_on_alone(device, tmp_path):
     weights = nn.utils.parameters_to_vector
     one, other = (weights(made.states[1].model.parameters()) for made in (alone, whole))
     assert (one - other).norm() / other.norm() <= 1e-5
+
+
+def test_what_is_left_for_another_job_is_all_that_it_needs(device, tmp_path):
+    made = Replicates(device, folder=tmp_path)
+    others = [replace(each, leave=True) for each in made.all[1:]]
+    trained = train_stack(
+        *(made.states, [made.all[0], *others], made.make_batch, ADAM), steps=40, **OPTIONS
+    )
+    assert [len(list((tmp_path / str(seed)).glob("*"))) for seed in range(3)] == [0, 1, 1]
+    theirs = Replicates(device, folder=tmp_path)
+    for index in (1, 2):
+        given = theirs.states[index], theirs.all[index].objective, theirs.make_batch
+        done = train(*given, steps=40, checkpoints=theirs.all[index].checkpoints, **OPTIONS)
+        assert done.curve == trained[index].curve
+        assert_equal_bits(theirs.states[index], made.states[index])
+
+
+def test_models_that_another_process_trains_are_left_to_it(tmp_path):
+    """A lock keeps processes apart, so another one holds it."""
+    outputs = [{"values": [], "names": {"model": str(tmp_path / f"m{n}")}} for n in range(2)]
+    nothing = {"values": [], "names": {}}
+    jobs = [
+        Neighbour({"output": out} | dict.fromkeys(("input", "params", "wildcards"), nothing))
+        for out in outputs
+    ]
+    code = (
+        "import sys; from fovscope.runtime.locks import writing\n"
+        "with writing(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, jobs[0].output.model]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        with lent(jobs, minutes=1) as free:
+            assert [job.output.model for job, _ in free] == [str(tmp_path / "m1")]
+            assert free[0][1].folder == tmp_path / ".m1.checkpoints"
+            assert free[0][1].key == job_key(jobs[1])
+        other.communicate()
 
 
 # What can be stacked ---------------------------------------------------------------------
