@@ -499,7 +499,7 @@ def _stack_size(job: JobExecutorInterface) -> int:
 def _described_job(job: JobExecutorInterface) -> dict[str, Any]:
     """Return what a script knows of a job, as plain values."""
     files = {"input": job.input, "output": job.output}
-    others = {"params": job.params, "wildcards": job.wildcards, "resources": job.resources}
+    others = {"params": job.params, "wildcards": job.wildcards}
     return {
         kind: {"values": list(each) if kind in files else [], "names": dict(each.items())}
         for kind, each in (files | others).items()

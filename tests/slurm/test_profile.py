@@ -119,7 +119,6 @@ def test_a_script_knows_of_a_neighbour_what_it_knows_of_itself(tmp_path, monkeyp
             output=OutputFiles(fromdict={"model": f"m{number}", "info": f"i{number}"}),
             params=Params(fromdict={"job": {"recipe": {"beta": 1.5}, "code": ["a"]}}),
             wildcards=Wildcards(fromdict={"seed": str(number)}),
-            resources=ResourceList(fromdict={"checkpoint_minutes": 5}),
         )
 
     jobs = [given(number) for number in range(4)]
@@ -137,7 +136,6 @@ def test_a_script_knows_of_a_neighbour_what_it_knows_of_itself(tmp_path, monkeyp
             assert other.input.features == own.input.features
             assert other.params.job == own.params.job
             assert other.params.get("held_out") is None
-            assert other.resources.checkpoint_minutes == 5
             assert not hasattr(other.wildcards, "dataset")
     with neighbours(jobs[2]) as others:  # once is enough
         assert others == []

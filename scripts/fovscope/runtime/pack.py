@@ -58,11 +58,11 @@ class Neighbour:
     Parameters
     ----------
     described : mapping
-        `input`, `output`, `params`, `wildcards` and `resources`, each with `values` and `names`.
+        `input`, `output`, `params` and `wildcards`, each with `values` and `names`.
 
     Attributes
     ----------
-    input, output, params, wildcards, resources : Named
+    input, output, params, wildcards : Named
         What they are in a script of that job.
     """
 
@@ -70,7 +70,6 @@ class Neighbour:
     output: Named
     params: Named
     wildcards: Named
-    resources: Named
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         for name, named in described.items():
