@@ -132,7 +132,7 @@ def assert_equal_bits(one, other):
 
 @pytest.mark.parametrize(
     ("objective", "supervision"),
-    zip(OBJECTIVES, ("labels", "labels", "ada", "ada-ml"), strict=True),
+    list(zip(OBJECTIVES, ("labels", "labels", "ada", "ada-ml"), strict=True)),
 )
 def test_a_stack_gives_the_numbers_of_single_trainings(objective, supervision, device):
     stack, singles = (
@@ -413,7 +413,9 @@ def test_what_is_declared_stackable_has_no_networks_and_batch_statistics():
 
 
 @pytest.mark.parametrize(
-    "others", [(Anchored(gamma=1), Anchored(gamma=2)), (BetaVAE(), DIPVAEII())], ids=str
+    "others",
+    [(Anchored(gamma=1), Anchored(gamma=2)), (BetaVAE(), DIPVAEII())],
+    ids=["another option", "another objective"],
 )
 def test_only_objectives_that_differ_in_beta_are_trained_as_one(others):
     made = Replicates("cpu")
