@@ -113,7 +113,8 @@ def test_a_script_knows_of_a_neighbour_what_it_knows_of_itself(tmp_path, monkeyp
     folder.mkdir()
 
     def given(number):
-        files = InputFiles(fromdict={"features": [str(tmp_path / "features")]})
+        files = InputFiles([str(tmp_path / "features")])
+        files._set_name("features", 0, end=1)  # a list of one, as Snakemake does
         return SimpleNamespace(
             input=files,
             output=OutputFiles(fromdict={"model": f"m{number}", "info": f"i{number}"}),
