@@ -1,12 +1,13 @@
 # The two commands of the README; each does all the set-up that it needs.
 PYTHON ?= python3.11
 CORES ?= all
+WORKERS ?= 16
 BIN := .venv/bin
 READY := .venv/.ready
 # Small networks gain little from a second core, a second job all of it.
 ONE_CORE_EACH := cache_features=1 train=1 finetune=1 finetune_open_set=1
 
-.PHONY: setup demo test test-fast lint generated
+.PHONY: setup demo test test-fast lint generated bench-gpu
 
 setup: $(READY)
 
@@ -35,6 +36,11 @@ test: lint
 # What takes minutes, and Slurm, left out.
 test-fast: $(READY)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not slow" --ignore tests/slurm
+
+# On a GPU: training and extraction, ours and the reference in one run each.
+bench-gpu: $(READY)
+	$(BIN)/python benchmarks/train.py --device cuda
+	GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/extract.py --batch-size 256 --workers $(WORKERS)
 
 # What is generated: schema and option tables from the typed config, captions from the figures.
 generated: $(READY)

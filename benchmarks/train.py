@@ -1,11 +1,17 @@
-"""Speed of the training loop beside a bare loop of the same steps.
+"""Speed of training.
 
-The bare loop runs forward, loss, backward, clipping and optimiser of a β-VAE on one batch that is
-already in memory: no sampling, no gathering, no bookkeeping. Both go in short turns in one process,
-and the median of the ratios of neighbouring turns says what our loop adds, whatever else the
-machine does. Setting up (placing the features, fitting the scaling) is not timed.
+On a CPU: the training loop beside a bare loop of the same steps. The bare loop runs forward, loss,
+backward, clipping and optimiser of a β-VAE on one batch that is already in memory: no sampling, no
+gathering, no bookkeeping. Both go in short turns in one process, and the median of the ratios of
+neighbouring turns says what our loop adds, whatever else the machine does. Setting up (placing the
+features, fitting the scaling) is not timed.
+
+On a GPU: one model whose step is recorded beside the bare loop of the same model, replicates
+trained as one beside single trainings one after another, and what the published source training
+would take, from a run of some thousand steps. Recording a step is timed in the last line alone.
 
     python benchmarks/train.py --threads 1 --precision bfloat16
+    python benchmarks/train.py --device cuda --replicates 20
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -28,17 +34,22 @@ from fovscope.study.config import Model
 from fovscope.training.loop import MakeBatch, train
 from fovscope.training.sampling import EpochSampler
 from fovscope.training.source import Supervision, pair_batches
+from fovscope.training.stack import Replicate, train_stack
 from fovscope.training.state import TrainingState
 
 OBJECTIVE = BetaVAE(beta=1.0)
+ADAM = partial(torch.optim.Adam, lr=1e-4, fused=True)
 FACTORS = 7
+SIZES = {"cpu": (1280, 256), "cuda": (768, 512)}
+"""Features D and width n: those of the demo, those of the published study."""
+PUBLISHED = {"inputs": 6, "models": 20, "steps": 400_000}
 
 
 def parse_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--features", type=int, default=1280, help="number of features D")
-    parser.add_argument("--width", type=int, default=256, help="width n of the model")
+    parser.add_argument("--features", type=int, help="number of features D")
+    parser.add_argument("--width", type=int, help="width n of the model")
     parser.add_argument("--pairs", type=int, default=6000, help="pairs to train on")
     parser.add_argument("--batch-pairs", type=int, default=64, help="pairs a step")
     parser.add_argument("--steps", type=int, default=50, help="steps a turn")
@@ -46,20 +57,28 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--supervision", choices=list(Catalogue()["supervision"]), default="labels")
-    parser.add_argument("--device", default="cpu")
-    return parser.parse_args()
+    parser.add_argument("--device", choices=list(SIZES), default="cpu")
+    parser.add_argument("--replicates", type=int, default=20, help="models trained as one (GPU)")
+    parser.add_argument("--long", type=int, default=20_000, help="steps of the longest run (GPU)")
+    arguments = parser.parse_args()
+    features, width = SIZES[arguments.device]
+    arguments.features = arguments.features or features
+    arguments.width = arguments.width or width
+    return arguments
 
 
-def make_state(features: torch.Tensor, arguments: argparse.Namespace) -> TrainingState:
+def make_state(
+    features: torch.Tensor, arguments: argparse.Namespace, *, seed: int = 0
+) -> TrainingState:
     """Return a fresh model with its optimiser and sampler."""
     scaling = fit_scaling(features, kind="standardise")
-    model = FeatureVAE(arguments.features, Model(width=arguments.width), scaling, seed=0)
+    model = FeatureVAE(arguments.features, Model(width=arguments.width), scaling, seed=seed)
     model.to(features.device)
     return TrainingState.start(
         model,
         OBJECTIVE,
-        partial(torch.optim.Adam, lr=1e-4, fused=True),
-        EpochSampler(arguments.pairs, arguments.batch_pairs, seed=0, device=features.device),
+        ADAM,
+        EpochSampler(arguments.pairs, arguments.batch_pairs, seed=seed, device=features.device),
     )
 
 
@@ -110,8 +129,86 @@ def seconds(turn: Callable[[], None], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
+def stack_turn(
+    states: Sequence[TrainingState], make_batch: MakeBatch, precision: str, steps: int
+) -> None:
+    """Continue models as one by so many steps."""
+    train_stack(
+        *(states, [Replicate(state.sampler.seed, OBJECTIVE, lambda _: None) for state in states]),
+        *(make_batch, ADAM),
+        steps=states[0].step + steps,
+        precision=precision,
+        log_every=max(steps, 100),
+        warmup_steps=100,
+        clip_norm=1.0,
+    )
+
+
+def on_cpu(turns: dict[str, Callable[[], None]], arguments: argparse.Namespace) -> None:
     """Time both loops in turns and print steps per second and their ratio."""
+    device = torch.device("cpu")
+    for turn in turns.values():  # warm-up
+        seconds(turn, device)
+    times = [
+        {name: seconds(turn, device) for name, turn in turns.items()}
+        for _ in range(arguments.repetitions)
+    ]
+    for name in turns:
+        median = statistics.median(pair[name] for pair in times)
+        print(f"{name}: {arguments.steps / median:.1f} steps/s")
+    ratio = statistics.median(pair["ours"] / pair["bare"] for pair in times)
+    print(f"time ours / bare: {ratio:.3f}")
+
+
+def on_gpu(
+    turns: dict[str, Callable[[], None]],
+    make_states: Callable[[int], list[TrainingState]],
+    make_batch: MakeBatch,
+    arguments: argparse.Namespace,
+) -> None:
+    """Print a table of model-steps per second, of references and ours, and their ratio."""
+    device = torch.device("cuda")
+    replicates, steps = arguments.replicates, arguments.steps
+
+    def eager(name: str) -> float:
+        seconds(turns[name], device)  # warm-up
+        return statistics.median(steps / seconds(turns[name], device) for _ in range(5))
+
+    def stacked(number: int, precision: str) -> float:
+        """Return model-steps per second, the recording left out."""
+        states, few, many = make_states(number), 100, 100 + arguments.long // 10
+        turn = partial(stack_turn, states, make_batch, precision)
+        seconds(partial(turn, few), device)  # warm-up
+        longer, shorter = (seconds(partial(turn, n), device) for n in (many, few))
+        return number * (many - few) / (longer - shorter)
+
+    bare, single = eager("bare"), eager("ours")
+    print("\n| training | model-steps/s | reference | model-steps/s | ratio |")
+    print("|---|---|---|---|---|")
+    best = {}
+    for precision in ("float32", "bfloat16"):
+        one, best[precision] = stacked(1, precision), stacked(replicates, precision)
+        print(f"| 1 model, {precision} | {one:,.0f} | bare loop | {bare:,.0f} | {one / bare:.1f} |")
+        print(
+            f"| {replicates} models as one, {precision} | {best[precision]:,.0f} | singly, one "
+            f"after another | {single:,.0f} | {best[precision] / single:.1f} |",
+            flush=True,
+        )
+    precision = max(best, key=best.get)
+    states = make_states(PUBLISHED["models"])
+    start = seconds(partial(stack_turn, states, make_batch, precision, 1), device)
+    taken = seconds(partial(stack_turn, states, make_batch, precision, arguments.long), device)
+    hours = start + (taken - start) / (arguments.long - 1) * PUBLISHED["steps"]
+    hours *= PUBLISHED["inputs"] / 3600
+    print(
+        f"\n{PUBLISHED['inputs']} inputs × {PUBLISHED['models']} models × {PUBLISHED['steps']:,} "
+        f"steps, {precision}: {hours:.2f} h, from {arguments.long:,} steps in {taken:.1f} s\n"
+        f"peak memory: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
+    )
+
+
+def main() -> None:
+    """Time ours and the reference, and print both with their ratio."""
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     device = resolve_device(arguments.device)
@@ -129,23 +226,21 @@ def main() -> None:
         "ours": partial(our_turn, ours, make_batch, arguments),
         "bare": partial(bare_turn, bare, batch, changed[:size], generator, supervision, arguments),
     }
-    for turn in turns.values():  # warm-up
-        seconds(turn, device)
-    times = [
-        {name: seconds(turn, device) for name, turn in turns.items()}
-        for _ in range(arguments.repetitions)
-    ]
-
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
     print(
         f"D={arguments.features} n={arguments.width} pairs={size} {arguments.precision} "
-        f"{arguments.supervision}, {device}, {arguments.threads} threads, "
+        f"{arguments.supervision}, {name}, {arguments.threads} threads, "
         f"torch {torch.__version__}"
     )
-    for name in turns:
-        median = statistics.median(pair[name] for pair in times)
-        print(f"{name}: {arguments.steps / median:.1f} steps/s")
-    ratio = statistics.median(pair["ours"] / pair["bare"] for pair in times)
-    print(f"time ours / bare: {ratio:.3f}")
+    if device.type == "cuda":
+        on_gpu(
+            turns,
+            lambda number: [make_state(features, arguments, seed=seed) for seed in range(number)],
+            make_batch,
+            arguments,
+        )
+    else:
+        on_cpu(turns, arguments)
 
 
 if __name__ == "__main__":

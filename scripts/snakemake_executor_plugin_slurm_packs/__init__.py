@@ -5,6 +5,9 @@ of a rule that are ready together share a Slurm job when the rule has the resour
 (jobs to a Slurm job) and run there side by side, ``pack_at_once`` of them at a time. To
 Snakemake each stays a job of its own: with its own outputs, log, benchmark, attempts and
 fate. What failed is tried again alone, what ended well is kept, also when its Slurm job dies.
+Jobs that a process can do together, those with one ``stack_with``, run one after another where the
+rule has the resource ``stack`` (jobs to a Slurm job): the first is told of the others in
+``jobs.json``, named by the variable ``SLURM_PACKS_JOBS``, and may do their work. They share a GPU.
 Groups of Snakemake do not do this: their members run one after another, each in a Snakemake
 of its own, one failure ends the others, and a retry does all of them again.
 
@@ -73,7 +76,7 @@ _RUNNER = Path(__file__).with_name("run_pack.py")
 _ADDED_UP = {"mem_mb", "mem_mib", "disk_mb", "disk_mib", "_cores"}
 """Resources of jobs that run side by side; GPUs are shared, everything else is one for all."""
 _MAY_DIFFER = _ADDED_UP | {"mem", "disk", "runtime", "tmpdir"}
-"""Resources in which the jobs of a pack may differ."""
+"""Resources in which the jobs of a pack may differ, and, unless it is a stack, `stack_with`."""
 _STATUS_COMMANDS = {"sacct": query_job_status_sacct, "squeue": query_job_status_squeue}
 _FAILURES = {
     "BOOT_FAIL": "its node did not start",
@@ -132,6 +135,7 @@ class Pack:
         self.rule = jobs[0].rule
         self.name = self.jobid = self.rule.name
         self._limits = limits or Limits()
+        self.is_stack = _stack_size(jobs[0]) > 1
         self.at_once = _shape(jobs, self._limits, len(jobs))[1]
         self._kept = dict(enumerate(jobs))
 
@@ -142,7 +146,8 @@ class Pack:
     def asked(self) -> dict[str, Any]:
         """What its members want: as many of the largest as run at a time."""
         values = dict(self.jobs[0].resources.items())
-        rounds = -(-len(self.jobs) // self.at_once)
+        # The first job of a stack does the work of all, in the time of one.
+        rounds = 1 if self.is_stack else -(-len(self.jobs) // self.at_once)
         for name, times in [*((name, self.at_once) for name in _ADDED_UP), ("runtime", rounds)]:
             if name in values:
                 values[name] = times * max(job.resources.get(name) for job in self.jobs)
@@ -314,6 +319,9 @@ class Executor(SlurmExecutor):
             commands = [self._format_inside_step(member) for member in job.jobs]
             job.folder.mkdir(parents=True)
             (job.folder / "commands.json").write_text(json.dumps(commands))
+            if job.is_stack:
+                described = [_described_job(member) for member in job.jobs]
+                (job.folder / "jobs.json").write_text(json.dumps(described))
             words = [sys.executable, str(_RUNNER), str(job.folder), str(job.at_once)]
             return f"{_step(job)} {shlex.join(words)}"
         if job.is_group() or job.resources.get("mpi"):  # it starts its processes itself
@@ -475,11 +483,33 @@ class Executor(SlurmExecutor):
 
 
 def _pack_size(job: JobExecutorInterface) -> int:
-    return 1 if job.is_group() else max(1, job.resources.get("pack", 1))
+    if job.is_group():
+        return 1
+    stack = _stack_size(job)
+    return stack if stack > 1 else max(1, job.resources.get("pack", 1))
+
+
+def _stack_size(job: JobExecutorInterface) -> int:
+    """Return how many jobs one process may do; on a CPU, which is busy with one, just this one."""
+    wants = job.resources.get
+    on_gpu = wants("gpu", 0) or "gpu" in str(wants("gres", ""))
+    return wants("stack", 1) if wants("stack_with", "") and on_gpu else 1
+
+
+def _described_job(job: JobExecutorInterface) -> dict[str, Any]:
+    """Return what a script knows of a job, as plain values."""
+    files = {"input": job.input, "output": job.output}
+    others = {"params": job.params, "wildcards": job.wildcards}
+    return {
+        kind: {"values": list(each) if kind in files else [], "names": dict(each.items())}
+        for kind, each in (files | others).items()
+    }
 
 
 def _shape(jobs: Sequence[JobExecutorInterface], limits: Limits, size: int) -> tuple[int, int]:
     """Return how many of these jobs share a Slurm job, and how many of them run at a time."""
+    if _stack_size(jobs[0]) > 1:
+        return size, 1
     at_once = max(1, min(jobs[0].resources.get("pack_at_once", 1), size))
     return limits.shape([job.resources for job in jobs], size, at_once)
 
@@ -491,7 +521,8 @@ def _batches(
     limits = limits or Limits()
     alike = defaultdict(list)
     for job in jobs:
-        shared = {k: v for k, v in job.resources.items() if k not in _MAY_DIFFER}
+        may_differ = _MAY_DIFFER if _stack_size(job) > 1 else _MAY_DIFFER | {"stack_with"}
+        shared = {k: v for k, v in job.resources.items() if k not in may_differ}
         alike[job.rule.name, frozenset(shared.items())].append(job)
     for batch in alike.values():
         number = -(-len(batch) // _shape(batch, limits, _pack_size(batch[0]))[0])

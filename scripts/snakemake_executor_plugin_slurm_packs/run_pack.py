@@ -5,10 +5,14 @@ exit code to ``<n>.code``. A command that ended well is not run again, so that a
 was requeued goes on with the others. After a signal nothing new is started: Slurm sends it to
 the running commands too, which may save their work.
 
+Where ``jobs.json`` is there, commands can read in it who the others are: the variable
+``SLURM_PACKS_JOBS`` has its path.
+
 Standard library only: it starts before anything else does.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +28,7 @@ WAIT = f"trap : {' '.join(number.name.removeprefix('SIG') for number in ASKED_TO
 def main(folder: Path, at_once: int) -> int:
     """Return 0 if all commands ended well."""
     commands = json.loads((folder / "commands.json").read_text())
+    environment = os.environ | {"SLURM_PACKS_JOBS": str(folder.absolute() / "jobs.json")}
     stopped: list[int] = []
     for number in ASKED_TO_STOP:
         signal.signal(number, lambda number, frame: stopped.append(number))
@@ -35,7 +40,9 @@ def main(folder: Path, at_once: int) -> int:
         if stopped:
             return False
         with (folder / f"{number}.log").open("ab") as log:
-            ended = subprocess.run(WAIT + commands[number], shell=True, stdout=log, stderr=log)
+            ended = subprocess.run(
+                WAIT + commands[number], shell=True, stdout=log, stderr=log, env=environment
+            )
         if not stopped or ended.returncode == 0:
             whole = code.with_suffix(".part")
             whole.write_text(str(ended.returncode))

@@ -1,5 +1,6 @@
 """The profile without a cluster: what it asks for, and how packs are made."""
 
+import json
 import logging
 import os
 import subprocess
@@ -10,16 +11,20 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from conftest import ROOT, Run
-from snakemake.iocontainers import ResourceList
+from snakemake.iocontainers import InputFiles, OutputFiles, Params, ResourceList, Wildcards
 from snakemake_executor_plugin_slurm.partitions import read_partition_file
 from snakemake_executor_plugin_slurm_packs import (
     Executor,
     Pack,
     _batches,
     _check_configuration,
+    _described_job,
     _leave_job,
 )
 from snakemake_interface_common.exceptions import WorkflowError
+
+from fovscope.runtime.job import job_key
+from fovscope.runtime.pack import JOBS, neighbours
 
 PROFILE = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
 
@@ -76,6 +81,68 @@ def test_jobs_are_packed_by_rule_and_alike():
 
 def test_packing_is_off_where_the_profile_says_none():
     assert [len(batch) for batch in _batches([job("train", n, pack=0) for n in range(2)])] == [1, 1]
+
+
+def test_only_jobs_that_a_process_can_do_together_share_a_stack(tmp_path):
+    jobs = [job("train", n, stack=20, stack_with="ab"[n % 2]) for n in range(30)]
+    jobs += [job("train", n, stack=20, stack_with="") for n in range(3)]  # packed
+    batches = list(_batches(jobs))
+    assert Counter(len(batch) for batch in batches) == {15: 2, 3: 1}
+    for batch in batches:
+        assert len({member.resources["stack_with"] for member in batch}) == 1
+    stack, pack = Pack(batches[0], tmp_path), Pack(batches[2], tmp_path)
+    # One after another in the time of one, because the first does it all.
+    assert (stack.at_once, stack.asked["runtime"], stack.asked["mem_mb"]) == (1, 30, 100)
+    assert (pack.at_once, pack.asked["runtime"], pack.asked["mem_mb"]) == (2, 60, 200)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sizes"),
+    [({}, [2]), ({"stack": 20}, [1, 1]), ({"stack": 20, "gpu": 0}, [2])],
+    ids=["no stack", "different", "no GPU"],
+)
+def test_packs_are_mixed_where_nothing_is_stacked(asked, sizes):
+    jobs = [job("train", n, stack_with="ab"[n], **asked) for n in range(2)]
+    assert [len(batch) for batch in _batches(jobs)] == sizes
+
+
+def test_a_script_knows_of_a_neighbour_what_it_knows_of_itself(tmp_path, monkeypatch):
+    """What Snakemake's objects, and the same through the file, say to a script."""
+    (tmp_path / "features").write_text("features")
+    folder = tmp_path / "pack"
+    folder.mkdir()
+
+    def given(number):
+        files = InputFiles([str(tmp_path / "features")])
+        files._set_name("features", 0, end=1)  # a list of one, as Snakemake does
+        return SimpleNamespace(
+            input=files,
+            output=OutputFiles(fromdict={"model": f"m{number}", "info": f"i{number}"}),
+            params=Params(fromdict={"job": {"recipe": {"beta": 1.5}, "code": ["a"]}}),
+            wildcards=Wildcards(fromdict={"seed": str(number)}),
+        )
+
+    jobs = [given(number) for number in range(4)]
+    described = json.dumps([_described_job(each) for each in jobs])
+    (folder / "jobs.json").write_text(described)
+    (folder / "0.code").write_text("1")  # it has ended
+    monkeypatch.setenv(JOBS, str(folder / "jobs.json"))
+    with pytest.raises(KeyError), neighbours(jobs[1]):
+        raise KeyError
+    with neighbours(jobs[1]) as others:
+        assert [other.output.model for other in others] == ["m2", "m3"]
+        for own, other in zip(jobs[2:], others, strict=True):
+            assert job_key(other) == job_key(own)
+            assert list(other.input) == list(own.input)
+            assert other.input.features == own.input.features
+            assert other.params.job == own.params.job
+            assert other.params.get("held_out") is None
+            assert not hasattr(other.wildcards, "dataset")
+    with neighbours(jobs[2]) as others:  # once is enough
+        assert others == []
+    monkeypatch.delenv(JOBS)
+    with neighbours(jobs[2]) as others:
+        assert others == []
 
 
 def test_where_there_is_no_slurm_the_run_ends_before_it_begins(tmp_path, monkeypatch):

@@ -31,6 +31,8 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
     before = len(cluster.history("JobID"))
     # As the local profile: on a CPU a small network is fastest on one core.
     threads = ["--set-threads", "train=1", "finetune=1"]
+    # Where no GPU is, a job does nothing for its neighbours.
+    threads += ["--set-resources", "train:stack=1", "finetune:stack=1"]
     run = snakemake(ROOT / "Snakefile", *TABLES, "--configfile", "study.yaml", *threads)
 
     # Slurm's warning before the time limit (`slurm_extra` of the profile) costs no step.

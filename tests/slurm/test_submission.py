@@ -43,6 +43,15 @@ def test_without_an_accounting_database_jobs_are_submitted(pretended, tmp_path):
     assert (tmp_path / "submitted").read_text().count(" -A default ") == 2
 
 
+def test_members_of_a_pack_are_told_of_each_other(tmp_path):
+    commands = [f"echo $SLURM_PACKS_JOBS > {name}" for name in "ab"]
+    (tmp_path / "commands.json").write_text(json.dumps(commands))
+    done = subprocess.run([sys.executable, run_pack.__file__, ".", "2"], cwd=tmp_path)
+    assert done.returncode == 0
+    for name in "ab":
+        assert (tmp_path / name).read_text() == f"{tmp_path / 'jobs.json'}\n"
+
+
 SAVES = """
 import pathlib, signal, sys, time
 

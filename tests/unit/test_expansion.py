@@ -320,3 +320,18 @@ def test_an_image_of_several_files_is_one(expand, tmp_path):
     assert jobs.files("cells")["files"] == 4
     assert jobs.number_of_images("cells") == 2
     assert jobs.with_classes == ["cells"]
+
+
+def test_only_models_that_differ_in_seed_and_beta_are_trained_as_one(expand):
+    jobs = expand()
+    usual = jobs.stack_of_sources("dino", "beta1")
+    assert usual
+    assert usual == jobs.stack_of_sources("dino", "beta2")
+    assert usual != jobs.stack_of_sources("dino", "ada")  # other supervision
+    assert jobs.stack_of_sources("dino", "cells") == ""  # a second network
+    assert jobs.stack_of_sources("rgb", "beta1") == ""  # batch statistics
+    tuned = jobs.stack_of_tuned("cells", "dino", "beta1")
+    assert tuned
+    assert tuned == jobs.stack_of_tuned("cells", "dino", "beta2")
+    others = [("folder", "dino", "beta1"), ("cells", "dino", "beta1", "spindle")]
+    assert tuned not in [jobs.stack_of_tuned(*other) for other in others]

@@ -184,12 +184,13 @@ def facts_of_rules(wildcards=None):
         if each.norun or each.name == "plan":
             continue
         wants = {key: resource.raw for key, resource in each.resources.items()}
+        stack = wants.get("stack", 1)  # trained as one: as if all of them ran at a time
         facts[each.name] = {
             "local": each.name in workflow._localrules,
             "gpus": wants.get("gpu") or gpus_of(wants.get("gres", "")),
             "cores": wants["_cores"],
-            "pack": wants.get("pack", groups.get(each.group, 1)),
-            "pack_at_once": wants.get("pack_at_once", 1),
+            "pack": max(stack, wants.get("pack", groups.get(each.group, 1))),
+            "pack_at_once": max(stack, wants.get("pack_at_once", 1)),
         }
     return {"study": jobs.plain, "rules": facts}
 

@@ -25,6 +25,7 @@ rule train:
         mem_mb=scaled(6000, per_gb=4000),
         runtime=scaled(240, per_gb=60),
         checkpoint_minutes=5,
+        stack_with=by(jobs.stack_of_sources, "backbone", "recipe"),
     params:
         job=by(jobs.training, "backbone", "recipe"),
     message:
@@ -62,6 +63,7 @@ rule finetune:
         mem_mb=scaled(6000, per_gb=4000),
         runtime=scaled(120, per_gb=120),
         checkpoint_minutes=5,
+        stack_with=by(jobs.stack_of_tuned, "dataset", "backbone", "recipe"),
     params:
         job=by(jobs.tuning, "backbone", "recipe"),
     message:
@@ -151,6 +153,7 @@ rule finetune_open_set:
         mem_mb=scaled(6000, per_gb=4000),
         runtime=scaled(120, per_gb=120),
         checkpoint_minutes=5,
+        stack_with=by(jobs.stack_of_tuned, "dataset", "backbone", "recipe", "held_out"),
     params:
         job=by(jobs.tuning, "backbone", "recipe"),
         held_out=by(jobs.class_of, "dataset", "held_out"),

@@ -24,7 +24,7 @@ from fovscope.study.models import Model
 LEAK = 0.2
 
 
-@model("feature_vae")
+@model("feature_vae", stackable=True)
 class FeatureVAE(VAE):
     """A VAE of the features of a backbone.
 

@@ -33,15 +33,15 @@ def kl_to_prior(posterior: Posterior) -> Tensor:
     return 0.5 * (torch.exp(logvar) + mean.square() - 1 - logvar)
 
 
-def sample(posterior: Posterior, generator: torch.Generator) -> Tensor:
+def sample(posterior: Posterior, noise: torch.Generator | Tensor) -> Tensor:
     """Draw one latent vector from each posterior (reparametrised, so gradients pass).
 
     Parameters
     ----------
     posterior : Posterior of shape (..., d)
         Where to draw from.
-    generator : torch.Generator
-        On the device of the posterior.
+    noise : torch.Generator or Tensor of shape (..., d)
+        On the device of the posterior; or what it gave, standard normal numbers.
 
     Returns
     -------
@@ -49,5 +49,6 @@ def sample(posterior: Posterior, generator: torch.Generator) -> Tensor:
         The draws.
     """
     mean, logvar = posterior
-    noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    if isinstance(noise, torch.Generator):
+        noise = torch.randn(mean.shape, generator=noise, device=mean.device, dtype=mean.dtype)
     return mean + torch.exp(0.5 * logvar) * noise

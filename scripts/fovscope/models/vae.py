@@ -26,7 +26,9 @@ INITIAL_BIAS = 0.01
 class VAE(nn.Module, ABC):
     """A variational autoencoder of rows of features.
 
-    A subclass brings the layers, among them `mean_head` and `logvar_head`.
+    A subclass brings the layers, among them `mean_head` and `logvar_head`. Where nothing but
+    weights changes in a step (batch statistics would), it can be declared ``stackable=True``:
+    models are then trained as one where that is faster (`fovscope.training.stack`).
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ from fovscope.objectives.beta_tcvae import decompose
 from fovscope.registry import objective
 
 
-@objective("anchored", anchors=True)
+@objective("anchored", anchors=True, stackable=True)
 class Anchored(Objective):
     """Reconstruction + β·KL + γ·squared distance of named dimensions from their settings.
 
@@ -107,7 +107,7 @@ def anchor_loss(mean: Tensor, anchors: Tensor) -> Tensor:
         Summed over dimensions, averaged over all rows.
     """
     known = ~anchors.isnan()
-    distance = mean[..., : anchors.shape[-1]] - torch.where(known, anchors, 0.0)
+    distance = mean[..., : anchors.shape[-1]] - anchors.masked_fill(~known, 0.0)
     return (distance.square() * known).sum(-1).mean()
 
 

@@ -59,8 +59,9 @@ class Batch:
         dimensions that they share.
     latent : Tensor of shape (..., d)
         One sample of each posterior.
-    noise : torch.Generator
-        For whatever else is drawn in this step, on the device of the batch.
+    noise : torch.Generator or Tensor of shape (..., d)
+        For whatever else is drawn in this step, on the device of the batch. For a stackable
+        objective, which draws nothing, the numbers of which the latent samples are made.
     known : mapping of str to Tensor of shape (..., k)
         What else is known of the rows, e.g. the settings that they were made with.
     """
@@ -71,7 +72,7 @@ class Batch:
     encoded: Posterior
     posterior: Posterior
     latent: Tensor
-    noise: torch.Generator
+    noise: torch.Generator | Tensor
     known: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
@@ -79,7 +80,7 @@ class Batch:
         cls,
         model: VAE,
         features: Tensor,
-        noise: torch.Generator,
+        noise: torch.Generator | Tensor,
         *,
         networks: nn.ModuleDict | None = None,
         share: Callable[[Posterior], Posterior] | None = None,
@@ -134,6 +135,10 @@ class Objective(ABC):
 
     A subclass takes its options as keyword-only parameters of ``__init__``, and calls the weight
     of the KL term `beta` where it has one.
+
+    Where `losses` draws nothing, needs no further networks, and knows β from its coefficients
+    alone, it can be declared ``stackable=True``: models are then trained for it as one where that
+    is faster (`fovscope.training.stack`).
     """
 
     def networks(self, model: VAE, *, seed: int) -> dict[str, nn.Module]:

@@ -66,7 +66,7 @@ def decompose(posterior: Posterior, latent: Tensor) -> Decomposition:
     )
 
 
-@objective("beta_tcvae")
+@objective("beta_tcvae", stackable=True)
 class BetaTCVAE(Objective):
     """Reconstruction + α·I(z; x) + β·total correlation + γ·dimension-wise KL (Chen et al. 2018).
 

@@ -10,7 +10,7 @@ from fovscope.objectives.base import Batch, Number, Objective, not_negative
 from fovscope.registry import objective
 
 
-@objective("beta_vae")
+@objective("beta_vae", stackable=True)
 class BetaVAE(Objective):
     """Reconstruction + β·KL (Higgins et al. 2017).
 

@@ -32,7 +32,7 @@ def penalties(covariance: Tensor) -> tuple[Tensor, Tensor]:
     return off_diagonal, (variances - 1).square().sum()
 
 
-@objective("dip_vae_ii")
+@objective("dip_vae_ii", stackable=True)
 class DIPVAEII(Objective):
     """Reconstruction + β·KL + deviation of the latents' covariance from 1 (Kumar et al. 2018).
 

@@ -120,14 +120,14 @@ def job_key(job: Any) -> str:  # noqa: ANN401
 
     Parameters
     ----------
-    job : snakemake.script.Snakemake
-        The object that Snakemake puts into a script.
+    job : snakemake.script.Snakemake or Neighbour
+        The object that Snakemake puts into a script, or a job of the same pack.
     """
     return digest_json(
         {
             "inputs": [digest_file(path) for path in job.input],
-            "params": dict(job.params),
-            "wildcards": dict(job.wildcards),
+            "params": dict(job.params.items()),
+            "wildcards": dict(job.wildcards.items()),
             "versions": versions(),
         }
     )

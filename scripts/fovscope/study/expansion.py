@@ -26,6 +26,7 @@ from fovscope.generators.declared import declared_classes
 from fovscope.metrics.presets import declaration, preset
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
+from fovscope.runtime.provenance import digest_json
 from fovscope.runtime.syntax import check_syntax
 from fovscope.study.config import (
     IMAGES,
@@ -551,6 +552,22 @@ class Expansion:
             "binding": self.binding(recipe),
             "finetuning": self._section(recipe, "finetuning"),
         }
+
+    def stack_of_sources(self, backbone: str, recipe: str) -> str:
+        """Return what source models have in common that can be trained as one; else nothing."""
+        return self._stack(backbone, recipe, self.training(backbone, recipe))
+
+    def stack_of_tuned(self, dataset: str, backbone: str, recipe: str, held_out: str = "") -> str:
+        """Return what models have in common that can be tuned as one; else nothing."""
+        shared = [self.tuning(backbone, recipe), self._model_options(backbone, recipe)]
+        shared += [self.replayed(recipe, backbone), dataset, held_out]
+        return self._stack(backbone, recipe, shared)
+
+    def _stack(self, backbone: str, recipe: str, shared: Any) -> str:  # noqa: ANN401
+        objective = self.catalogue.entry("objective", self.recipe(recipe)["objective"])
+        if not all(e.declared.get("stackable") for e in (self._model(backbone), objective)):
+            return ""
+        return digest_json([backbone, _but_beta(shared)])
 
     def encoding_only(self, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what the codes of a model as it is depend on, beside its inputs."""
@@ -1302,3 +1319,10 @@ def filled(template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401
         template.format(**dict(zip(names, values, strict=True)))
         for values in product(*(lists[name] for name in names))
     ]
+
+
+def _but_beta(value: Any) -> Any:  # noqa: ANN401
+    """Return plain values without β, wherever it stands."""
+    if isinstance(value, dict):
+        return {key: _but_beta(each) for key, each in value.items() if key != "beta"}
+    return [_but_beta(each) for each in value] if isinstance(value, list) else value

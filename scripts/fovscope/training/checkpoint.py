@@ -75,7 +75,18 @@ class Checkpoints:
                 signal.signal(number, handler)
 
     def after_step(self, state: TrainingState) -> None:
-        """Save if it is time to, and end the process if a signal asked for it.
+        """Save if it is time to, and end the process if a signal asked for it."""
+        if self.due:
+            self.save(state)
+            self.saved(state)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save, or a signal asked the process to end."""
+        return self._signal is not None or time.monotonic() >= self._due
+
+    def saved(self, state: TrainingState) -> None:
+        """Note that all is saved, and end the process if a signal asked for it.
 
         Raises
         ------
@@ -83,13 +94,10 @@ class Checkpoints:
             After a signal, with the code of a process that it ended (128 + number).
         """
         if self._signal is not None:
-            self.save(state)
             name = signal.Signals(self._signal).name
             logger.warning("%s: stopped and saved; goes on from step %d", name, state.step)
             raise SystemExit(128 + self._signal)
-        if time.monotonic() >= self._due:
-            self.save(state)
-            self._due = time.monotonic() + self.seconds
+        self._due = time.monotonic() + self.seconds
 
     def save(self, state: TrainingState) -> None:
         """Write a checkpoint of `state` and delete the oldest.
@@ -115,11 +123,21 @@ class Checkpoints:
         for old in self._newest_first()[_KEEP:]:
             old.unlink()
 
-    def restore(self, state: TrainingState) -> None:
-        """Take `state` to the newest checkpoint that is whole and of this run, if there is one."""
+    def restore(self, state: TrainingState, *, latest: int | None = None) -> None:
+        """Take `state` to the newest checkpoint that is whole and of this run, if there is one.
+
+        Parameters
+        ----------
+        state : TrainingState
+            What to change.
+        latest : int, optional
+            Leave alone what was saved after this step.
+        """
         for leftover in self.folder.glob(".*"):  # of killed writers
             leftover.unlink()
         for path in self._newest_first():
+            if latest is not None and int(path.name[4:16]) > latest:
+                continue
             if digest_file(path) != path.stem.partition("-")[2]:
                 logger.warning("checkpoint %s is damaged; going back to the one before", path)
             elif self._continues(path, state):

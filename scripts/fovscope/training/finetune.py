@@ -10,6 +10,7 @@ Replay keeps it: images of the source whose settings are known go into every bat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
 
@@ -21,9 +22,16 @@ from fovscope.models.vae import VAE, check_features
 from fovscope.objectives.base import Batch, Objective
 from fovscope.study.config import Finetuning
 from fovscope.training.checkpoint import Checkpoints
-from fovscope.training.loop import MakeBatch, TrainedModel, place_features, train
+from fovscope.training.loop import MakeBatch, TrainedModel, place_features
 from fovscope.training.pairs import Replay
-from fovscope.training.sampling import REPLAY, EpochSampler, stream_seed
+from fovscope.training.sampling import (
+    REPLAY,
+    EpochSampler,
+    ReplayingSampler,
+    Sampler,
+    stream_seed,
+)
+from fovscope.training.stack import Outcome, Replicate, the_first, train_all
 from fovscope.training.state import TrainingState
 
 
@@ -37,6 +45,7 @@ def finetune(
     device: torch.device,
     replay: Replay | None = None,
     checkpoints: Checkpoints | None = None,
+    stackable: bool = False,
 ) -> TrainedModel:
     """Continue a source model on a target, without labels.
 
@@ -61,6 +70,8 @@ def finetune(
         What the model sees again; needed where `options` asks for it.
     checkpoints : Checkpoints, optional
         Where to go on from, and where to save now and then.
+    stackable : bool
+        Whether model and objective are declared to be: on a GPU their steps are then recorded.
 
     Returns
     -------
@@ -74,73 +85,101 @@ def finetune(
     DivergedError
         If a loss became infinite or not a number.
     """
-    check_features(model, features.shape)
-    tuned = deepcopy(model).to(device)
-    data = place_features(features, device=device)
-    sampler = EpochSampler(len(data), options.batch_size, seed=seed, device=device)
-    make_batch = image_batches(data)
-    if options.replay:
-        if replay is None:
-            raise ValueError("there is nothing to replay")
-        again = EpochSampler(
-            len(replay.features), options.replay, seed=stream_seed(seed, REPLAY), device=device
+    return the_first(
+        finetune_all(
+            features,
+            replicates=[Replicate(seed, objective, lambda _: deepcopy(model), checkpoints)],
+            options=options,
+            device=device,
+            replay=replay,
+            stackable=stackable,
         )
-        make_batch = replaying_batches(
-            data,
-            place_features(replay.features, device=device),
-            torch.tensor(replay.anchors, dtype=torch.float32, device=device),
-            again,
-        )
-    adamw = partial(torch.optim.AdamW, lr=options.learning_rate, fused=True)
-    return train(
-        TrainingState.start(tuned, objective, adamw, sampler),
-        objective,
-        make_batch,
-        steps=options.epochs * sampler.steps_per_epoch,
-        precision=options.precision,
-        log_every=sampler.steps_per_epoch,
-        checkpoints=checkpoints,
     )
 
 
-def image_batches(features: Tensor) -> MakeBatch:
-    """Return what makes a batch of single images of raw features (N, D)."""
+def finetune_all(
+    features: np.ndarray,
+    *,
+    replicates: Sequence[Replicate],
+    options: Finetuning,
+    device: torch.device,
+    replay: Replay | None = None,
+    stackable: bool = False,
+) -> list[Outcome]:
+    """Continue source models on the same images of a target; each as `finetune` would.
 
-    def make_batch(state: TrainingState, rows: Tensor, noise: torch.Generator) -> Batch:
-        unknown = torch.empty(len(rows), 0, device=features.device)
-        return Batch.of(
-            *(state.model, features[rows], noise),
-            networks=state.networks,
-            known={"anchors": unknown},
+    Parameters
+    ----------
+    features, options, device, replay, stackable
+        As in `finetune`.
+    replicates : sequence of Replicate
+        The source models, which they return for any features, to be changed.
+
+    Returns
+    -------
+    list of TrainedModel or DivergedError
+        What became of each.
+
+    Raises
+    ------
+    ValueError
+        If the features are not those that a model was made for, or nothing is there to replay.
+    """
+    if options.replay and replay is None:
+        raise ValueError("there is nothing to replay")
+    again = replay if options.replay else None
+    data = place_features(features, *([again.features] if again else []), device=device)
+    anchors = torch.empty(len(features), 0, device=device)
+    if again:
+        known = torch.tensor(again.anchors, dtype=torch.float32, device=device)
+        unknown = known.new_full((len(features), known.shape[1]), torch.nan)
+        anchors = torch.cat([unknown, known])
+
+    def sampler(seed: int) -> Sampler:
+        own = EpochSampler(len(features), options.batch_size, seed=seed, device=device)
+        if not again:
+            return own
+        old = EpochSampler(
+            len(again.features), options.replay, seed=stream_seed(seed, REPLAY), device=device
         )
+        return ReplayingSampler(own, old)
 
-    return make_batch
+    adamw = partial(torch.optim.AdamW, lr=options.learning_rate, fused=True)
+    states = []
+    for each in replicates:
+        model = each.make_model(data).to(device)
+        check_features(model, features.shape)
+        states.append(TrainingState.start(model, each.objective, adamw, sampler(each.seed)))
+    steps_per_epoch = states[0].sampler.steps_per_epoch
+    return train_all(
+        states,
+        replicates,
+        image_batches(data, anchors),
+        adamw,
+        steps=options.epochs * steps_per_epoch,
+        precision=options.precision,
+        log_every=steps_per_epoch,
+        stackable=stackable,
+    )
 
 
-def replaying_batches(
-    features: Tensor, replayed: Tensor, anchors: Tensor, again: EpochSampler
-) -> MakeBatch:
-    """Return what makes a batch of images of the target and, after them, of the source.
+def image_batches(features: Tensor, anchors: Tensor | None = None) -> MakeBatch:
+    """Return what makes a batch of single images.
 
     Parameters
     ----------
     features : Tensor of shape (N, D)
-        Raw features of the target.
-    replayed : Tensor of shape (M, D)
-        Raw features of the source.
-    anchors : Tensor of shape (M, k)
-        Settings of the source's images.
-    again : EpochSampler
-        Of the source's rows.
+        Raw features.
+    anchors : Tensor of shape (N, k), optional
+        Settings, NaN where unknown; without them nothing is known.
     """
+    known = features.new_empty(len(features), 0) if anchors is None else anchors
 
-    def make_batch(state: TrainingState, rows: Tensor, noise: torch.Generator) -> Batch:
-        old = again(state.step)
-        unknown = anchors.new_full((len(rows), anchors.shape[1]), torch.nan)
+    def make_batch(state: TrainingState, rows: Tensor, noise: torch.Generator | Tensor) -> Batch:
         return Batch.of(
-            *(state.model, torch.cat([features[rows], replayed[old]]), noise),
+            *(state.model, features[rows], noise),
             networks=state.networks,
-            known={"anchors": torch.cat([unknown, anchors[old]])},
+            known={"anchors": known[rows]},
         )
 
     return make_batch

@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 _PLACED_AS = {np.dtype(np.float16): torch.float16, np.dtype(np.uint8): torch.uint8}
 
-MakeBatch = Callable[[TrainingState, Tensor, torch.Generator], Batch]
-"""From row indices and the generator of the step's noise to a batch."""
+MakeBatch = Callable[[TrainingState, Tensor, torch.Generator | Tensor], Batch]
+"""From row indices and the step's noise, or its generator, to a batch."""
 
 
 class DivergedError(FovscopeError):
@@ -118,14 +118,14 @@ def train(
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 terms = objective.losses(make_batch(state, rows, noise), coefficients)
             if not state.terms:
-                _begin_sums(state, terms, objective)
+                begin_sums(state, terms, objective)
             _descend(state.optimizers, terms, weights, clip_norm)
             state.sums += torch.stack([terms[name] for name in state.terms]).detach()
 
             state.step += 1
             state.summed += 1
             if state.step % log_every == 0 or state.step == steps:
-                _add_point(state, steps, coefficients)
+                add_point(state, steps, coefficients)
             if checkpoints is not None:
                 checkpoints.after_step(state)
     return TrainedModel(state.model, state.curve)
@@ -154,7 +154,14 @@ def _same_bits_again() -> AbstractContextManager:
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
 
 
-def _begin_sums(state: TrainingState, terms: Mapping[str, Tensor], objective: Objective) -> None:
+def begin_sums(state: TrainingState, terms: Mapping[str, Tensor], objective: Objective) -> None:
+    """Note the names of the terms of an objective, and begin their sums.
+
+    Raises
+    ------
+    ObjectiveError
+        If a term is missing.
+    """
     missing = {*REQUIRED_TERMS, *state.optimizers} - terms.keys()
     if missing:
         raise ObjectiveError(
@@ -165,19 +172,38 @@ def _begin_sums(state: TrainingState, terms: Mapping[str, Tensor], objective: Ob
     state.sums = torch.zeros(len(terms), device=state.device)
 
 
-def _add_point(state: TrainingState, steps: int, coefficients: Mapping[str, float]) -> None:
-    """Fetch the summed terms: a point of the curve, and a line of the log."""
+def add_point(
+    state: TrainingState, steps: int, coefficients: Mapping[str, float], *, who: str = ""
+) -> None:
+    """Fetch the summed terms: a point of the curve, and a line of the log.
+
+    Parameters
+    ----------
+    state : TrainingState
+        After some steps since its last point.
+    steps : int
+        Where the training ends.
+    coefficients : mapping of str to float
+        Of the last step.
+    who : str
+        What lines and errors begin with, where several models are trained.
+
+    Raises
+    ------
+    DivergedError
+        If a loss or the weights are not finite.
+    """
     terms = dict(zip(state.terms, (state.sums / state.summed).tolist(), strict=True))
-    _check_finite(terms, state, coefficients)
+    _check_finite(terms, state, coefficients, who)
     state.curve.append({"step": state.step} | terms)
     if not sys.stderr.isatty():
-        logger.info("step %d of %d: %s", state.step, steps, _shown(terms))
+        logger.info("%sstep %d of %d: %s", who, state.step, steps, _shown(terms))
     state.sums.zero_()
     state.summed = 0
 
 
 def _check_finite(
-    terms: Mapping[str, float], state: TrainingState, coefficients: Mapping[str, float]
+    terms: Mapping[str, float], state: TrainingState, coefficients: Mapping[str, float], who: str
 ) -> None:
     # The last step's gradients reach no loss any more, only the weights.
     weights = (*state.model.parameters(), *state.networks.parameters())
@@ -186,7 +212,7 @@ def _check_finite(
         return
     rate = state.optimizers[LOSS].param_groups[0]["lr"]
     raise DivergedError(
-        f"training diverged before step {state.step}: {_shown(terms)}, with "
+        f"{who}training diverged before step {state.step}: {_shown(terms)}, with "
         f"{_shown(coefficients | {'learning rate': rate})}; try a lower learning_rate, a longer "
         "warm-up where there is one, or precision float32"
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 
 from fovscope.factors import Bound
 from fovscope.models.storage import save_model
-from fovscope.runtime.locks import writing
+from fovscope.runtime.job import job_key
+from fovscope.runtime.locks import LockError, writing
+from fovscope.runtime.pack import Neighbour
 from fovscope.runtime.provenance import (
     digest_json,
     read_json,
@@ -21,6 +24,8 @@ from fovscope.runtime.provenance import (
 )
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import TrainedModel
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -48,14 +53,48 @@ def training(
     LockError
         If another process is training this model.
     """
-    model_path = Path(model_path)
     with writing(model_path):
         for output in outputs:
             remove_leftovers(output)
-        folder = model_path.with_name(f".{model_path.stem}.checkpoints")
-        checkpoints = Checkpoints(folder, key=key, minutes=minutes)
+        checkpoints = _checkpoints(model_path, key=key, minutes=minutes)
         yield checkpoints
         checkpoints.remove()
+
+
+@contextmanager
+def lent(
+    jobs: Iterable[Neighbour], *, minutes: float
+) -> Iterator[list[tuple[Neighbour, Checkpoints]]]:
+    """Train models of other jobs, which will go on from the checkpoints that are left.
+
+    Parameters
+    ----------
+    jobs : iterable of Neighbour
+        With a model among the outputs.
+    minutes : float
+        As in `Checkpoints`.
+
+    Yields
+    ------
+    list of (Neighbour, Checkpoints)
+        Those whose model nobody is training.
+    """
+    with ExitStack() as locks:
+        free = []
+        for job in jobs:
+            path = job.output.model
+            try:
+                locks.enter_context(writing(path, patience=0))
+            except LockError as error:
+                logger.info("left alone: %s", error)
+            else:
+                free.append((job, _checkpoints(path, key=job_key(job), minutes=minutes)))
+        yield free
+
+
+def _checkpoints(model_path: str | Path, *, key: str, minutes: float) -> Checkpoints:
+    path = Path(model_path)
+    return Checkpoints(path.with_name(f".{path.stem}.checkpoints"), key=key, minutes=minutes)
 
 
 def save_trained(

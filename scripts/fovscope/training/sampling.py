@@ -41,7 +41,7 @@ class EpochSampler:
         self._epoch, self._order = -1, torch.empty(0)
 
     def __call__(self, step: int) -> Tensor:
-        """Return the row indices of `step`, whichever step was asked for before."""
+        """Return the row indices (B,) of `step`, whichever step was asked for before."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._generator.manual_seed(stream_seed(self.seed, ORDER, epoch))
@@ -50,3 +50,26 @@ class EpochSampler:
                 torch.randperm(self.rows, generator=self._generator, device=self._generator.device),
             )
         return self._order[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+class ReplayingSampler:
+    """Row indices of two tables, one below the other: of the first and, after them, of the second.
+
+    Parameters
+    ----------
+    first, second : EpochSampler
+        Of the rows of each; epochs are those of the first.
+    """
+
+    def __init__(self, first: EpochSampler, second: EpochSampler) -> None:
+        self.seed = first.seed
+        self.steps_per_epoch = first.steps_per_epoch
+        self._first, self._second = first, second
+
+    def __call__(self, step: int) -> Tensor:
+        """Return the row indices (B,) of `step`, whichever step was asked for before."""
+        return torch.cat([self._first(step), self._first.rows + self._second(step)])
+
+
+Sampler = EpochSampler | ReplayingSampler
+"""Row indices of each step, as a function of (seed, step)."""

@@ -7,7 +7,7 @@ weak supervision made one where the pair shares a dimension.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,8 +19,9 @@ from fovscope.models.vae import VAE
 from fovscope.objectives.base import Batch, Objective
 from fovscope.study.models import SourceTraining
 from fovscope.training.checkpoint import Checkpoints
-from fovscope.training.loop import MakeBatch, TrainedModel, place_features, train
+from fovscope.training.loop import MakeBatch, TrainedModel, place_features
 from fovscope.training.sampling import EpochSampler
+from fovscope.training.stack import Outcome, Replicate, the_first, train_all
 from fovscope.training.state import TrainingState
 
 Supervision = Callable[[Posterior, Tensor], Posterior]
@@ -40,6 +41,7 @@ def train_source(
     device: torch.device,
     anchors: np.ndarray | None = None,
     checkpoints: Checkpoints | None = None,
+    stackable: bool = False,
 ) -> TrainedModel:
     """Train a new model on pairs.
 
@@ -67,6 +69,8 @@ def train_source(
         that asks for them.
     checkpoints : Checkpoints, optional
         Where to go on from, and where to save now and then.
+    stackable : bool
+        Whether model and objective are declared to be: on a GPU their steps are then recorded.
 
     Returns
     -------
@@ -80,26 +84,75 @@ def train_source(
     DivergedError
         If a loss became infinite or not a number.
     """
+    return the_first(
+        train_sources(
+            *(pairs_first, pairs_second, changed),
+            replicates=[Replicate(seed, objective, make_model, checkpoints)],
+            options=options,
+            supervision=supervision,
+            device=device,
+            anchors=anchors,
+            stackable=stackable,
+        )
+    )
+
+
+def train_sources(
+    pairs_first: np.ndarray,
+    pairs_second: np.ndarray,
+    changed: np.ndarray,
+    *,
+    replicates: Sequence[Replicate],
+    options: SourceTraining,
+    supervision: Supervision,
+    device: torch.device,
+    anchors: np.ndarray | None = None,
+    stackable: bool = False,
+) -> list[Outcome]:
+    """Train new models on the same pairs; each as `train_source` would.
+
+    Parameters
+    ----------
+    pairs_first, pairs_second, changed, options, supervision, device, anchors, stackable
+        As in `train_source`.
+    replicates : sequence of Replicate
+        The models to make.
+
+    Returns
+    -------
+    list of TrainedModel or DivergedError
+        What became of each.
+
+    Raises
+    ------
+    ValueError
+        If the arrays or options do not fit together.
+    """
     _check_pairs(pairs_first, pairs_second, changed)
     features = place_features(pairs_first, pairs_second, device=device)
-    model = make_model(features).to(device)
-    sampler = EpochSampler(len(changed), options.batch_pairs, seed=seed, device=device)
     adam = partial(torch.optim.Adam, lr=options.learning_rate, fused=True)
-    return train(
-        TrainingState.start(model, objective, adam, sampler),
-        objective,
+
+    def start(each: Replicate) -> TrainingState:
+        sampler = EpochSampler(len(changed), options.batch_pairs, seed=each.seed, device=device)
+        model = each.make_model(features).to(device)
+        return TrainingState.start(model, each.objective, adam, sampler)
+
+    return train_all(
+        [start(each) for each in replicates],
+        replicates,
         pair_batches(
             features,
             torch.tensor(changed, device=device),
             supervision,
             None if anchors is None else torch.tensor(anchors, device=device),
         ),
+        adam,
         steps=options.steps,
         precision=options.precision,
         log_every=max(100, options.steps // 200),
         warmup_steps=options.warmup_steps,
         clip_norm=options.clip_norm,
-        checkpoints=checkpoints,
+        stackable=stackable,
     )
 
 
@@ -121,7 +174,7 @@ def pair_batches(
     """
     pairs, feature_dim = len(changed), features.shape[1]
 
-    def make_batch(state: TrainingState, rows: Tensor, noise: torch.Generator) -> Batch:
+    def make_batch(state: TrainingState, rows: Tensor, noise: torch.Generator | Tensor) -> Batch:
         def share(posterior: Posterior) -> Posterior:
             return supervision(posterior, changed[rows])
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fovscope.models.vae import VAE
 from fovscope.objectives.base import LOSS, Objective
-from fovscope.training.sampling import NETWORKS, EpochSampler, stream_seed
+from fovscope.training.sampling import NETWORKS, Sampler, stream_seed
 
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 """From weights to an optimiser of them."""
@@ -28,7 +28,7 @@ class TrainingState:
         Further networks of the objective.
     optimizers : dict of str to Optimizer
         By the name of the term that each minimises, ``loss`` first.
-    sampler : EpochSampler
+    sampler : Sampler
         Of the rows.
     step : int
         Steps taken.
@@ -45,7 +45,7 @@ class TrainingState:
     model: VAE
     networks: nn.ModuleDict
     optimizers: dict[str, torch.optim.Optimizer]
-    sampler: EpochSampler
+    sampler: Sampler
     step: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
     terms: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class TrainingState:
 
     @classmethod
     def start(
-        cls, model: VAE, objective: Objective, make_optimizer: MakeOptimizer, sampler: EpochSampler
+        cls, model: VAE, objective: Objective, make_optimizer: MakeOptimizer, sampler: Sampler
     ) -> TrainingState:
         """Return the state before the first step, with the networks of the objective.
 
@@ -67,7 +67,7 @@ class TrainingState:
         make_optimizer : callable
             Makes the optimiser of the model, and of the networks of the objective that no
             optimiser of its own trains.
-        sampler : EpochSampler
+        sampler : Sampler
             Of the rows; its seed is that of the networks too.
         """
         seed = stream_seed(sampler.seed, NETWORKS)
