@@ -7,9 +7,10 @@ says nothing about that dimension. Regression of latent means on known factors b
 loss: Locatello et al., ICLR 2020 (arXiv 1905.01258), section 3, there with few labels; the anchors
 are those of `fovscope.training.anchors`.
 
-Two further terms, off by default. Agreement: the Kullback-Leibler divergence between the members
-of a pair in the dimensions that they share, because averaging their posteriors does not force them
-to agree. Total correlation: of β-TCVAE, against dimensions that repeat each other.
+Two further terms. Agreement: the Kullback-Leibler divergence between the members of a pair in the
+dimensions that they share, because averaging their posteriors does not force them to agree; it
+helped every name that was tried (docs/names.md). Total correlation, off by default: that of
+β-TCVAE, against dimensions that repeat each other.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Anchored(Objective):
         *,
         beta: float = 1.0,
         gamma: float = 10.0,
-        agreement: float = 0.0,
+        agreement: float = 1.0,
         total_correlation: float = 0.0,
     ) -> None:
         not_negative(
