@@ -21,6 +21,7 @@ from fovscope.datasets.channel_files import (
     channel_images,
     image_path,
     in_files,
+    missing_channels,
 )
 from fovscope.datasets.listing import (
     IMAGE_SUFFIXES,
@@ -145,8 +146,11 @@ def list_folder(
     if not found.images:
         raise DataError(f"{folder} holds no images ({_kinds(found)}){_of_zarr(found)}")
     problems, remarks = defaultdict(list), defaultdict(list)
+    paths: dict[str, str] = {}
     if in_files(channels):
-        found = _of_channels(found, channels, folder, problems)
+        paths = _of_channels(found, channels, folder, problems)
+        # Folders of channels and of images are neither classes nor splits without an image.
+        found = replace(found, images=list(paths), folders={})
     above = {image: tuple(image.split("/")[:-1]) for image in found.images}
     layout = _layout(folder, above, labelled, problems, remarks)
     placed = [image for image, folders in above.items() if len(folders) >= layout.depth]
@@ -168,8 +172,7 @@ def list_folder(
     _remark_on_what_is_left_out(found, set(above.values()), layout.depth, remarks)
     files = set(found.images)
     if in_files(channels):
-        paths = (image_path(image, channels) for image in found.images)
-        files = {file for path in paths for file in channel_files(path, channels)}
+        files = {file for path in paths.values() for file in channel_files(path, channels)}
     if masks is not None:
         inside = relative(masks, folder)
         in_masks = find_images(masks).images
@@ -179,22 +182,25 @@ def list_folder(
         files.update(by_name.values())
     if in_files(channels):
         columns["image_id"] = placed
-        columns["path"] = [image_path(image, channels) for image in placed]
+        columns["path"] = [paths[image] for image in placed]
     return FolderListing(columns, frozenset(files), dict(problems), dict(remarks))
 
 
-def _of_channels(found: Found, channels: ChannelOptions, folder: Path, problems: Cases) -> Found:
-    """Return the images whose channels are the files that were found; name those that lack some."""
-    lacking = channel_images(found.images, channels, str(folder))
-    for image, missing in lacking.items():
+def _of_channels(
+    found: Found, channels: ChannelOptions, folder: Path, problems: Cases
+) -> dict[str, str]:
+    """Return the paths of images whose channels are the files there; name those that lack some."""
+    paths: dict[str, str] = {}
+    for image, files in channel_images(found.images, channels, str(folder)).items():
+        missing = missing_channels(files, channels)
         if missing:
             kind = "images without the file of a channel; add it, or remove the image"
             problems[kind].append(f"{image}: {', '.join(missing)}")
-    whole = [image for image, missing in lacking.items() if not missing]
-    if not whole:
+        else:
+            paths[image] = image_path(image, files, channels)
+    if not paths:
         raise DataError("\n".join(listed(kind, cases) for kind, cases in problems.items()))
-    # Folders of channels and of images are neither classes nor splits without an image.
-    return replace(found, images=whole, folders={})
+    return paths
 
 
 # Classes and splits -------------------------------------------------------------------------

@@ -54,19 +54,23 @@ def warn_of_unmet_shares(
 
 def warn_of_greys(rows: pd.DataFrame, readings: Sequence[Reading], options: Target) -> None:
     """Warn of grey ranges and depths that cannot be meant, of each channel by itself."""
-    parts = [("", readings, options.white_level)]
-    if options.channels:
-        own, names = options.channels.white_level, options.channels.names
+    parts = [("", readings, options.white_level, options.black_level)]
+    if channels := options.channels:
         by_channel = zip(*(reading.channels for reading in readings), strict=True)
         parts = [
-            (f"channel {name}: ", part, own.get(name, options.white_level))
-            for name, part in zip(names, by_channel, strict=True)
+            (
+                f"channel {name}: ",
+                part,
+                channels.white_level.get(name, options.white_level),
+                channels.black_level.get(name, options.black_level),
+            )
+            for name, part in zip(channels.names, by_channel, strict=True)
         ]
-    for where, part, white in parts:
+    for where, part, *levels in parts:
         images = _facts(part, "depth", "white", "low", "middle", "high")
         if "label" in rows:
             images["label"] = rows["label"]
-        for message in grey_warnings(images, white):
+        for message in grey_warnings(images, *levels):
             logger.warning("%s%s", where, message)
 
 
@@ -81,7 +85,7 @@ def warn_of_near_copies(rows: pd.DataFrame, readings: Sequence[Reading]) -> None
     """Warn of images that look like one of another split."""
     pairs = near_copies([reading.thumbnail for reading in readings], list(rows["split"]))
     if pairs:
-        named = rows["path"] + " (" + rows["split"] + ")"
+        named = rows["image_id"] + " (" + rows["split"] + ")"
         kind = "images that look almost like one of another split, so that scores may flatter"
         remedy = "if they are copies or neighbours, give them one group"
         cases = [f"{named[one]} ~ {named[other]}" for one, other in pairs]
