@@ -308,3 +308,11 @@ def test_an_image_of_several_files_is_one(expand, tmp_path):
     assert jobs.files("cells")["files"] == 4
     assert jobs.number_of_images("cells") == 2
     assert jobs.with_classes == ["cells"]
+
+
+def test_a_target_of_few_images_is_asked_for_enough_and_one_of_many_is_not(expand):
+    few = expand(representations=["latents", {"pca": {"dimensions": 4}}])
+    assert few.demands("folder")["at_most_images"] == {"pca": 4}
+    plenty = expand(representations=["latents", {"pca": {"dimensions": 1}}])
+    assert plenty.demands("folder") == {}
+    assert few.demands("texture_dsprites") == {}
