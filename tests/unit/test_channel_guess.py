@@ -8,11 +8,12 @@ import pytest
 import tifffile
 import yaml
 
-from fovscope.apply.channel_guess import of_columns, of_names
 from fovscope.apply.overview import look_at
 from fovscope.cli import main
+from fovscope.datasets.channel_guess import of_columns, of_names
 from fovscope.datasets.manifest import build_manifest
 from fovscope.study.config import load_study
+from fovscope.study.data import Target
 
 RNG = np.random.default_rng(0)
 STAINS = ("DAPI", "Tubulin", "Actin")
@@ -173,3 +174,14 @@ def test_a_table_with_paths_or_without_files_says_nothing_of_channels():
         "columns": "FileName_{channel}",
         "use": ["DNA"],
     }
+
+
+def test_files_of_channels_that_are_taken_for_images_are_a_warning(tmp_path, caplog):
+    write(tmp_path, files_of("stain last"))
+    build_manifest(Target(folder=str(tmp_path)))
+    said = "set channels: {file: '{image}_{channel}.tif', use: [Actin, DAPI, Tubulin]}"
+    assert said in caplog.text
+    caplog.clear()
+    section = {"file": "{image}_{channel}.tif", "use": list(STAINS)}
+    build_manifest(Target(folder=str(tmp_path), channels=section))
+    assert "called like channels" not in caplog.text

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tabulate import tabulate
 
-from fovscope.apply import channel_guess
+from fovscope.datasets import channel_guess
 from fovscope.datasets.channel_files import (
     ChannelOptions,
     channel_files,

@@ -48,6 +48,11 @@ _AROUND_SPLIT_WORDS = re.compile(
 )
 """``01_Training-Set``, ``test images`` and ``val2017`` are ``training``, ``test`` and ``val``."""
 
+_MASK_FOLDERS = frozenset(
+    {"mask", "masks", "segmentation", "segmentations", "labels", "annotations", "groundtruth", "gt"}
+)
+"""What folders of masks are called, in lower case and without blanks and the like."""
+
 _UNREAD_SUFFIXES = frozenset(
     {
         *(".webp", ".gif", ".heic", ".heif", ".avif", ".jfif", ".jp2", ".j2k", ".jxl", ".svg"),
@@ -162,6 +167,9 @@ def list_folder(
     if layout.label is not None:
         columns["label"] = [composed(above[image][layout.label]) for image in placed]
         _check_classes(columns["label"], above, folder, layout, problems)
+        if not in_files(channels):
+            _check_for_masks(placed, above, layout, problems)
+        _remark_on_folders_of_every_class(above, layout, remarks)
     if layout.split is not None:
         splits = layout.splits
         columns["split"] = [splits.get(name := above[i][layout.split], name) for i in placed]
@@ -305,6 +313,44 @@ def _check_classes(
         problems[f"{kind}; give it as the folder, or take it out"] += sorted(
             Path(folder, *folders, shared).as_posix() for folders in outer
         )
+
+
+def _check_for_masks(
+    images: Sequence[str],
+    above: Mapping[str, tuple[str, ...]],
+    layout: _Layout,
+    problems: Cases,
+) -> None:
+    """Note a class that is called like masks and has an image for each of another class."""
+    inside: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        *outer, name = image.split("/")
+        label = outer.pop(layout.label)
+        inside[label].add("/".join([*outer, name.rpartition(".")[0]]))
+    for label, names in inside.items():
+        if re.sub(r"[\W_]+", "", label).casefold() not in _MASK_FOLDERS:
+            continue
+        if any(other != label and names & of_other for other, of_other in inside.items()):
+            kind = (
+                "folders of masks that would be classes; set 'masks' to them, and 'folder' to that"
+            )
+            problems[f"{kind} of the images, or move them away"].append(label)
+
+
+def _remark_on_folders_of_every_class(
+    above: Mapping[str, tuple[str, ...]], layout: _Layout, remarks: Cases
+) -> None:
+    """Name the folders in classes if they are the same in each: these may be the classes."""
+    inner: dict[str, set[str]] = defaultdict(set)
+    for folders in above.values():
+        if len(folders) > layout.depth:
+            inner[folders[layout.label]].add(folders[layout.depth])
+        elif len(folders) == layout.depth:
+            inner[folders[layout.label]].add("")
+    first = next(iter(inner.values()), set())
+    if len(inner) > 1 and len(first - {""}) > 1 and all(one == first for one in inner.values()):
+        kind = "folders that lie in every class, and may be the classes"
+        remarks[f"{kind}; if so, make them the outermost, or write a table"] += sorted(first - {""})
 
 
 # What is left out ---------------------------------------------------------------------------

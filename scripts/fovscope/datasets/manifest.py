@@ -38,6 +38,7 @@ from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import SPLITS, DataError, listed
 from fovscope.datasets.readings import read_all
 from fovscope.datasets.remarks import (
+    warn_of_channels,
     warn_of_classes_alike,
     warn_of_greys,
     warn_of_masks,
@@ -135,6 +136,8 @@ def build_manifest(
         problems.update(listing.problems)
         for kind, cases in listing.remarks.items():
             logger.warning("%s: %s", folder, listed(kind, cases))
+        if channels is None:
+            warn_of_channels(listing.columns["path"], folder)
         rows = pd.DataFrame(listing.columns)
         return _assemble(rows, folder, options, problems, workers)
     if options.table:

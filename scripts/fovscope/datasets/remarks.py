@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from fovscope.datasets.channel_guess import of_names
 from fovscope.datasets.copies import near_copies
 from fovscope.datasets.greys import grey_warnings
 from fovscope.datasets.leaks import giveaways
@@ -18,6 +20,16 @@ from fovscope.images.masks import warnings_of_masks
 from fovscope.study.data import Target
 
 logger = logging.getLogger(__name__)
+
+
+def warn_of_channels(images: Sequence[str], folder: Path) -> None:
+    """Warn of files that are called like channels of one image, and are taken for images each."""
+    if channels := of_names(images, folder):
+        logger.warning(
+            "%s: files are called like channels of one image, and each is taken for an image: if "
+            "that is not meant, set channels: {file: '%s', use: [%s]}",
+            *(folder, channels["file"], ", ".join(channels["use"])),
+        )
 
 
 def warn_of_torn_groups(rows: pd.DataFrame) -> None:
