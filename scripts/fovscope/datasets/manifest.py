@@ -210,7 +210,10 @@ def manifest_from_table(
         if empty.any():
             kind = f"rows of the table without '{name}'; fill it in or remove them"
             problems[kind] += list(named[empty])
-    cells = {name: table[name].fillna("").astype(str) for name in table}
+    cells = {
+        name: column.astype(object).where(column.notna(), "") for name, column in table.items()
+    }
+    cells = {name: column.astype(str) for name, column in cells.items()}
     rows["path"] = listed_images(cells, root, channels)
     if "mask" in rows:
         masks = listed_paths(cells["mask"], root)
