@@ -616,12 +616,7 @@ FORMS = r"write a list of planes of each file \(channels: \[0, 2, 1\]\)"
         ({"use": [0], "white_level": {"ER": 9}}, "white_level: unknown channel 'ER'"),
         ({"use": [0], "white_level": {"0": 0}}, "greater than 0"),
         ({"use": [0], "black_level": {"ER": 9}}, "black_level: unknown channel 'ER'"),
-        (
-            {"use": [0], "black_level": {"0": 9}, "white_level": {"0": 9}},
-            "black_level 9 of 0 must be below white_level 9",
-        ),
         ({"use": ["ER"], "columns": "File"}, r"columns 'File' needs \{channel\} once"),
-        ({"use": ["ER"], "columns": "F_{channel}"}, "'columns' are those of a table"),
     ],
 )
 def test_a_mistake_in_the_option_is_named_with_what_may_stand_there(section, words):
@@ -677,3 +672,23 @@ def test_models_of_pixels_take_pictures_alone():
     study = {"targets": {"cells": OF_FIVE}, "backbones": {"rgb": "pixels"}}
     with pytest.raises(ConfigError, match=r"backbones\.rgb: .*cells \(5 channels.*leave 'rgb' out"):
         load_study(study)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({"folder": "x", "channels": {"use": ["a"], "columns": "{channel}"}}, "those of a table"),
+        (
+            {"table": "x", "channels": {"use": ["a"], "file": "{image}_{channel}*.tif"}},
+            r"'\*' in 'file' is looked up in a 'folder'; .* set 'columns'",
+        ),
+        (
+            {"folder": "x", "black_level": 9, "channels": {"use": [0], "white_level": {"0": 9}}},
+            "black_level 9 of 0 must be below white_level 9",
+        ),
+        ({"folder": "x", "black_level": 9, "white_level": 8}, "black_level 9 must be below"),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(target, words):
+    with pytest.raises(ConfigError, match=rf"targets\.cells: .*{words}"):
+        load_study({"targets": {"cells": target}})

@@ -400,5 +400,8 @@ def test_folders_that_lie_in_every_class_may_be_the_classes(tmp_path, outer):
     (remark,) = list_folder(tmp_path).remarks.items()
     assert remark[0].startswith("folders that lie in every class, and may be the classes")
     assert remark[1] == ["long", "round"]
+    (tmp_path / f"{outer}0").rename(tmp_path / "stained")  # a name, as classes have
+    assert list_folder(tmp_path).remarks == {}
+    (tmp_path / "stained").rename(tmp_path / f"{outer}0")
     (tmp_path / f"{outer}0/long").rename(tmp_path / f"{outer}0/only here")
     assert list_folder(tmp_path).remarks == {}

@@ -340,7 +340,7 @@ def _check_for_masks(
 def _remark_on_folders_of_every_class(
     above: Mapping[str, tuple[str, ...]], layout: _Layout, remarks: Cases
 ) -> None:
-    """Name the folders in classes if they are the same in each: these may be the classes."""
+    """Name the folders in classes that are only counted (``fold1``): these may be the classes."""
     inner: dict[str, set[str]] = defaultdict(set)
     for folders in above.values():
         if len(folders) > layout.depth:
@@ -348,7 +348,8 @@ def _remark_on_folders_of_every_class(
         elif len(folders) == layout.depth:
             inner[folders[layout.label]].add("")
     first = next(iter(inner.values()), set())
-    if len(inner) > 1 and len(first - {""}) > 1 and all(one == first for one in inner.values()):
+    counted = len({re.sub(r"\d+", "", label) for label in inner}) == 1 < len(inner)
+    if counted and len(first - {""}) > 1 and all(one == first for one in inner.values()):
         kind = "folders that lie in every class, and may be the classes"
         remarks[f"{kind}; if so, make them the outermost, or write a table"] += sorted(first - {""})
 
