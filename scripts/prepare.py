@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fovscope.datasets.enough import require_enough
 from fovscope.datasets.listing import read_info, write_info
 from fovscope.records import read_table, write_table
 from fovscope.runtime.job import logged
@@ -27,5 +28,6 @@ with logged(snakemake) as job:
         workers=snakemake.threads,
         **followed,
     )
+    require_enough(manifest.table, snakemake.params.demands, snakemake.wildcards.dataset)
     write_table(snakemake.output.table, manifest.table)
     write_info(snakemake.output.facts, manifest.info)

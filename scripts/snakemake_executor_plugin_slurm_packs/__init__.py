@@ -13,9 +13,10 @@ of its own, one failure ends the others, and a retry does all of them again.
 
 Shortcomings of the executor below (2.8.0) are mended on the way: it waits for ever for jobs that
 were cancelled (``CANCELLED by …``), that Slurm has forgotten or does not start again after a
-preemption, that ask for more than their partition gives, or whose status it could not ask for
-long enough; it asks more and more rarely, gives up a job when the controller or the accounting is
-away as it submits, submits on after Ctrl-C, and inside a Slurm job forgets where Slurm is.
+preemption, that ask for more than their partition or account gives, or whose status it could not
+ask for long enough; it asks more and more rarely, gives up a job when the controller or the
+accounting is away as it submits, submits on after Ctrl-C, and inside a Slurm job forgets where
+Slurm is.
 """
 
 from __future__ import annotations
@@ -48,12 +49,9 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
-from snakemake_executor_plugin_slurm_packs.limits import (
-    Limits,
-    Node,
-    Partition,
-    ask_partitions,
-)
+from snakemake_executor_plugin_slurm_packs.accounts import ask_allowances
+from snakemake_executor_plugin_slurm_packs.limits import Limits
+from snakemake_executor_plugin_slurm_packs.partitions import Node, Partition, ask_partitions
 
 __all__ = ["Executor", "ExecutorSettings", "common_settings"]
 
@@ -214,10 +212,11 @@ class Executor(SlurmExecutor):
         super().__init__(workflow, logger)
 
     def __post_init__(self, test_mode: bool = False) -> None:
-        """Ask Slurm what its partitions give, and compare what the rules ask for."""
+        """Ask Slurm what it gives, and compare what the rules ask for."""
         super().__post_init__(test_mode)
         known = ask_partitions()
-        self._limits = Limits(known, _described(self._partitions or (), known))
+        described = _described(self._partitions or (), known)
+        self._limits = Limits(known, described, ask_allowances())
         if not known:
             self.logger.warning(
                 "Slurm does not say what its partitions give; nothing is cut to it."
@@ -248,10 +247,10 @@ class Executor(SlurmExecutor):
             )
         if less:
             self.logger.warning(
-                "Some rules ask for more than their partition gives, and will get what it gives. "
-                "Where that is too little, name another `slurm_partition` for them, or a smaller "
-                "`runtime` or `mem_mb`, under `set-resources` of the profile:\n  "
-                + "\n  ".join(f"{rule}: {what}" for rule, what in less.items())
+                "Some rules ask for more than their partition, account or QOS gives, and will get "
+                "that much. Where it is too little, name another `slurm_partition` or `qos` for "
+                "them, or a smaller `runtime` or `mem_mb`, under `set-resources` of the "
+                "profile:\n  " + "\n  ".join(f"{rule}: {what}" for rule, what in less.items())
             )
 
     # Submission -----------------------------------------------------------------------------

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import yaml
 from conftest import TINY, Study
 from PIL import Image
 
+from fovscope.cli import main
 from fovscope.features.store import read_store
 from fovscope.runtime.provenance import read_json
 from fovscope.runtime.verify import verify_study
@@ -106,6 +108,20 @@ def test_both_targets_have_accuracies_and_pictures(study):
     for name in ("files", "ome"):
         with Image.open(study.folder / f"results/figures/samples_{name}.png") as picture:
             assert np.asarray(picture.convert("RGB")).std(axis=2).max() > 20  # in colour
+
+
+@pytest.mark.parametrize("name", ["files", "ome"])
+def test_the_configuration_that_init_prints_runs(study, tmp_path, capsys, name):
+    assert main(["init", str(study.folder / name)]) == 0
+    mine = Study(tmp_path, yaml.safe_load(capsys.readouterr().out))
+    assert set(mine.config["targets"][name]["channels"]["use"]) == set(STAINS)
+    plan = mine.run("-n")
+    assert plan.code == 0, plan.text
+    assert plan.jobs["cache_features"], plan.text
+    run = mine.run(f"results/data/{name}/manifest.parquet")
+    assert run.code == 0, run.text
+    table = pd.read_parquet(tmp_path / f"results/data/{name}/manifest.parquet")
+    assert table["label"].value_counts().to_dict() == dict.fromkeys(CLASSES, PER_CLASS)
 
 
 def test_a_changed_channel_file_makes_the_features_of_its_target_stale(study):

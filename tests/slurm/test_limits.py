@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm_packs import Pack, _batches
-from snakemake_executor_plugin_slurm_packs.limits import (
-    Limits,
+from snakemake_executor_plugin_slurm_packs.accounts import Allowances, ask_allowances
+from snakemake_executor_plugin_slurm_packs.limits import Limits, cut, holds
+from snakemake_executor_plugin_slurm_packs.partitions import (
     Node,
     Partition,
     Wants,
-    cut,
-    holds,
     read_partitions,
 )
 
@@ -104,6 +103,74 @@ def test_what_slurm_will_refuse_is_known_before(asked, why):
 )
 def test_partitions_that_would_hold_a_job_are_named(asked, able):
     assert LIMITS.advice(asked) == able
+
+
+# Accounts and qualities of service ------------------------------------------------------------
+
+ASSOCIATIONS = """\
+lab|lab||||cpu=64,mem=128G|
+lab|lab|a100|fast|12:00:00|cpu=16,mem=100G,gres/gpu=1|
+lab|guests|||01:00:00||mem=2000M
+"""
+QOS = """\
+normal||||
+fast|02:00:00|||
+big|3-00:00:00|mem=1T|cpu=8,gres/gpu=2|cpu=100
+tiny||mem=3G||
+"""
+OF_TINY = read_partitions("PartitionName=debug MaxTime=UNLIMITED QoS=tiny", "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "gets"),
+    [
+        ({"slurm_partition": "long", "runtime": 480, "mem_mb": 6000}, {}),
+        ({"slurm_partition": "cloud", "mem_mb": 200_000}, {"mem_mb": 128 * 1024}),
+        ({"slurm_partition": "cloud", "runtime": 99, "slurm_account": "guests"}, {"runtime": 60}),
+        ({"slurm_partition": "cloud", "mem_mb": 3000, "slurm_account": "guests"}, {"mem_mb": 2000}),
+        # Its own association for the partition, whose QOS goes before it.
+        ({"slurm_partition": "a100", "runtime": 900, "gpu": 1}, {"runtime": 120}),
+        ({"slurm_partition": "a100", "mem_mb": 200_000, "gpu": 1}, {"mem_mb": 100 * 1024}),
+        ({"slurm_partition": "a100", "mem_mb": 200_000, "gpu": 1, "qos": "big"}, {}),
+        ({"slurm_partition": "a100", "runtime": 9000, "qos": "big"}, {"runtime": 4320}),
+        ({"slurm_partition": "debug", "mem_mb": 9000, "qos": "big"}, {"mem_mb": 3072}),
+        (
+            {"slurm_partition": "debug", "mem_mb": 9000, "slurm_account": "unknown"},
+            {"mem_mb": 3072},
+        ),
+    ],
+)
+def test_a_job_gets_what_its_account_and_qos_give(asked, gets):
+    limits = Limits(KNOWN | OF_TINY, allowances=Allowances(ASSOCIATIONS, QOS))
+    assert limits.cut(asked) == gets
+
+
+def test_cores_and_gpus_that_an_account_does_not_give_are_known_before():
+    limits = Limits(KNOWN, allowances=Allowances(ASSOCIATIONS, QOS))
+    asked = {"slurm_partition": "a100", "gpu": 2, "_cores": 4}
+    assert limits.refusal(asked) == "your account and QOS give less than 4 cores and 2 GPUs in a100"
+    assert limits.refusal(asked | {"qos": "big"}) == ""
+    assert limits.advice({"runtime": 600, "_cores": 32}) == "; these give it: cloud"
+
+
+@pytest.mark.parametrize(
+    ("enforced", "counts"),
+    [("associations,limits,qos", True), ("associations,safe", True), ("associations", False)],
+)
+def test_limits_count_where_slurm_enforces_them(monkeypatch, tmp_path, enforced, counts):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    said = {"scontrol": f"Configuration data\nAccountingStorageEnforce = {enforced}\n"}
+    said["sacctmgr"] = "lab|lab|||00:30:00||"
+    for name, text in said.items():
+        (folder / name).write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    limits = Limits(KNOWN, allowances=ask_allowances())
+    asked = {"slurm_partition": "long", "runtime": 480}
+    assert limits.cut(asked) == ({"runtime": 30} if counts else {})
+    (folder / "sacctmgr").write_text("#!/bin/sh\nexit 1\n")  # no accounting, or out of order
+    assert Limits(KNOWN, allowances=ask_allowances()).cut(asked) == {}
 
 
 SIZES = st.integers(1, 10**5)

@@ -9,6 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 import snakemake_executor_plugin_slurm_packs as packs
+from slurm_cluster import ACCOUNT
+from snakemake_executor_plugin_slurm_packs.accounts import ask_allowances
+from snakemake_executor_plugin_slurm_packs.limits import Limits
+from snakemake_executor_plugin_slurm_packs.partitions import ask_partitions
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 SILENT, OUT_OF_ORDER = "exit 0", "exit 1"
@@ -130,6 +134,15 @@ def test_a_limit_of_an_account_is_named_as_slurm_names_it(cluster, check, caplog
     finally:
         cluster.admin("scancel", number)
     assert "Slurm says AssocMaxWallDurationPerJobLimit: a limit of your account" in caplog.text
+
+
+@pytest.mark.slow
+def test_the_limit_of_an_account_is_known_before(cluster, monkeypatch):
+    monkeypatch.setenv("PATH", cluster.env["PATH"])
+    limits = Limits(ask_partitions(), allowances=ask_allowances())
+    asked = {"runtime": 4, "slurm_account": "poor"}
+    assert limits.cut(asked) == {"runtime": 1}  # MaxWall=1
+    assert limits.cut(asked | {"slurm_account": ACCOUNT}) == {}
 
 
 def test_a_question_that_hangs_is_given_up_and_ended(check, monkeypatch, tmp_path):

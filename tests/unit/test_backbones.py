@@ -571,3 +571,18 @@ def test_an_unreadable_image_is_named_by_a_thread_too():
 
     with pytest.raises(DataError, match=r"image 5 cannot be read any more: gone\.png"):
         ImageBatches(Vanished(), [[5]], 2)[0]
+
+
+def test_weights_that_are_none_are_refused_without_a_question_to_the_hub(tmp_path, monkeypatch):
+    def no_hub(*_, **__):
+        raise AssertionError("asked the hub")
+
+    monkeypatch.setattr(timm.models._builder, "load_state_dict_from_hf", no_hub)
+    network, backbone = small_vit(tmp_path / "w.safetensors")
+    save_file({}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"w\.safetensors hold no entries"):
+        load_extractor(backbone, Features())
+    state = network.state_dict()
+    save_file(state | {"norm.bias": state["norm.bias"] / 0}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"1 of 78 entries are not finite, first norm\.bias"):
+        load_extractor(backbone, Features())

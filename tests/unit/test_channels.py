@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import shutil
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,18 @@ def test_one_channel_is_repeated_as_grey_is(tmp_path):
     np.testing.assert_array_equal(shown, np.repeat(samples[1][..., np.newaxis], 3, axis=2))
 
 
+def test_each_channel_has_its_black(tmp_path):
+    samples = np.full((3, 4, 4), 1000, np.uint16)
+    path = ome(tmp_path / "x.tif", samples)
+    how = channels([0, 1, 2], names=["a", "b", "c"], black_level={"a": 1000, "b": 0})
+    shown = read_image(path, channels=how, white_level=2000, black_level=600)
+    assert shown[0, 0].tolist() == [0, 128, 73]  # 0, 1000 of 2000, 400 of 1400
+    tifffile.imwrite(path, samples[0])
+    assert read_image(path, white_level=2000, black_level=500)[0, 0, 0] == 85
+    with pytest.raises(DataError, match="'black_level' 70000 is not below white"):
+        read_image(path, black_level=70_000)
+
+
 def test_each_channel_has_its_white(tmp_path):
     samples = np.full((3, 4, 4), 1000, np.uint16)
     path = ome(tmp_path / "x.tif", samples)
@@ -309,6 +322,95 @@ def test_groups_are_told_by_the_name_of_an_image(tmp_path):
     table = build_manifest(target(tmp_path, template, group_pattern="([0-9])$")).table
     assert list(table["group"]) == [image[-1] for image in table["image_id"]]
     assert (table.groupby("group")["split"].nunique() == 1).all()
+
+
+def write_unique(root, count=4):
+    """Write images as MetaXpress does, whose names end in what no other file has."""
+    for label, name in enumerate(("round", "long")):
+        for number in range(count):
+            for place in range(3):
+                grey = np.full((6, 8), 10 * (count * label + number) + place, np.uint8)
+                unique = uuid.UUID(int=int(RNG.integers(1 << 62)), version=4)
+                path = root / name / f"B{number:02}_s1_w{place + 1}{str(unique).upper()}.tif"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                tifffile.imwrite(path, grey)
+    return root
+
+
+def test_names_may_differ_in_more_than_the_channel(tmp_path):
+    write_unique(tmp_path)
+    options = target(tmp_path, "{image}_{channel}*.tif", ("w3", "w1"))
+    manifest = build_manifest(options)
+    table, how = manifest.table, manifest.info["preprocessing"]
+    assert list(table["image_id"][:2]) == ["long/B00_s1", "long/B01_s1"]
+    images = FolderImages.from_manifest(table, tmp_path, how, size=8, interpolation="nearest")
+    assert images[1][2, 2].tolist() == [52, 50]
+    content = target_content(options.model_dump(mode="json"), tmp_path / "digests.json")
+    assert content["files"] == 16
+    assert len(open_folder(tmp_path, None, how)) == 8
+    again = next(tmp_path.glob("round/B00_s1_w1*"))
+    shutil.copy(again, again.with_name("B00_s1_w1_copy.tif"))
+    said = complaint(options)
+    assert "are both channel w1 of the image 'round/B00_s1'" in said
+
+
+# Tables of CellProfiler ----------------------------------------------------------------------
+
+
+def image_table(root, name, folders=True, **changes):
+    """Write a table with a column for the file of each channel, and for its folder."""
+    rows = []
+    for label in ("round", "long"):
+        for path in sorted((root / label).glob("*_w1*")):
+            row = {"label": label}
+            for stain, mark in zip(STAINS[:3], ("w1", "w2", "w3"), strict=True):
+                (file,) = path.parent.glob(f"{path.name.partition('_w1')[0]}_{mark}*")
+                row[f"Image_FileName_{stain}"] = file.name if folders else f"{label}/{file.name}"
+                if folders:
+                    row[f"Image_PathName_{stain}"] = str(root / label)
+            rows.append(row | changes)
+    pd.DataFrame(rows).to_csv(root / name, index=False)
+    section = {"columns": "Image_FileName_{channel}", "use": ["Actin", "DAPI"]}
+    return Target(table=str(root / name), channels=section)
+
+
+@pytest.mark.parametrize("folders", [True, False])
+def test_a_table_may_name_the_file_of_each_channel(tmp_path, folders):
+    options = image_table(write_unique(tmp_path), "image.csv", folders)
+    manifest = build_manifest(options)
+    table, how = manifest.table, manifest.info["preprocessing"]
+    assert set(table["label"]) == {"round", "long"}
+    assert table["image_id"].str.match(r"(round|long)/B0\d_s1_w3").all()
+    images = FolderImages.from_manifest(table, tmp_path, how, size=8, interpolation="nearest")
+    assert images[1][2, 2].tolist() == [52, 50]
+    plain = options.model_dump(mode="json")
+    assert Target.model_validate(plain) == options
+    before = target_content(plain, tmp_path / "digests.json")
+    assert before["files"] == 16
+    digests = digests_of_images(table, manifest.info)
+    assert len(digests) == 16
+    assert all((tmp_path / file).is_file() for file in digests)
+    dapi = next(tmp_path.glob("long/*_w1*"))
+    tifffile.imwrite(dapi, np.zeros((6, 8), np.uint8))
+    assert target_content(plain, tmp_path / "digests.json")["sha256"] != before["sha256"]
+
+
+def test_a_file_that_a_column_lacks_is_named(tmp_path):
+    write_unique(tmp_path)
+    said = complaint(image_table(tmp_path, "t.csv", Image_FileName_DAPI=""))
+    assert "rows of the table without 'Image_FileName_DAPI' (8); fill it in" in said
+    said = complaint(image_table(tmp_path, "t.csv", Image_PathName_DAPI="/elsewhere"))
+    assert "listed files that do not exist (8)" in said
+    section = {"columns": "FileName_{channel}", "use": ["DAPI"]}
+    said = complaint(Target(table=str(tmp_path / "t.csv"), channels=section))
+    assert "has no column ['FileName_DAPI']; columns there: label, Image_FileName_DAPI" in said
+
+
+def test_new_images_of_a_table_of_files_need_a_template(tmp_path):
+    options = image_table(write_unique(tmp_path), "t.csv")
+    how = build_manifest(options).info["preprocessing"]
+    with pytest.raises(DataError, match=r"are columns of a table.* say by 'file' in 'channels'"):
+        open_folder(tmp_path, None, how)
 
 
 def test_a_missing_file_is_named_with_its_image_and_channel(tmp_path):
@@ -513,6 +615,8 @@ FORMS = r"write a list of planes of each file \(channels: \[0, 2, 1\]\)"
         ({"use": [0], "projection": -1}, r"is max, mean or the number of a plane.*-1"),
         ({"use": [0], "white_level": {"ER": 9}}, "white_level: unknown channel 'ER'"),
         ({"use": [0], "white_level": {"0": 0}}, "greater than 0"),
+        ({"use": [0], "black_level": {"ER": 9}}, "black_level: unknown channel 'ER'"),
+        ({"use": ["ER"], "columns": "File"}, r"columns 'File' needs \{channel\} once"),
     ],
 )
 def test_a_mistake_in_the_option_is_named_with_what_may_stand_there(section, words):
@@ -568,3 +672,23 @@ def test_models_of_pixels_take_pictures_alone():
     study = {"targets": {"cells": OF_FIVE}, "backbones": {"rgb": "pixels"}}
     with pytest.raises(ConfigError, match=r"backbones\.rgb: .*cells \(5 channels.*leave 'rgb' out"):
         load_study(study)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({"folder": "x", "channels": {"use": ["a"], "columns": "{channel}"}}, "those of a table"),
+        (
+            {"table": "x", "channels": {"use": ["a"], "file": "{image}_{channel}*.tif"}},
+            r"'\*' in 'file' is looked up in a 'folder'; .* set 'columns'",
+        ),
+        (
+            {"folder": "x", "black_level": 9, "channels": {"use": [0], "white_level": {"0": 9}}},
+            "black_level 9 of 0 must be below white_level 9",
+        ),
+        ({"folder": "x", "black_level": 9, "white_level": 8}, "black_level 9 must be below"),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(target, words):
+    with pytest.raises(ConfigError, match=rf"targets\.cells: .*{words}"):
+        load_study({"targets": {"cells": target}})

@@ -335,3 +335,11 @@ def test_only_models_that_differ_in_seed_and_beta_are_trained_as_one(expand):
     assert tuned == jobs.stack_of_tuned("cells", "dino", "beta2")
     others = [("folder", "dino", "beta1"), ("cells", "dino", "beta1", "spindle")]
     assert tuned not in [jobs.stack_of_tuned(*other) for other in others]
+
+
+def test_a_target_of_few_images_is_asked_for_enough_and_one_of_many_is_not(expand):
+    few = expand(representations=["latents", {"pca": {"dimensions": 4}}])
+    assert few.demands("folder")["at_most_images"] == {"pca": 4}
+    plenty = expand(representations=["latents", {"pca": {"dimensions": 1}}])
+    assert plenty.demands("folder") == {}
+    assert few.demands("texture_dsprites") == {}

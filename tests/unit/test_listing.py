@@ -372,3 +372,36 @@ def test_decimal_commas_are_read_as_points(values):
 )
 def test_what_may_be_no_decimal_comma_stays(cells):
     assert with_decimal_points(cells) == cells
+
+
+def test_masks_beside_images_are_no_class(tmp_path):
+    for kind in ("Images", "Masks"):
+        for number in range(6):
+            place = tmp_path / kind / f"{number}.png"
+            place.parent.mkdir(exist_ok=True)
+            place.touch()
+    (problem,) = list_folder(tmp_path).problems.items()
+    assert problem[0].startswith("folders of masks that would be classes; set 'masks'")
+    assert problem[1] == ["Masks"]
+    (tmp_path / "Masks").rename(tmp_path / "gt")
+    assert list_folder(tmp_path / "Images", tmp_path / "gt").problems == {}
+    for path in (tmp_path / "gt").iterdir():  # a class of that name
+        path.rename(path.with_stem(f"other{path.stem}"))
+    assert list_folder(tmp_path).problems == {}
+
+
+@pytest.mark.parametrize("outer", ["fold", "plate"])
+def test_folders_that_lie_in_every_class_may_be_the_classes(tmp_path, outer):
+    for number in range(3):
+        for label in ("round", "long"):
+            place = tmp_path / f"{outer}{number}" / label / "1.png"
+            place.parent.mkdir(parents=True)
+            place.touch()
+    (remark,) = list_folder(tmp_path).remarks.items()
+    assert remark[0].startswith("folders that lie in every class, and may be the classes")
+    assert remark[1] == ["long", "round"]
+    (tmp_path / f"{outer}0").rename(tmp_path / "stained")  # a name, as classes have
+    assert list_folder(tmp_path).remarks == {}
+    (tmp_path / "stained").rename(tmp_path / f"{outer}0")
+    (tmp_path / f"{outer}0/long").rename(tmp_path / f"{outer}0/only here")
+    assert list_folder(tmp_path).remarks == {}

@@ -153,13 +153,13 @@ def test_many_images_are_compared_in_seconds():
 # Grey ranges ----------------------------------------------------------------------------------
 
 
-def said_of(images, labels=None, white_level=None):
+def said_of(images, labels=None, white_level=None, black_level=None):
     readings = [reading_of(np.atleast_3d(image)) for image in images]
     names = ("depth", "white", "low", "middle", "high")
     facts = pd.DataFrame({name: [getattr(r, name) for r in readings] for name in names})
     if labels is not None:
         facts["label"] = labels
-    return grey_warnings(facts, white_level)
+    return grey_warnings(facts, white_level, black_level)
 
 
 def noise(low, high, dtype=np.uint16, n=10, side=16):
@@ -181,9 +181,9 @@ def hot(images, pixels=1):
         (hot(noise(0, 4096)), "set white_level, e.g. to 4095"),
         (hot(noise(0, 4096), pixels=2), "set white_level, e.g. to 4095"),
         (noise(0, 4096)[1:] + noise(65535, 65535, n=1), "set white_level, e.g. to 4095"),
-        (noise(32768, 36864), r"16-bit .* 6% of .* subtract 32768 .* set white_level.* 4095"),
-        (hot(noise(32768, 36864)), "subtract 32768 .* set white_level, e.g. to 4095"),
-        (noise(50_000, 51_000), r"subtract 500\d\d from .* white_level, e.g. to 1023"),
+        (noise(32768, 36864), r"16-bit .* 6% of .* black_level.* 32768, and white_level.* 36863"),
+        (hot(noise(32768, 36864)), "set black_level, e.g. to 32768, and white_level, .* 36863"),
+        (noise(50_000, 51_000), r"black_level, e.g. to 500\d\d, and white_level, e.g. to 510\d\d"),
         (noise(0, 16, np.uint8), "8-bit images use values up to 15.*set white_level, e.g. to 15"),
         (noise(0, 200, np.float32), "float images reach 199.* but white is 1.* e.g. to 255"),
         (noise(0, 0.05, np.float32), r"32-bit float images use values up to 0\.0.*almost black"),
@@ -212,6 +212,19 @@ def test_a_range_that_cannot_be_meant_is_named_with_the_option_to_set(images, wo
 )
 def test_a_range_that_can_be_meant_is_not_warned_of(images, white_level):
     assert said_of(images, white_level=white_level) == []
+
+
+@pytest.mark.parametrize("start", [300, 32768, 50_000])
+def test_levels_that_are_proposed_leave_nothing_to_say(start):
+    images = noise(start, start + 1000)
+    (message,) = said_of(images, white_level=65535 if start == 300 else None)
+    if start > 300:
+        black, white = map(float, re.findall(r"_level, e\.g\. to (\d+)", message))
+        assert black < start + 200 < start + 900 < white
+        assert said_of(images, white_level=white, black_level=black) == []
+    assert said_of(images, white_level=start + 1000, black_level=start) == []
+    clipped = said_of(images, white_level=start + 1000, black_level=start + 500)[0]
+    assert f"below {start + 500} is black: set black_level lower" in clipped
 
 
 def test_a_white_level_below_most_of_the_image_is_named():

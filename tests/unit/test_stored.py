@@ -325,3 +325,34 @@ def test_samples_without_a_meaning_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "inks.tif", np.zeros((24, 20, 4), np.uint8), **inks)
     with pytest.raises(DataError, match=r"inks\.tif: stores inks other than CMYK"):
         read_image(tmp_path / "inks.tif")
+
+
+@pytest.mark.parametrize("first", ["image", "thumbnail"])
+def test_a_smaller_copy_for_viewers_is_no_second_image(tmp_path, first):
+    image = COLOUR
+    pages = [(image, 0), (image[::2, ::2], 1)]
+    with tifffile.TiffWriter(tmp_path / "x.tif") as tiff:
+        for page, kind in pages if first == "image" else reversed(pages):
+            tiff.write(page, photometric="rgb", subfiletype=kind, metadata=None)
+    np.testing.assert_array_equal(read_image(tmp_path / "x.tif"), image)
+
+
+def test_the_transparent_grey_of_a_16_bit_png_is_transparent(tmp_path):
+    grey = np.arange(6, dtype=np.uint16).reshape(2, 3) * 257
+
+    def chunk(kind, data):
+        check = zlib.crc32(kind + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + kind + data + check
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in grey)
+    header = struct.pack(">IIBBBBB", 3, 2, 16, 0, 0, 0, 0)
+    parts = [
+        b"\x89PNG\r\n\x1a\n",
+        chunk(b"IHDR", header),
+        chunk(b"tRNS", struct.pack(">H", 4 * 257)),
+        chunk(b"IDAT", zlib.compress(rows)),
+        chunk(b"IEND", b""),
+    ]
+    (tmp_path / "x.png").write_bytes(b"".join(parts))
+    shown = read_image(tmp_path / "x.png", background=99)
+    np.testing.assert_array_equal(shown[..., 0], [[0, 1, 2], [3, 99, 5]])

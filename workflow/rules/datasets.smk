@@ -44,6 +44,7 @@ rule prepare:
         runtime=scaled(60),
     params:
         job=by(jobs.preparation, "dataset"),
+        demands=by(jobs.demands, "dataset"),
     message:
         "List, check and split the images of {wildcards.dataset}"
     script:

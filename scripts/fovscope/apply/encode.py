@@ -35,6 +35,7 @@ from fovscope.datasets.channel_files import (
     image_of,
     image_path,
     in_files,
+    missing_channels,
 )
 from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
 from fovscope.factors import bound_of
@@ -233,11 +234,12 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
     channels, mask_paths = preprocessing.get("channels"), None
     paths, names = files, [name.rpartition(".")[0] for name in files]
     if in_files(channels):
-        lacking = channel_images(files, channels, str(folder))
+        found = channel_images(files, channels, str(folder))
+        lacking = {name: missing_channels(those, channels) for name, those in found.items()}
         missing = [f"{name}: {', '.join(those)}" for name, those in lacking.items() if those]
         _raise_if_any("images without the file of a channel; add it or remove them", missing)
-        names = list(lacking)
-        paths = [image_path(name, channels) for name in names]
+        names = list(found)
+        paths = [image_path(name, those, channels) for name, those in found.items()]
     if preprocessing["mask"]:
         by_name = {name.rpartition(".")[0]: masks / name for name in image_files(masks)}
         wanted = names

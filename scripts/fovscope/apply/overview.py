@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from logging.handlers import BufferingHandler
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,15 +25,26 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tabulate import tabulate
 
+from fovscope.datasets import channel_guess
+from fovscope.datasets.channel_files import (
+    ChannelOptions,
+    channel_files,
+    file_columns,
+    in_files,
+    listed_images,
+)
 from fovscope.datasets.greys import ALMOST_BLACK, round_white
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import SPLITS, DataError, image_files, require_folder
 from fovscope.datasets.manifest import build_manifest
-from fovscope.datasets.readings import Reading, reading_of
-from fovscope.datasets.tables import listed_paths, read_columns
-from fovscope.images.read import decode, square_canvas, to_8bit
+from fovscope.datasets.readings import Reading, reading_of, reading_of_channels
+from fovscope.datasets.tables import read_columns
+from fovscope.images.channels import contents, decode_channels, rgb_view
+from fovscope.images.read import decode, shown_channels, square_canvas, to_8bit
 from fovscope.study.config import IMAGES, NAMED_SOURCES, RESERVED
 from fovscope.study.data import Target
+
+logger = logging.getLogger(__name__)
 
 _SAMPLE = 240
 """Images whose greys are looked at, evenly spaced over the list."""
@@ -128,19 +140,11 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
         require_folder(path, "folder or table")
     table, refused = None, ""
     with _warnings() as records:
-        if path.is_dir():
-            masks = _masks_beside(path)
-            target = Target(folder=path.as_posix(), masks=masks and masks.as_posix())
-            root, names, provided = path, *_listed(path, masks)
-        else:
-            columns = read_columns(path)
-            target, root = Target(table=path.as_posix()), path.parent
-            names, provided = listed_paths(columns.get("path", []), root), "split" in columns
-        sights = _seen(names, root, None)
-        white = _white_level([sight.reading for sight in sights])
-        sights = _seen(names, root, white) if white else sights
-        changes = {"white_level": white, "background": _background(sights)}
-        target = target.model_copy(update=changes)
+        target, root, names, provided = _folder(path) if path.is_dir() else _table(path)
+        sights = _seen(names, root, target)
+        levelled = _with_levels(target, [sight.reading for sight in sights])
+        sights = _seen(names, root, levelled) if levelled != target else sights
+        target = levelled.model_copy(update={"background": _background(sights)})
         try:
             table = build_manifest(target, workers=workers).table
         except DataError as error:
@@ -151,13 +155,38 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
     return Overview(target, provided, table, refused, said, tuple(sights))
 
 
-def _listed(folder: Path, masks: Path | None) -> tuple[Sequence[str], bool]:
-    """Return the images of a folder, and whether its folders say which are which split."""
+def _folder(path: Path) -> tuple[Target, Path, Sequence[str], bool]:
+    """Return what reads a folder, its images, and whether its folders say which are which split."""
+    masks = _masks_beside(path)
+    files = image_files(path, without=masks)
+    channels = channel_guess.of_names(files, path) or channel_guess.of_content(files, path)
+    target = Target(folder=path.as_posix(), masks=masks and masks.as_posix(), channels=channels)
     try:
-        columns = list_folder(folder, masks).columns
+        columns = list_folder(path, masks, channels=_plain(target)).columns
     except DataError:  # which is raised again, and said, where all is checked
-        return image_files(folder, without=masks), False
-    return columns["path"], "split" in columns
+        return target, path, files if channels is None else (), False
+    used = {file for name in columns["path"] for file in channel_files(name, _plain(target))}
+    left = [file for file in files if file not in used]
+    if left and in_files(_plain(target)):
+        message = "%d files are no channel that is used, and are left out: e.g. %s"
+        logger.warning(message, len(left), left[0])
+    return target, path, columns["path"], "split" in columns
+
+
+def _table(path: Path) -> tuple[Target, Path, Sequence[str], bool]:
+    """Return what reads a table, its images, and whether it says which are which split."""
+    columns, root = read_columns(path), path.parent
+    channels = None if "path" in columns else channel_guess.of_columns(columns)
+    target = Target(table=path.as_posix(), channels=channels)
+    known = all(name in columns for name in file_columns(_plain(target)))
+    names = list(filter(None, listed_images(columns, root, _plain(target)))) if known else []
+    if channels is None and (channels := channel_guess.of_content(names, root)):
+        target = Target(table=path.as_posix(), channels=channels)
+    return target, root, names, "split" in columns
+
+
+def _plain(target: Target) -> ChannelOptions | None:
+    return target.channels and target.channels.model_dump(mode="json")
 
 
 def _masks_beside(folder: Path) -> Path | None:
@@ -192,28 +221,51 @@ def _warnings() -> Iterator[list[logging.LogRecord]]:
 # The sample ---------------------------------------------------------------------------------
 
 
-def _seen(names: Sequence[str], folder: Path, white_level: float | None) -> list[Sight]:
+def _seen(names: Sequence[str], folder: Path, target: Target) -> list[Sight]:
     places = np.linspace(0, len(names) - 1, min(len(names), _SAMPLE)).astype(int)
-    sights = (_sight(names[n], folder / names[n], white_level) for n in places)
+    sights = (_sight(names[n], folder / names[n], target) for n in places)
     return [sight for sight in sights if sight is not None]
 
 
-def _sight(name: str, path: Path, white_level: float | None) -> Sight | None:
+def _sight(name: str, path: Path, target: Target) -> Sight | None:
     try:
-        samples, white = decode(path.read_bytes(), path)
-        shown = to_8bit(samples, path, white_level=white_level, full_scale=white)
+        reading, shown = _read(path, target)
     except (DataError, OSError):  # named among what would be refused
         return None
     border = np.concatenate([shown[0], shown[-1], shown[:, 0], shown[:, -1]])
     grey = float(np.median(border.mean(axis=1)))
     canvas = Image.fromarray(square_canvas(shown, round(grey)))
     tile = np.asarray(canvas.resize((_TILE, _TILE), Image.Resampling.BICUBIC))
-    return Sight(name, reading_of(samples, white), grey, tile)
+    return Sight(name, reading, grey, tile)
+
+
+def _read(path: Path, target: Target) -> tuple[Reading, NDArray[np.uint8]]:
+    """Return what an image says, and its picture."""
+    if channels := _plain(target):
+        found = decode_channels(contents(path, channels), path, channels)
+        shown = rgb_view(shown_channels(found, path, channels, target.white_level))
+        return reading_of_channels(found), shown
+    samples, white = decode(path.read_bytes(), path)
+    shown = to_8bit(samples, path, white_level=target.white_level, full_scale=white)
+    return reading_of(samples, white), shown
 
 
 def _background(sights: Sequence[Sight]) -> int:
     """Return the grey value (0-255) that most images have along their border."""
     return round(float(np.median([sight.border for sight in sights] or [0])))
+
+
+def _with_levels(target: Target, readings: Sequence[Reading]) -> Target:
+    """Return a target with the white of images, or of channels, that use a part of their range."""
+    channels = target.channels
+    if channels is None:
+        return target.model_copy(update={"white_level": _white_level(readings)})
+    each = zip(*(reading.channels for reading in readings), strict=True)
+    levels = dict(zip(channels.names, map(_white_level, each), strict=False))
+    if len(set(levels.values())) == 1:
+        return target.model_copy(update={"white_level": next(iter(levels.values()))})
+    own = {name: white for name, white in levels.items() if white}
+    return target.model_copy(update={"channels": channels.model_copy(update={"white_level": own})})
 
 
 def _white_level(readings: Sequence[Reading]) -> float | None:
@@ -252,7 +304,8 @@ def _facts(overview: Overview) -> Iterator[str]:
         copies = int(overview.table["sha256"].duplicated().sum())
         rows.append(("copies", f"{copies} files are there more than once" if copies else "none"))
     if readings:
-        rows += [("stored as", _kinds(readings)), ("greys", _range(readings))]
+        rows += [("stored as", _kinds(readings)), *_channel_rows(overview.target)]
+        rows.append(("greys", _range(readings, overview.target)))
         rows.append(
             (
                 "background",
@@ -295,15 +348,42 @@ def _size(sizes: pd.DataFrame) -> str:
 
 
 def _kinds(readings: Sequence[Reading]) -> str:
-    kinds = Counter(f"{one.depth} {'colour' if one.colour else 'grey'}" for one in readings)
+    kinds = Counter(f"{one.depth} {_colours(one)}" for one in readings)
     if len(kinds) == 1:
         return next(iter(kinds))
     return ", ".join(f"{kind} ({n / len(readings):.0%})" for kind, n in kinds.most_common())
 
 
-def _range(readings: Sequence[Reading]) -> str:
-    low, high = min(one.low for one in readings), max(one.high for one in readings)
-    return f"{low:g} to {high:g}; white is {max(one.white for one in readings):g}"
+def _colours(reading: Reading) -> str:
+    if reading.channels:
+        return f"in {len(reading.channels)} channels"
+    return "colour" if reading.colour else "grey"
+
+
+def _channel_rows(target: Target) -> Iterator[tuple[str, str]]:
+    """Yield where the channels seem to be, if images have any but grey and RGB."""
+    if channels := target.channels:
+        where = "in each file"
+        if channels.columns:
+            where = f"files in the columns {channels.columns}"
+        elif channels.file:
+            where = f"files called {channels.file}"
+        deep = (
+            "; planes in z are there, of which the brightest count" if channels.projection else ""
+        )
+        yield "channels", f"{', '.join(channels.names)}: {where}{deep}"
+
+
+def _range(readings: Sequence[Reading], target: Target) -> str:
+    if not target.channels:
+        return f"{_span(readings)}; white is {max(one.white for one in readings):g}"
+    each = zip(*(reading.channels for reading in readings), strict=True)
+    spans = (f"{name} {_span(r)}" for name, r in zip(target.channels.names, each, strict=True))
+    return f"{', '.join(spans)}; white is {max(one.white for one in readings):g}"
+
+
+def _span(readings: Sequence[Reading]) -> str:
+    return f"{min(one.low for one in readings):g} to {max(one.high for one in readings):g}"
 
 
 def _masks(overview: Overview) -> str:
@@ -316,10 +396,19 @@ def _masks(overview: Overview) -> str:
 
 def _options(overview: Overview) -> dict[str, object]:
     """Return the options of the target that differ from their defaults, for a configuration."""
-    options = overview.target.model_dump(exclude_defaults=True)
+    options = overview.target.model_dump(mode="json", exclude_defaults=True)
+    if overview.target.channels:
+        options["channels"] = _short(options["channels"])
     # A configuration may be used in another folder than this one.
     places = {key: Path(options[key]).absolute().as_posix() for key in _PLACES if key in options}
     return options | places
+
+
+def _short(channels: dict[str, Any]) -> dict[str, Any] | list[int | str]:
+    """Return the section `channels` as it is written by hand."""
+    if channels["names"] == [str(one) for one in channels["use"]]:
+        channels = {key: value for key, value in channels.items() if key != "names"}
+    return channels if channels.keys() > {"use"} else channels["use"]
 
 
 def _lines(overview: Overview) -> str:

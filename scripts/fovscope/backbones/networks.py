@@ -275,7 +275,9 @@ def _create(backbone: Backbone) -> nn.Module:
         return _download(backbone)
     blank = _build(backbone)
     own = blank.state_dict()
-    state = _without_classifier(_without_prefix(_read_state(path), own, path), blank)
+    stored = _read_state(path)
+    _require_numbers(stored, path)
+    state = _without_classifier(_without_prefix(stored, own, path), blank)
     return _load(backbone, _named_by_position(state, own), own, path)
 
 
@@ -360,6 +362,18 @@ def _read_state(path: Path) -> dict[str, Tensor]:
             f"under the name of {' or '.join(_IN_CHECKPOINTS)}; save the model's state dict alone"
         )
     return dict(state)
+
+
+def _require_numbers(state: Mapping[str, Tensor], path: Path) -> None:
+    """Raise `WeightsError` where there are no weights, or not all of them are finite."""
+    if not state:  # timm would take the weights of the hub instead
+        raise WeightsError(f"weights {path} hold no entries; save the model's state dict")
+    odd = [name for name, value in state.items() if not torch.isfinite(value).all()]
+    if odd:
+        raise WeightsError(
+            f"weights {path}: {len(odd)} of {len(state)} entries are not finite, first {odd[0]}: "
+            "the training that made them diverged, or the file is damaged"
+        )
 
 
 def _without_prefix(

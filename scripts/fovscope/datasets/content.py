@@ -21,7 +21,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from fovscope.datasets.channel_files import ChannelOptions, channel_files, in_files, listed_image
+from fovscope.datasets.channel_files import (
+    ChannelOptions,
+    channel_files,
+    file_columns,
+    listed_images,
+)
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import DataError, image_files
 from fovscope.datasets.tables import METADATA, TABLE_COLUMNS, listed_paths, read_columns
@@ -71,10 +76,9 @@ def _table_content(
     table: Path, factors: Iterable[str], channels: ChannelOptions | None, cache: Path
 ) -> dict[str, Any]:
     columns = read_columns(table)
-    for kind in ("path", "mask"):
-        columns[kind] = listed_paths(columns.get(kind, []), table.parent)
-    if in_files(channels):
-        columns["path"] = [listed_image(path, channels) for path in columns["path"]]
+    there = all(name in columns for name in file_columns(channels))  # else `prepare` says so
+    columns["path"] = listed_images(columns, table.parent, channels) if there else []
+    columns["mask"] = listed_paths(columns.get("mask", []), table.parent)
     used = {
         name: cells
         for name, cells in sorted(columns.items())

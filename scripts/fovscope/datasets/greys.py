@@ -26,7 +26,9 @@ _TELLS = 0.9
 """Share of the images whose class follows from the depth, above which that is called a leak."""
 
 
-def grey_warnings(images: pd.DataFrame, white_level: float | None) -> list[str]:
+def grey_warnings(
+    images: pd.DataFrame, white_level: float | None, black_level: float | None = None
+) -> list[str]:
     """Return what is to be said of the grey range and the depth of images.
 
     Parameters
@@ -34,7 +36,7 @@ def grey_warnings(images: pd.DataFrame, white_level: float | None) -> list[str]:
     images : DataFrame
         One row per image: `depth`, `white`, `low`, `middle` and `high` as in
         `fovscope.datasets.readings.Reading`; `label` where there are classes.
-    white_level : float, optional
+    white_level, black_level : float, optional
         Of the configuration.
     """
     labels = images["label"] if "label" in images else pd.Series("", images.index)
@@ -42,7 +44,7 @@ def grey_warnings(images: pd.DataFrame, white_level: float | None) -> list[str]:
     said = _mixed_depths(images)
     for depth, part in images.groupby("depth"):
         white = white_level or part["white"].iloc[0]
-        said += _of_one_depth(str(depth), part, white, white_level is None)
+        said += _of_one_depth(str(depth), part, white, black_level or 0, white_level is None)
     return said
 
 
@@ -63,7 +65,7 @@ def _mixed_depths(images: pd.DataFrame) -> list[str]:
 
 
 def _of_one_depth(
-    depth: str, images: pd.DataFrame, white: float, by_default: bool
+    depth: str, images: pd.DataFrame, white: float, black: float, by_default: bool
 ) -> Iterator[str]:
     labels = images.groupby("label")
     low = labels["low"].quantile(_ODD_IMAGES, interpolation="higher")
@@ -81,10 +83,11 @@ def _of_one_depth(
             f"more than half of an image is white{_of(white_of_half)}, because white_level is "
             f"{white:g}; {whole} reach {top:g}"
         )
-    if (low < -_SOME_NOISE * (high - low)).any():
+    if (low < black - _SOME_NOISE * (high - low)).any():
+        remedy = "set black_level lower" if black else "save them with values of 0 and more"
         yield (
-            f"{depth} images go down to {low.min():g}, but all that is below 0 is black: save them "
-            "with values of 0 and more"
+            f"{depth} images go down to {low.min():g}, but all that is below {black:g} is black: "
+            f"{remedy}"
         )
     if top > 0 and high.min() < ALMOST_BLACK * high.max():
         dim = high < ALMOST_BLACK * high.max()
@@ -92,25 +95,26 @@ def _of_one_depth(
             f"{depth} images reach {high[dim].max():g} at most{_of(dim)}, but {top:g} elsewhere: a "
             "network may learn that; bring all classes to one range"
         )
-    dark = high < ALMOST_BLACK * white
-    if dark.all() and top > 0:  # of nothing but black no level can be told
+    room = white - black
+    dark = high - black < ALMOST_BLACK * room
+    if dark.all() and top > black:  # of nothing but black no level can be told
         yield (
             f"{whole} use values up to {top:g}, but white is {white:g}: they are almost black; "
-            f"set white_level, e.g. to {round_white(top)}"
+            f"set white_level, e.g. to {black + round_white(top - black):g}"
         )
         return
     contrast = (images["high"] - images["low"]).groupby(images["label"])
     blank = contrast.quantile(1 - _ODD_IMAGES, interpolation="lower") == 0
-    narrow = ~dark & ~blank & (high - low < ALMOST_BLACK * white) & (depth != "8-bit")
+    narrow = ~dark & ~blank & (high - low < ALMOST_BLACK * room) & (depth != "8-bit")
     if narrow.any():
         start, reach = low[narrow].min(), high[narrow].max()
         is_signed = depth == "16-bit" and 0 <= start - _SIGNED_ZERO < reach - start
         offset = _SIGNED_ZERO if is_signed else start
         yield (
             f"{depth} images use values from {start:g} to {reach:g} only{_of(narrow)}, "
-            f"{(reach - start) / white:.0%} of what white_level {white:g} gives room for: they are "
-            f"almost one grey; subtract {offset:g} from all images, and set white_level, e.g. to "
-            f"{round_white(reach - offset)}"
+            f"{(reach - start) / room:.0%} of what white_level {white:g} gives room for: they are "
+            f"almost one grey; set black_level, e.g. to {offset:g}, and white_level, e.g. to "
+            f"{offset + round_white(reach - offset):g}"
         )
 
 

@@ -21,6 +21,7 @@ from fovscope.datasets.channel_files import (
     channel_images,
     image_path,
     in_files,
+    missing_channels,
 )
 from fovscope.datasets.listing import (
     IMAGE_SUFFIXES,
@@ -46,6 +47,11 @@ _AROUND_SPLIT_WORDS = re.compile(
     r"^(\d+|(data|images?|imgs?)(?=[\W_]))|[\W_]+|(data|images?|imgs?|samples|folder)?(sets?|\d{4})?$"
 )
 """``01_Training-Set``, ``test images`` and ``val2017`` are ``training``, ``test`` and ``val``."""
+
+_MASK_FOLDERS = frozenset(
+    {"mask", "masks", "segmentation", "segmentations", "labels", "annotations", "groundtruth", "gt"}
+)
+"""What folders of masks are called, in lower case and without blanks and the like."""
 
 _UNREAD_SUFFIXES = frozenset(
     {
@@ -145,8 +151,11 @@ def list_folder(
     if not found.images:
         raise DataError(f"{folder} holds no images ({_kinds(found)}){_of_zarr(found)}")
     problems, remarks = defaultdict(list), defaultdict(list)
+    paths: dict[str, str] = {}
     if in_files(channels):
-        found = _of_channels(found, channels, folder, problems)
+        paths = _of_channels(found, channels, folder, problems)
+        # Folders of channels and of images are neither classes nor splits without an image.
+        found = replace(found, images=list(paths), folders={})
     above = {image: tuple(image.split("/")[:-1]) for image in found.images}
     layout = _layout(folder, above, labelled, problems, remarks)
     placed = [image for image, folders in above.items() if len(folders) >= layout.depth]
@@ -158,6 +167,9 @@ def list_folder(
     if layout.label is not None:
         columns["label"] = [composed(above[image][layout.label]) for image in placed]
         _check_classes(columns["label"], above, folder, layout, problems)
+        if not in_files(channels):
+            _check_for_masks(placed, above, layout, problems)
+        _remark_on_folders_of_every_class(above, layout, remarks)
     if layout.split is not None:
         splits = layout.splits
         columns["split"] = [splits.get(name := above[i][layout.split], name) for i in placed]
@@ -168,8 +180,7 @@ def list_folder(
     _remark_on_what_is_left_out(found, set(above.values()), layout.depth, remarks)
     files = set(found.images)
     if in_files(channels):
-        paths = (image_path(image, channels) for image in found.images)
-        files = {file for path in paths for file in channel_files(path, channels)}
+        files = {file for path in paths.values() for file in channel_files(path, channels)}
     if masks is not None:
         inside = relative(masks, folder)
         in_masks = find_images(masks).images
@@ -179,22 +190,25 @@ def list_folder(
         files.update(by_name.values())
     if in_files(channels):
         columns["image_id"] = placed
-        columns["path"] = [image_path(image, channels) for image in placed]
+        columns["path"] = [paths[image] for image in placed]
     return FolderListing(columns, frozenset(files), dict(problems), dict(remarks))
 
 
-def _of_channels(found: Found, channels: ChannelOptions, folder: Path, problems: Cases) -> Found:
-    """Return the images whose channels are the files that were found; name those that lack some."""
-    lacking = channel_images(found.images, channels, str(folder))
-    for image, missing in lacking.items():
+def _of_channels(
+    found: Found, channels: ChannelOptions, folder: Path, problems: Cases
+) -> dict[str, str]:
+    """Return the paths of images whose channels are the files there; name those that lack some."""
+    paths: dict[str, str] = {}
+    for image, files in channel_images(found.images, channels, str(folder)).items():
+        missing = missing_channels(files, channels)
         if missing:
             kind = "images without the file of a channel; add it, or remove the image"
             problems[kind].append(f"{image}: {', '.join(missing)}")
-    whole = [image for image, missing in lacking.items() if not missing]
-    if not whole:
+        else:
+            paths[image] = image_path(image, files, channels)
+    if not paths:
         raise DataError("\n".join(listed(kind, cases) for kind, cases in problems.items()))
-    # Folders of channels and of images are neither classes nor splits without an image.
-    return replace(found, images=whole, folders={})
+    return paths
 
 
 # Classes and splits -------------------------------------------------------------------------
@@ -299,6 +313,45 @@ def _check_classes(
         problems[f"{kind}; give it as the folder, or take it out"] += sorted(
             Path(folder, *folders, shared).as_posix() for folders in outer
         )
+
+
+def _check_for_masks(
+    images: Sequence[str],
+    above: Mapping[str, tuple[str, ...]],
+    layout: _Layout,
+    problems: Cases,
+) -> None:
+    """Note a class that is called like masks and has an image for each of another class."""
+    inside: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        *outer, name = image.split("/")
+        label = outer.pop(layout.label)
+        inside[label].add("/".join([*outer, name.rpartition(".")[0]]))
+    for label, names in inside.items():
+        if re.sub(r"[\W_]+", "", label).casefold() not in _MASK_FOLDERS:
+            continue
+        if any(other != label and names & of_other for other, of_other in inside.items()):
+            kind = (
+                "folders of masks that would be classes; set 'masks' to them, and 'folder' to that"
+            )
+            problems[f"{kind} of the images, or move them away"].append(label)
+
+
+def _remark_on_folders_of_every_class(
+    above: Mapping[str, tuple[str, ...]], layout: _Layout, remarks: Cases
+) -> None:
+    """Name the folders in classes that are only counted (``fold1``): these may be the classes."""
+    inner: dict[str, set[str]] = defaultdict(set)
+    for folders in above.values():
+        if len(folders) > layout.depth:
+            inner[folders[layout.label]].add(folders[layout.depth])
+        elif len(folders) == layout.depth:
+            inner[folders[layout.label]].add("")
+    first = next(iter(inner.values()), set())
+    counted = len({re.sub(r"\d+", "", label) for label in inner}) == 1 < len(inner)
+    if counted and len(first - {""}) > 1 and all(one == first for one in inner.values()):
+        kind = "folders that lie in every class, and may be the classes"
+        remarks[f"{kind}; if so, make them the outermost, or write a table"] += sorted(first - {""})
 
 
 # What is left out ---------------------------------------------------------------------------

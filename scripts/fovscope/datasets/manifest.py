@@ -25,13 +25,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovscope.datasets.channel_files import ChannelOptions, image_of, in_files, listed_image
+from fovscope.datasets.channel_files import (
+    ChannelOptions,
+    file_columns,
+    image_of,
+    in_files,
+    listed_images,
+)
 from fovscope.datasets.copies import check_copies
 from fovscope.datasets.factor_columns import check_factor, described_factor, read_table
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import SPLITS, DataError, listed
 from fovscope.datasets.readings import read_all
 from fovscope.datasets.remarks import (
+    warn_of_channels,
     warn_of_classes_alike,
     warn_of_greys,
     warn_of_masks,
@@ -71,9 +78,9 @@ class Manifest:
     info : dict
         Ready for JSON: `digest`, `images_digest`, `factors` (see `Factor.to_json`), `classes`,
         `counts` (class, or role where there are no classes → split → images), `citation`, and of
-        files `root` and `preprocessing` (`background`, `white_level`, `mask`, and `channels` where
-        the target says what they are). Labels, splits and factors are part of `digest` only, the
-        root of neither.
+        files `root` and `preprocessing` (`background`, `white_level`, `mask`; `black_level` and
+        `channels` where the target says what they are). Labels, splits and factors are part of
+        `digest` only, the root of neither.
     """
 
     table: pd.DataFrame
@@ -129,6 +136,8 @@ def build_manifest(
         problems.update(listing.problems)
         for kind, cases in listing.remarks.items():
             logger.warning("%s: %s", folder, listed(kind, cases))
+        if channels is None:
+            warn_of_channels(listing.columns["path"], folder)
         rows = pd.DataFrame(listing.columns)
         return _assemble(rows, folder, options, problems, workers)
     if options.table:
@@ -178,11 +187,13 @@ def manifest_from_table(
     DataError
         As `build_manifest`.
     """
-    needed = ("path", "label") if labelled else ("path",)
+    channels = _plain_channels(options)
+    needed = [*file_columns(channels), *(["label"] if labelled else [])]
     _require_columns(table, (*needed, *(factor.name for factor in factors)), root)
     if table.empty:
         raise DataError(f"{root}: the table lists no images")
-    rows = table[[name for name in TABLE_COLUMNS if name in table]].reset_index(drop=True)
+    table = table.reset_index(drop=True)
+    rows = table[[name for name in TABLE_COLUMNS if name in table]].copy()
     problems: Problems = defaultdict(list)
     if not labelled and "label" in rows:
         some = rows["label"].fillna("").astype(str).ne("").any()
@@ -190,19 +201,25 @@ def manifest_from_table(
     for factor in factors:
         rows[factor.column] = table[factor.name].to_numpy()
         check_factor(factor.name, table[factor.name], problems)
-    for name in rows.columns:
-        empty = rows[name].isna() | (rows[name].astype(str) == "")
-        for path in rows["path"][empty].astype(str):
-            kind = f"rows of the table without '{name.removeprefix(PREFIX)}'"
-            problems[f"{kind}; fill it in or remove them"].append(path)
-    rows["path"] = listed_paths(rows["path"].fillna("").astype(str), root)
+    files = file_columns(channels)
+    named = table[files[0]].fillna("").astype(str)
+    checked = {name: table[name] for name in files}
+    checked |= {name.removeprefix(PREFIX): rows[name] for name in rows if name != "path"}
+    for name, column in checked.items():
+        empty = column.isna() | (column.astype(str) == "")
+        if empty.any():
+            kind = f"rows of the table without '{name}'; fill it in or remove them"
+            problems[kind] += list(named[empty])
+    cells = {
+        name: column.astype(object).where(column.notna(), "") for name, column in table.items()
+    }
+    cells = {name: column.astype(str) for name, column in cells.items()}
+    rows["path"] = listed_images(cells, root, channels)
     if "mask" in rows:
-        masks = listed_paths(rows["mask"].fillna("").astype(str), root)
+        masks = listed_paths(cells["mask"], root)
         rows["mask"] = [mask or None for mask in masks]
-    channels = _plain_channels(options)
     if in_files(channels):
         rows["image_id"] = [image_of(path, channels) for path in rows["path"]]
-        rows["path"] = [listed_image(path, channels) for path in rows["path"]]
     for name in table:
         if str(name).startswith(METADATA):
             rows[name] = table[name].to_numpy()
@@ -356,6 +373,8 @@ def _info(
         "white_level": options.white_level,
         "mask": options.mask,
     }
+    if options.black_level is not None:
+        preprocessing["black_level"] = options.black_level
     if options.channels:
         preprocessing["channels"] = _plain_channels(options)
     known = [name for name in table if name in ("label", "split") or name.startswith(PREFIX)]

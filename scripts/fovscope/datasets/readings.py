@@ -147,10 +147,11 @@ def _reading(
 ) -> Reading:
     if channels is None:
         samples, white = decode(files[0], path)
-        to_8bit(samples, path, white_level=options.white_level, full_scale=white)
+        levels = {"white_level": options.white_level, "black_level": options.black_level}
+        to_8bit(samples, path, full_scale=white, **levels)
         return reading_of(samples, white)
     found = decode_channels(files, path, channels)
-    shown_channels(found, path, channels, options.white_level)
+    shown_channels(found, path, channels, options.white_level, options.black_level)
     return reading_of_channels(found)
 
 

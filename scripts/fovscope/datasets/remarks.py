@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from fovscope.datasets.channel_guess import of_names
 from fovscope.datasets.copies import near_copies
 from fovscope.datasets.greys import grey_warnings
 from fovscope.datasets.leaks import giveaways
@@ -18,6 +20,16 @@ from fovscope.images.masks import warnings_of_masks
 from fovscope.study.data import Target
 
 logger = logging.getLogger(__name__)
+
+
+def warn_of_channels(images: Sequence[str], folder: Path) -> None:
+    """Warn of files that are called like channels of one image, and are taken for images each."""
+    if channels := of_names(images, folder):
+        logger.warning(
+            "%s: files are called like channels of one image, and each is taken for an image: if "
+            "that is not meant, set channels: {file: '%s', use: [%s]}",
+            *(folder, channels["file"], ", ".join(channels["use"])),
+        )
 
 
 def warn_of_torn_groups(rows: pd.DataFrame) -> None:
@@ -54,19 +66,23 @@ def warn_of_unmet_shares(
 
 def warn_of_greys(rows: pd.DataFrame, readings: Sequence[Reading], options: Target) -> None:
     """Warn of grey ranges and depths that cannot be meant, of each channel by itself."""
-    parts = [("", readings, options.white_level)]
-    if options.channels:
-        own, names = options.channels.white_level, options.channels.names
+    parts = [("", readings, options.white_level, options.black_level)]
+    if channels := options.channels:
         by_channel = zip(*(reading.channels for reading in readings), strict=True)
         parts = [
-            (f"channel {name}: ", part, own.get(name, options.white_level))
-            for name, part in zip(names, by_channel, strict=True)
+            (
+                f"channel {name}: ",
+                part,
+                channels.white_level.get(name, options.white_level),
+                channels.black_level.get(name, options.black_level),
+            )
+            for name, part in zip(channels.names, by_channel, strict=True)
         ]
-    for where, part, white in parts:
+    for where, part, *levels in parts:
         images = _facts(part, "depth", "white", "low", "middle", "high")
         if "label" in rows:
             images["label"] = rows["label"]
-        for message in grey_warnings(images, white):
+        for message in grey_warnings(images, *levels):
             logger.warning("%s%s", where, message)
 
 
@@ -81,7 +97,7 @@ def warn_of_near_copies(rows: pd.DataFrame, readings: Sequence[Reading]) -> None
     """Warn of images that look like one of another split."""
     pairs = near_copies([reading.thumbnail for reading in readings], list(rows["split"]))
     if pairs:
-        named = rows["path"] + " (" + rows["split"] + ")"
+        named = rows["image_id"] + " (" + rows["split"] + ")"
         kind = "images that look almost like one of another split, so that scores may flatter"
         remedy = "if they are copies or neighbours, give them one group"
         cases = [f"{named[one]} ~ {named[other]}" for one, other in pairs]

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ _TASK = "task.json"
 _OTHER_CONTENT = "has other content than when it was written"
 _MAKE_AGAIN = "delete manifest.json there and run the workflow again"
 _AGAIN = "delete part*of*.json there and run the workflow again"
+_PAUSE = 1.0
+_OR_LATE = f"run the workflow again; if it stays away, {_AGAIN}"
 
 
 class StoreError(FovscopeError):
@@ -202,7 +205,7 @@ def join_parts(manifest_path: str | Path, part: Part, pieces: int) -> None:
         note.unlink()
 
 
-def seal_store(manifest_path: str | Path, parts: int = 1) -> None:
+def seal_store(manifest_path: str | Path, parts: int = 1, *, patience: float = 0) -> None:
     """Write the manifest of a store whose parts are filled, after a look at each shard.
 
     Parameters
@@ -211,6 +214,9 @@ def seal_store(manifest_path: str | Path, parts: int = 1) -> None:
         The manifest; the payload lies in the same folder.
     parts : int
         In how many parts it was filled.
+    patience : float
+        Seconds in which shards that other machines wrote may still show up: network file systems
+        are late.
 
     Raises
     ------
@@ -230,7 +236,6 @@ def seal_store(manifest_path: str | Path, parts: int = 1) -> None:
         if task is None or task["key"] != key:
             raise StoreError(f"{folder}: its shards were made from something else; {_AGAIN}")
         layout = Layout(**task["layout"])
-        records = [_read_if_whole(_record(folder / _PARTS, n)) for n in range(layout.shards)]
         manifest = {
             "format": _FORMAT,
             "payload": _PAYLOAD,
@@ -238,13 +243,25 @@ def seal_store(manifest_path: str | Path, parts: int = 1) -> None:
             "dtype": layout.dtype,
             "shard_rows": layout.shard_rows,
             "array": _fingerprint(folder, _ARRAY),
-            "shards": records,
+            "shards": [],
             **task["identity"],
         }
-        missing = [f"shard {n} is missing" for n, record in enumerate(records) if record is None]
-        for problem in missing or _problems(folder, manifest, full=False):
-            raise StoreError(f"{folder}: {problem}; {_AGAIN}")
+        until = time.monotonic() + patience
+        while problem := _find_shards(folder, layout, manifest):
+            if time.monotonic() >= until:
+                raise StoreError(f"{folder}: {problem}; {_OR_LATE}")
+            time.sleep(_PAUSE)
         write_json(manifest_path, manifest)
+
+
+def _find_shards(folder: Path, layout: Layout, manifest: dict[str, Any]) -> str:
+    """Note the shards of a store in its manifest; return what is wrong with the first that is."""
+    records = [_read_if_whole(_record(folder / _PARTS, n)) for n in range(layout.shards)]
+    missing = (f"shard {n} is missing" for n, record in enumerate(records) if record is None)
+    if problem := next(missing, ""):
+        return problem
+    manifest["shards"] = records
+    return next(_problems(folder, manifest, full=False), "")
 
 
 def _one_key(notes: Sequence[Path]) -> str:

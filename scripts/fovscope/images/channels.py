@@ -113,11 +113,6 @@ def _only(stack: Stack, file: Path) -> NDArray:
     return first
 
 
-def white_of(name: str, channels: ChannelOptions, white_level: float | None) -> float | None:
-    """Return the white level that is set for a channel: its own, or that of all."""
-    return channels["white_level"].get(name, white_level)
-
-
 def each_plane(image: NDArray) -> Iterator[NDArray]:
     """Yield the channels of an image (height, width, channels) as contiguous planes."""
     for number in range(image.shape[2]):

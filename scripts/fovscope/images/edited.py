@@ -45,8 +45,8 @@ class EditedImages:
         Resampling filter.
     background : int
         Grey value of the padding to a square.
-    white_level : float, optional
-        Pixel value shown as white.
+    white_level, black_level : float, optional
+        Pixel values shown as white and as black.
     channels : mapping, optional
         The section `channels` of the target: images have the channels of the target.
     masked : bool
@@ -62,6 +62,7 @@ class EditedImages:
     interpolation: Interpolation
     background: int
     white_level: float | None
+    black_level: float | None
     channels: ChannelOptions | None
     masked: bool
     _last: dict[tuple[Path, bytes], Subject] = field(default_factory=dict, init=False, repr=False)
@@ -96,6 +97,7 @@ class EditedImages:
                 what[0],
                 background=self.background,
                 white_level=self.white_level,
+                black_level=self.black_level,
                 channels=self.channels,
             )
             mask = decode_mask(what[1])

@@ -19,7 +19,7 @@ from PIL import Image
 
 from fovscope.datasets.channel_files import ChannelOptions
 from fovscope.datasets.listing import DataError
-from fovscope.images.channels import Channel, contents, decode_channels, each_plane, white_of
+from fovscope.images.channels import Channel, contents, decode_channels, each_plane
 from fovscope.images.masks import read_mask
 from fovscope.images.stored import read_stored, shown_samples
 from fovscope.registry import Catalogue, reader
@@ -69,6 +69,7 @@ def to_8bit(
     full_scale: float | None,
     background: int = 0,
     white_level: float | None = None,
+    black_level: float | None = None,
 ) -> np.ndarray:
     """Return samples as 8-bit RGB; transparent ones are laid over the background.
 
@@ -84,22 +85,31 @@ def to_8bit(
         Grey value (0-255) behind transparent pixels.
     white_level : float, optional
         Sample value shown as 255; by default `full_scale`.
+    black_level : float, optional
+        Sample value shown as 0, e.g. the offset of a camera; by default 0.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 3)
-        ``samples / white_level * 255``, clipped and rounded.
+        ``(samples - black_level) / (white_level - black_level) * 255``, clipped and rounded.
 
     Raises
     ------
     DataError
-        If the pixel type has no usual white level and none is given.
+        If the pixel type has no usual white level and none is given, or black is not below white.
     """
     white = white_level or full_scale
     if white is None:
         raise DataError(f"{path}: {samples.dtype} pixels have no usual white; set 'white_level'")
+    black = black_level or 0
+    if black >= white:
+        raise DataError(
+            f"{path}: 'black_level' {black:g} is not below white, {white:g}; correct it"
+        )
     shown, alpha = without_alpha(samples)
-    if white != 255 or shown.dtype != np.uint8:
+    if black:
+        shown = np.clip((shown.astype(np.float64) - black) / (white - black) * 255.0, 0, 255)
+    elif white != 255 or shown.dtype != np.uint8:
         shown = np.clip(shown / white * 255.0, 0, 255)
     if alpha is not None:
         opacity = np.clip(alpha / (full_scale or white), 0, 1)
@@ -109,9 +119,13 @@ def to_8bit(
 
 
 def shown_channels(
-    found: Sequence[Channel], path: Path, channels: ChannelOptions, white_level: float | None
+    found: Sequence[Channel],
+    path: Path,
+    channels: ChannelOptions,
+    white_level: float | None,
+    black_level: float | None = None,
 ) -> np.ndarray:
-    """Return the channels of an image in 8 bit, each scaled by its own white.
+    """Return the channels of an image in 8 bit, each scaled by its own black and white.
 
     Parameters
     ----------
@@ -120,9 +134,10 @@ def shown_channels(
     path : Path
         Of the image, for error messages.
     channels : mapping
-        The section `channels` of the target, whose `white_level` says the white of some.
-    white_level : float, optional
-        White of the others; by default their full scale.
+        The section `channels` of the target, whose `white_level` and `black_level` say those of
+        some.
+    white_level, black_level : float, optional
+        Those of the others; by default their full scale and 0.
 
     Returns
     -------
@@ -137,8 +152,11 @@ def shown_channels(
     planes = []
     for one in found:
         where = path.with_name(f"{path.name}, channel {one.name}")
-        white = white_of(one.name, channels, white_level)
-        how = {"full_scale": one.full_scale, "white_level": white}
+        how = {
+            "full_scale": one.full_scale,
+            "white_level": channels["white_level"].get(one.name, white_level),
+            "black_level": channels["black_level"].get(one.name, black_level),
+        }
         planes.append(to_8bit(one.samples[..., np.newaxis], where, **how)[..., 0])
     return np.stack(planes * 3 if len(planes) == 1 else planes, axis=2)
 
@@ -146,7 +164,7 @@ def shown_channels(
 def reading_options(preprocessing: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of `read_image` among the preprocessing of a data set."""
     options = {key: preprocessing[key] for key in ("background", "white_level")}
-    return options | {"channels": preprocessing.get("channels")}
+    return options | {key: preprocessing.get(key) for key in ("black_level", "channels")}
 
 
 def read_image(
@@ -154,6 +172,7 @@ def read_image(
     *,
     background: int = 0,
     white_level: float | None = None,
+    black_level: float | None = None,
     channels: ChannelOptions | None = None,
 ) -> np.ndarray:
     """Return the image in a file, or in a file for each channel, in 8 bit.
@@ -164,7 +183,7 @@ def read_image(
         PNG, JPEG, TIFF or BMP file of one image: grey, RGB, CMYK or palette, with or without
         alpha, of 1 to 16 bit; TIFF also in floating point. With `channels` as of
         `fovscope.images.channels.contents`.
-    background, white_level
+    background, white_level, black_level
         As in `to_8bit`.
     channels : mapping, optional
         The section `channels` of a target, as plain values.
@@ -183,10 +202,10 @@ def read_image(
     """
     if channels is not None:
         found = decode_channels(contents(path, channels), path, channels)
-        return shown_channels(found, path, channels, white_level)
+        return shown_channels(found, path, channels, white_level, black_level)
     samples, full_scale = decode(path.read_bytes(), path)
-    how = {"background": background, "white_level": white_level, "full_scale": full_scale}
-    return to_8bit(samples, path, **how)
+    how = {"white_level": white_level, "black_level": black_level, "background": background}
+    return to_8bit(samples, path, full_scale=full_scale, **how)
 
 
 # From image to network input ------------------------------------------------------------
@@ -271,6 +290,7 @@ def load_for_network(
     interpolation: Interpolation,
     background: int = 0,
     white_level: float | None = None,
+    black_level: float | None = None,
     channels: ChannelOptions | None = None,
     mask_path: Path | None = None,
 ) -> np.ndarray:
@@ -282,7 +302,7 @@ def load_for_network(
         Image file.
     size, interpolation
         As in `resized`.
-    background, white_level, channels
+    background, white_level, black_level, channels
         As in `read_image`; the background also fills the canvas and masked pixels.
     mask_path : Path, optional
         Mask whose outside is replaced by the background.
@@ -296,7 +316,8 @@ def load_for_network(
     DataError
         If a file cannot be read, or image and mask differ in size.
     """
-    image = read_image(path, background=background, white_level=white_level, channels=channels)
+    how = {"white_level": white_level, "black_level": black_level, "channels": channels}
+    image = read_image(path, background=background, **how)
     if mask_path is not None:
         mask = read_mask(mask_path)
         try:
@@ -316,7 +337,7 @@ class FolderImages:
         Image files.
     masks : tuple of Path, optional
         Their masks, where the background is to be masked.
-    size, interpolation, background, white_level, channels
+    size, interpolation, background, white_level, black_level, channels
         As in `load_for_network`.
     """
 
@@ -327,6 +348,7 @@ class FolderImages:
     white_level: float | None = None
     masks: tuple[Path, ...] | None = None
     channels: ChannelOptions | None = None
+    black_level: float | None = None
 
     @classmethod
     def from_manifest(
@@ -348,7 +370,7 @@ class FolderImages:
             Folder below which the images lie now.
         preprocessing : mapping
             Entry of that name in the manifest's info: `background`, `white_level`, `mask`, and
-            `channels` where the target says what they are.
+            `black_level` and `channels` where the target says what they are.
         size, interpolation
             As in `load_for_network`.
 
@@ -375,6 +397,7 @@ class FolderImages:
             interpolation=self.interpolation,
             background=self.background,
             white_level=self.white_level,
+            black_level=self.black_level,
             channels=self.channels,
             mask_path=self.masks[row] if self.masks else None,
         )

@@ -197,10 +197,7 @@ def native(samples: NDArray) -> NDArray:
 
 def _read_tiff(data: bytes) -> Stored:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-        _require_one(len(tiff.pages), "pages")
-        page = tiff.pages.first
-        if page.is_reduced:
-            raise DataError("is camera raw data with a preview; save the image itself as TIFF")
+        page = _only_page(tiff)
         _require_one(_planes(tiff, page), "planes in one page")
         colours = _tiff_colours(page)
         alpha = _tiff_alpha(page, colours)
@@ -216,6 +213,15 @@ def _read_tiff(data: bytes) -> Stored:
         palette=_tiff_palette(page) if colours == "palette" else None,
         lossy=page.compression in _TIFF_JPEG,
     )
+
+
+def _only_page(tiff: tifffile.TiffFile) -> tifffile.TiffPage:
+    """Return the page of the image; smaller copies beside it, for viewers, say that they are."""
+    if len(tiff.pages) == 1 and tiff.pages.first.is_reduced:
+        raise DataError("is camera raw data with a preview; save the image itself as TIFF")
+    reduced = [len(tiff.pages) > 1 and tiff.pages.get(n).is_reduced for n in range(len(tiff.pages))]
+    _require_one(reduced.count(False), "pages")
+    return tiff.pages.get(reduced.index(False) if False in reduced else 0)
 
 
 def _planes(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
@@ -310,6 +316,8 @@ def _read_with_pillow(data: bytes) -> Stored:
         _require_one(getattr(image, "n_frames", 1), "frames")
         if data[:8] == _PNG_SIGNATURE and data[_PNG_BITS] == bytes([16]):
             samples = np.atleast_3d(imagecodecs.png_decode(data))
+            if samples.shape[2] in (1, 3) and "transparency" in image.info:
+                samples = _with_transparent(samples, image.info["transparency"])
             alpha: Alpha = "straight" if samples.shape[2] in (2, 4) else "none"
             return Stored(samples, "rgb" if samples.shape[2] > 2 else "grey", 16, alpha)
         lossy = image.format in ("JPEG", "MPO")
@@ -326,6 +334,13 @@ def _read_with_pillow(data: bytes) -> Stored:
         samples = np.atleast_3d(np.asarray(image.convert(mode)))
         alpha = "straight" if transparent else "none"
         return Stored(samples, "grey" if grey else "rgb", 8, alpha, lossy=lossy)
+
+
+def _with_transparent(samples: NDArray, colour: int | tuple[int, ...]) -> NDArray:
+    """Return samples with alpha, 0 where they have the one colour that is transparent."""
+    opaque = (samples != np.asarray(colour, samples.dtype)).any(axis=2, keepdims=True)
+    alpha = opaque * np.iinfo(samples.dtype).max
+    return np.concatenate([samples, alpha.astype(samples.dtype)], axis=2)
 
 
 def _palette_image(image: Image.Image) -> Stored:

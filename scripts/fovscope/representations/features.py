@@ -25,7 +25,7 @@ def full(given: Given) -> NDArray:
     return given.features
 
 
-@representation("pca", needs="features", label="PCA-{dimensions} of Φ")
+@representation("pca", needs="features", label="PCA-{dimensions} of Φ", at_most_images="dimensions")
 def pca(given: Given, *, dimensions: int | None = None) -> NDArray[np.floating]:
     """Project standardised features onto the principal components of the training images.
 

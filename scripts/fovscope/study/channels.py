@@ -28,12 +28,18 @@ class Channels(Section):
         None,
         "Where each channel is a file: how these are called, relative to the folder, e.g. "
         "`{channel}/{image}.tif`; class folders are part of `{image}`, or `{folder}` where "
-        "channels lie in them: `{folder}/{channel}/{image}.tif`.",
+        "channels lie in them: `{folder}/{channel}/{image}.tif`; `*` for what differs besides.",
+    )
+    columns: str | None = option(
+        None,
+        "Where a table names the file of each channel: the columns, e.g. "
+        "`Image_FileName_{channel}`; the folders are those in `Image_PathName_{channel}`, if there "
+        "is such a column.",
     )
     use: tuple[int | str, ...] = option(
         ...,
-        "Channels in their order: of files what stands for `{channel}`; else the numbers of "
-        "channels in each file, from 0, or the names that OME-XML or ImageJ gives them.",
+        "Channels in their order: of files or columns what stands for `{channel}`; else the "
+        "numbers of channels in each file, from 0, or the names that OME-XML or ImageJ gives them.",
         min_length=1,
     )
     names: tuple[str, ...] = option((), "What they are called here; by default as in `use`.")
@@ -42,6 +48,9 @@ class Channels(Section):
     )
     white_level: dict[str, Annotated[float, Field(gt=0)]] = option(
         {}, "Pixel value shown as white, by name; of others the `white_level` of the target."
+    )
+    black_level: dict[str, Annotated[float, Field(ge=0)]] = option(
+        {}, "Pixel value shown as black, by name; of others the `black_level` of the target."
     )
 
     @model_validator(mode="before")
@@ -58,7 +67,8 @@ class Channels(Section):
                 raise ValueError(f"{one!r} is no channel; {_FORMS}")
             if isinstance(one, int) and one < 0:
                 raise ValueError(f"there is no channel {one}; the first is 0")
-        use = [str(one) for one in use] if raw.get("file") else list(use)
+        of_files = raw.get("file") or raw.get("columns")
+        use = [str(one) for one in use] if of_files else list(use)
         return {**raw, "use": use, "names": raw.get("names") or [str(one) for one in use]}
 
     @field_validator("projection", mode="before")
@@ -79,11 +89,16 @@ class Channels(Section):
             raise ValueError(
                 f"'names' are {len(self.names)}, but channels {len(self.use)}; name each of them"
             )
-        for name in self.white_level:
-            if name not in self.names:
-                raise ValueError(f"white_level: {unknown_name('channel', name, self.names)}")
+        for key in ("white_level", "black_level"):
+            for name in getattr(self, key):
+                if name not in self.names:
+                    raise ValueError(f"{key}: {unknown_name('channel', name, self.names)}")
         if self.file is not None:
             _require_template(self.file)
+        if self.columns is not None and self.columns.count(CHANNEL) != 1:
+            raise ValueError(
+                f"columns '{self.columns}' needs {CHANNEL} once; e.g. Image_FileName_{CHANNEL}"
+            )
         return self
 
 

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from fovscope.datasets.channel_files import bag_size
+from fovscope.datasets.channel_files import ANYTHING, bag_size
 from fovscope.registry import unknown_name
 from fovscope.study.channels import TargetChannels
 from fovscope.study.section import OpenSection, PathText, option
@@ -92,6 +92,9 @@ class Target(OpenSection):
         "Pixel value shown as white; without it 2ⁿ − 1 of images of n bits, 1 of float images.",
         gt=0,
     )
+    black_level: float | None = option(
+        None, "Pixel value shown as black, e.g. the offset of a camera; without it 0.", ge=0
+    )
     test_fraction: float = option(
         0.2, "Share of the images to test on, where no split is provided.", gt=0, lt=1
     )
@@ -131,10 +134,19 @@ class Target(OpenSection):
             raise ValueError("'masks' goes with 'folder'; a table names its masks in column 'mask'")
         if self.factors and not self.table:
             raise ValueError("'factors' names columns of a 'table'")
+        _require_black_below_white(self)
         if len(set(self.factors)) != len(self.factors):
             raise ValueError(f"'factors' names a column twice: {list(self.factors)}")
         if self.channels and self.generator:
             raise ValueError("'channels' goes with 'folder' or 'table'; generated images are RGB")
+        if self.channels and self.folder and self.channels.columns:
+            raise ValueError("channels: 'columns' are those of a table; for a folder set 'file'")
+        looked_up = self.channels and ANYTHING in (self.channels.file or "")
+        if looked_up and self.table and not self.channels.columns:
+            raise ValueError(
+                f"channels: '{ANYTHING}' in 'file' is looked up in a 'folder'; let the table name "
+                "all files, and set 'columns'"
+            )
         return self
 
     @field_validator("group_pattern")
@@ -154,8 +166,9 @@ class Target(OpenSection):
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what few targets have, so that the jobs of others do not depend on it."""
         values = handler(self)
-        if self.channels is None:
-            values.pop("channels", None)  # gone already where defaults are left out
+        for name in ("channels", "black_level"):
+            if getattr(self, name) is None:
+                values.pop(name, None)  # gone already where defaults are left out
         return values
 
     @property
@@ -167,3 +180,15 @@ class Target(OpenSection):
     def knows_factors(self) -> bool:
         """Whether disentanglement can be measured on this target."""
         return bool(self.factors) or self.generator is not None
+
+
+def _require_black_below_white(target: Target) -> None:
+    """Raise ValueError where black is set to no less than the white that is set with it."""
+    channels = target.channels
+    pairs = [("", target.black_level, target.white_level)]
+    for name in channels.names if channels else ():
+        black = channels.black_level.get(name, target.black_level)
+        pairs.append((f" of {name}", black, channels.white_level.get(name, target.white_level)))
+    for of, black, white in pairs[bool(channels) :]:
+        if None not in (black, white) and black >= white:
+            raise ValueError(f"black_level {black:g}{of} must be below white_level {white:g}")

@@ -51,6 +51,9 @@ _PLACES = {"folder", "table", "masks"}
 """Options of targets: what a manifest does not depend on; what only generated ones have; what
 features do not depend on; what is named by its content."""
 
+_PLENTY = 2
+"""Times as many training images as a representation has dimensions; no split takes that away."""
+
 _WRITING = "generate_images"
 """The function that writes the images of a generated target, beside the origin that calls it."""
 
@@ -359,6 +362,30 @@ class Expansion:
             "followed": self.followed(dataset),
         }
 
+    def demands(self, dataset: str) -> dict[str, Any]:
+        """Return what a target must have images enough for (`fovscope.datasets.enough`).
+
+        Nothing where there are plenty: many images are not read anew for a little more.
+        """
+        if dataset not in self.targets:
+            return {}
+        options = self.study.targets[dataset]
+        train = (1 - options.test_fraction) * (1 - options.val_fraction)
+        expected = train * self.number_of_images(dataset)
+        at_most = {}
+        for name in self.study.representations:
+            option = self._representation(name).declared.get("at_most_images")
+            if option:
+                at_most[name] = self._resolved_representation(name)["options"][option]
+        held_out = sorted(self.held_out.get(dataset, {}).values())
+        demands: dict[str, Any] = {}
+        if any(_PLENTY * count > expected for count in at_most.values()):
+            demands = {"at_most_images": at_most, "held_out": held_out}
+        encoded = (model_place(self._recipes, one.model) for one in self.study.encode.values())
+        if held_out or dataset in {place["dataset"] for place in encoded}:
+            demands["spreads"] = True
+        return demands
+
     def files(self, dataset: str) -> dict[str, Any]:
         """Return what the files of a data set hold: images and masks, or those of a generator."""
         if dataset in self.edited:
@@ -383,7 +410,8 @@ class Expansion:
             return self.study.targets[dataset].images
         channels = self.study.targets[dataset].channels
         files = self.files(dataset)["files"]
-        return files // len(channels.use) if channels and channels.file else files
+        in_files = channels and (channels.file or channels.columns)
+        return files // len(channels.use) if in_files else files
 
     def measuring(self, dataset: str) -> dict[str, Any]:
         """Return what the measured objects of a target depend on, beside its image table."""
