@@ -122,8 +122,6 @@ def test_screens_without_treatments_and_compounds_of_two_mechanisms_are_refused(
 def test_constant_dimensions_are_found():
     pooled = wells([ONE, ("p1", "A02", "b1", "drug", 1, "x")], [[1.0, 5.0], [2.0, 5.0]])
     assert varying(pooled).tolist() == [True, False]
-    with pytest.raises(ProfileError, match="all 1 dimensions are the same in every well"):
-        varying(Profiles(pooled.about, pooled.values[:, 1:]))
 
 
 # Normalisation -------------------------------------------------------------------------------
@@ -379,8 +377,18 @@ def test_replicates_and_mechanisms_stand_out_only_where_they_are_alike(spread, l
 def test_what_has_no_replicates_is_refused():
     with pytest.raises(ProfileError, match="no treatment has two wells"):
         percent_replicating(wells([ONE], [[1.0, 2.0, 3.0]]))
+    three = at_angles(SQUARE[:3])
+    three = Profiles(three.about, np.pad(three.values, [(0, 0), (0, 1)]))
     with pytest.raises(ProfileError, match="percent matching needs two mechanisms"):
-        percent_matching(at_angles(SQUARE[:3]))
+        percent_matching(three)
+
+
+@pytest.mark.parametrize("score", [percent_replicating, percent_matching])
+def test_two_numbers_do_not_correlate(score):
+    screen = with_controls([[1.0, 2.0]], [[1.0, 2.0], [3.0, 5.0]])
+    profiles = screen if score is percent_replicating else pool_treatments(screen)
+    with pytest.raises(ProfileError, match="profiles of 2 numbers do not correlate"):
+        score(profiles)
 
 
 def test_explained_variance_by_hand():

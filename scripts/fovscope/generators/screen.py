@@ -201,6 +201,14 @@ class Screen(Generator):
         """Draw one cell in fluorescence, (224, 224, 3)."""
         return self._cells.render(factors, rng)
 
+    def streams(self, table: pd.DataFrame, *, seed: int) -> NDArray[np.int64]:
+        """Return the number of the random stream of each row, as for `Cells`."""
+        return self._cells.streams(table, seed=seed)
+
+    def known(self, table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+        """Return which factors can be seen in the image of a row, as for `Cells`."""
+        return self._cells.known(table, seed=seed)
+
     def make(self, index: int, seed: int) -> Example:
         """Make cell `index`, with its well, which its split keeps together."""
         if seed not in self._plans:

@@ -16,7 +16,7 @@ from sklearn.metrics import silhouette_score
 from fovscope.profiles.similarity import has_direction
 from fovscope.profiles.wells import Profiles
 
-_MOST_WELLS = 4000
+_MOST_WELLS = 2000
 """A silhouette compares all wells with all: of more, so many are drawn."""
 
 _COMPONENTS = 50

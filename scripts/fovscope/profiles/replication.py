@@ -18,6 +18,9 @@ QUANTILE = 0.95
 
 _DRAWS = 1000
 
+_FEWEST = 3
+"""Numbers of a profile: two lie on a line, whatever they are."""
+
 
 def percent_replicating(wells: Profiles, *, draws: int = _DRAWS, seed: int = 0) -> pd.DataFrame:
     """Return of each treatment with two and more wells whether it replicates.
@@ -38,7 +41,7 @@ def percent_replicating(wells: Profiles, *, draws: int = _DRAWS, seed: int = 0) 
     Raises
     ------
     ProfileError
-        If no treatment has two wells, or fewer treatments are there than a treatment has wells.
+        If no treatment has two wells, there is one treatment, or there are fewer than 3 dimensions.
     """
     treated = wells.at(~wells.about["control"].to_numpy())
     rows = _standardised(treated.values)
@@ -79,7 +82,7 @@ def percent_matching(treatments: Profiles, *, draws: int = _DRAWS, seed: int = 0
     Raises
     ------
     ProfileError
-        If no MOA has two compounds, or there is one MOA only.
+        If no MOA has two compounds, there is one MOA, or there are fewer than 3 dimensions.
     """
     known = treatments.at(treatments.about["moa"].notna().to_numpy())
     rows, moas = _standardised(known.values), known.about["moa"]
@@ -113,6 +116,10 @@ def percent_matching(treatments: Profiles, *, draws: int = _DRAWS, seed: int = 0
 
 def _standardised(values: NDArray) -> NDArray[np.float64]:
     """Return rows whose products are Pearson correlations; a constant row correlates with none."""
+    if values.shape[1] < _FEWEST:
+        raise ProfileError(
+            f"profiles of {values.shape[1]} numbers do not correlate: {_FEWEST} and more are needed"
+        )
     centred = values - values.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     return centred / np.where(lengths > 0, lengths, 1)

@@ -105,7 +105,9 @@ def screen_columns(images: pd.DataFrame, columns: Mapping[str, str] = COLUMNS) -
         found[name] = found[name].astype(str)
     found["control"] = _booleans(found["control"], columns["control"])
     found["concentration"] = _numbers(found["concentration"], columns["concentration"])
-    found["moa"] = found["moa"].astype(object).where(found["moa"].notna() & (found["moa"] != ""))
+    found["moa"] = (
+        found["moa"].astype(object).where(found["moa"].notna() & (found["moa"] != ""), np.nan)
+    )
     return found.reset_index(drop=True)
 
 
@@ -247,16 +249,5 @@ def _one_moa(about: pd.DataFrame) -> None:
 
 
 def varying(wells: Profiles) -> NDArray[np.bool_]:
-    """Return which dimensions differ between wells: a constant one says nothing, nor can be scaled.
-
-    Raises
-    ------
-    ProfileError
-        If none does.
-    """
-    mask = np.ptp(wells.values, axis=0) > 0
-    if not mask.any():
-        raise ProfileError(
-            f"all {len(mask)} dimensions are the same in every well: there is nothing to compare"
-        )
-    return mask
+    """Return which dimensions differ between wells; a constant one says nothing of them."""
+    return np.ptp(wells.values, axis=0) > 0
