@@ -51,8 +51,8 @@ def write_anndata(path: str | Path, wells: pd.DataFrame) -> None:
     obs = wells[about].set_axis(_plain(wells.index.astype(str)))
     for name in obs:
         if not pd.api.types.is_numeric_dtype(obs[name]):
-            text = obs[name].astype(object).where(obs[name].notna(), "").map(str)
-            obs[name] = text.astype(object).astype("category")
+            text = ["" if pd.isna(value) else str(value) for value in obs[name]]
+            obs[name] = pd.Categorical(text, categories=_plain(pd.Index(sorted(set(text)))))
     var = pd.DataFrame(index=_plain(features.columns))
     made = anndata.AnnData(X=features.to_numpy(np.float32), obs=obs, var=var)
     with replacing(Path(path)) as file:
