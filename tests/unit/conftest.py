@@ -306,6 +306,12 @@ def facts():
     return facts_of(ONE_FAMILY)
 
 
+@pytest.fixture(scope="session")
+def rows():
+    """Score rows of a study of one family of recipes."""
+    return Rows(ONE_FAMILY)
+
+
 class Study:
     """Facts and tables of a study."""
 
