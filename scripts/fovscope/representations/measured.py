@@ -46,8 +46,10 @@ def cell_count(
 
     Parameters
     ----------
-    plate, well : str
-        Columns of the image table.
+    plate : str
+        Column of the image table that names the plate.
+    well : str
+        Column that names the well.
     """
     cells = given.images.groupby([plate, well])["image_id"].transform("size")
     return cells.to_numpy(np.float64)[:, None]
