@@ -63,7 +63,8 @@ def profiles(given: Given) -> dict[str, pd.DataFrame]:
             pooled = pool_wells(cells, seen[images])
             rows = scored_wells(pooled, options, name=name, seed=given.seed)
             tables.append(_tidy(given, view, rows, kind="profiles", representation=name))
-        effects = named_effects(wells, given.bound)
+        meant = [one for one in given.bound if not one.factor.nuisance]
+        effects = named_effects(wells, meant)
         tables.append(_tidy(given, view, effects, kind="effects"))
     tables = [table for table in tables if len(table)] or [score_table({}, given.identity)]
     return {"scores": pd.concat(tables, ignore_index=True), "wells": exported}

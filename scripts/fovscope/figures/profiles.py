@@ -6,6 +6,7 @@ from math import ceil
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fovscope.figures.given import Given
@@ -74,12 +75,23 @@ def draw_responses(canvas: Figure, lines: pd.DataFrame) -> None:
         axes.axhline(0, color="0.6", lw=0.5)
         moa = of_compound["moa"].iloc[0]
         axes.set_title(shown_name(f"{compound}, {moa}" if moa else compound), fontsize=6)
-        if (lines["concentration"] > 0).all():
-            axes.set_xscale("log")
         axes.tick_params(labelsize=5)
+    _share_doses(panels[0], lines["concentration"])
     for axes in panels[len(compounds) :]:
         axes.set_axis_off()
+    canvas.supxlabel("concentration", fontsize=6)
+    canvas.supylabel("effect, SD of controls", fontsize=6)
     canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+
+
+def _share_doses(axes: Axes, doses: pd.Series) -> None:
+    """Mark the concentrations of the screen on the axis that all panels share."""
+    ticks = sorted(doses.dropna().unique())
+    if ticks and ticks[0] > 0:
+        axes.set_xscale("log")
+    # Written out: the labels of a logarithmic axis would be mathematics.
+    axes.set_xticks(ticks, [f"{dose:g}" for dose in ticks])
+    axes.minorticks_off()
 
 
 @figure(
@@ -108,11 +120,15 @@ def mechanisms(given: Given) -> Drawing:
 
 
 def best(long: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return titles and confusions of the profiles of the best NSC, the best one first."""
+    """Return titles and confusions of the profiles of the best NSC, the best one first.
+
+    Of each representation the best stage and normalisation is taken.
+    """
     keys = ["input", "recipe", "stage", "representation", "normalisation"]
     shown = long[long["score"] == CONFUSION]
     nsc = long[(long["score"] == "nsc") & (long["stage"] != "published")]
     ranked = nsc.dropna(subset=["mean"]).sort_values("mean", ascending=False, kind="stable")
+    ranked = ranked.drop_duplicates(["input", "recipe", "representation"])
     found = []
     for line in ranked.head(_SHOWN).to_dict("records"):
         of_line = shown[(shown[keys] == pd.Series({key: line[key] for key in keys})).all(axis=1)]

@@ -13,6 +13,7 @@ on what was computed before.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from copairs.matching import UnpairedException
 
 from fovscope.profiles.similarity import comparable, pair_similarities
 from fovscope.profiles.wells import ProfileError, Profiles
+
+logging.getLogger("copairs").setLevel(logging.WARNING)  # it tells each of its steps
 
 SIGNIFICANT = 0.05
 """Corrected p-value below which a treatment is active and an MOA consistent."""
