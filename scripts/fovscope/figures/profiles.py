@@ -79,7 +79,9 @@ def draw_responses(canvas: Figure, lines: pd.DataFrame) -> None:
     _share_doses(panels[0], lines["concentration"])
     for axes in panels[len(compounds) :]:
         axes.set_axis_off()
-    canvas.supxlabel("concentration", fontsize=6)
+    for axes in panels[max(0, len(compounds) - _PER_ROW) : len(compounds)]:  # none below them
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("concentration", fontsize=5)
     canvas.supylabel("effect, SD of controls", fontsize=6)
     canvas.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
 
