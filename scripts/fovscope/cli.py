@@ -14,6 +14,7 @@ from tabulate import tabulate
 
 from fovscope import FovscopeError
 from fovscope.registry import KINDS, Catalogue
+from fovscope.runtime.parquet import read_table
 from fovscope.runtime.plan import FACTS, plan
 from fovscope.runtime.provenance import read_json
 from fovscope.runtime.verify import verify_study
@@ -93,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--masks", type=Path, help="folder of masks, if the target is masked")
     encode.add_argument("--probe", default="gbt", help="says the class; `fovscope list probes`")
     encode.add_argument("--out", type=Path, default=Path("encoded"), help="folder to write to")
+    export = commands.add_parser(
+        "export", help="write the wells of a screen as AnnData, for scanpy and the like"
+    )
+    export.add_argument("wells", type=Path, help="<results>/profiles/…/wells.parquet")
+    export.add_argument("--out", type=Path, default=Path("wells.h5ad"), help="file to write")
     return parser
 
 
@@ -115,6 +121,10 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
             print(configuration(look_at(chosen.data, workers=_THREADS)), end="")
         case "encode":
             _encode(chosen)
+        case "export":
+            from fovscope.profiles.export import write_anndata
+
+            write_anndata(chosen.out, read_table(chosen.wells))
         case "verify":
             problems = verify_study(chosen.results)
             for problem in problems:

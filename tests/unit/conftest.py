@@ -218,6 +218,41 @@ class Rows:
             tables += [table.assign(held_out=name) for name in ("ash", "elm")]
         return self._table("open_set", tables)
 
+    def _profiles(self):
+        tables = []
+        for place in (*self._models(), *self._baselines(["full"])):
+            for how in ("none", "tvn"):
+                scores = ["nsc", "nscb", "active", "active_map", "consistent", "consistent_map"]
+                scores += ["replicating", "matching", "silhouette_batch", "batch_variance"]
+                value = self.rng.uniform(0.2, 0.8, len(scores))
+                table = pd.DataFrame({"score": scores, "value": value, "n": 40})
+                table = table.assign(low=value - 0.1, high=value + 0.1, left_out="")
+                missing = {"score": "silhouette_moa", "value": np.nan, "n": 0, "left_out": "none"}
+                shares = pd.DataFrame(
+                    [("a", "a", 0.75), ("a", "b", 0.25), ("b", "b", 1.0)],
+                    columns=["moa", "neighbour_moa", "value"],
+                ).assign(score="confusion", n=4)
+                table = pd.concat([table, pd.DataFrame([missing]), shares], ignore_index=True)
+                tables.append(table.assign(**place, normalisation=how))
+        return self._table("profiles", tables)
+
+    def _effects(self):
+        tables = []
+        for place in self._models():
+            factors = bound_to(place, self.recipes) or ["Scale", "Hue"]
+            rows = [
+                (f"drug{c}@{dose:g}", f"drug{c}", dose, moa, k, factor)
+                for c, moa in enumerate(("a", None))
+                for dose in (1.0, 3.0)
+                for k, factor in enumerate(factors)
+            ]
+            columns = ["treatment", "compound", "concentration", "moa", "dimension", "factor"]
+            value = self.rng.normal(size=len(rows))
+            table = pd.DataFrame(rows, columns=columns).assign(value=value, n=3, part="")
+            table = table.assign(low=value - 1, high=value + 1, score="effect")
+            tables.append(table.assign(**place))
+        return self._table("effects", tables)
+
     def _truth(self):
         """Two true factors of one target, of which one has the name of a factor of a source."""
         tables = []
@@ -269,6 +304,12 @@ class Rows:
 def facts():
     """Facts of a study of one family of recipes."""
     return facts_of(ONE_FAMILY)
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """Score rows of a study of one family of recipes."""
+    return Rows(ONE_FAMILY)
 
 
 class Study:

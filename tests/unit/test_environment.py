@@ -70,7 +70,7 @@ def test_one_version():
 
 
 @pytest.mark.parametrize(
-    "package", ["metrics", "probes", "tables", "study", "evaluation", "interpret"]
+    "package", ["metrics", "probes", "tables", "study", "evaluation", "interpret", "profiles"]
 )
 def test_networks_are_imported_only_where_they_run(package):
     root = ROOT / "scripts/fovscope" / package

@@ -195,7 +195,7 @@ def given(manifest, codes, *, facts=TARGET, stage="finetuned", bound=(), **optio
     """The inputs of an evaluation of one representation."""
     values = representation_table(manifest["image_id"], codes, np.zeros_like(codes))
     view = {"values": "latents", "identity": {"stage": stage, "representation": "latents"}}
-    usual = {"panel": panel(resamples=0), "probes": PROBES, "views": [view]}
+    usual = {"panel": panel(resamples=0), "probes": PROBES, "views": [view], "active_sd": 0.05}
     usual["parts"] = ["accuracy", "disentanglement"]
     return Given(
         {

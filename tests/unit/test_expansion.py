@@ -343,3 +343,33 @@ def test_a_target_of_few_images_is_asked_for_enough_and_one_of_many_is_not(expan
     plenty = expand(representations=["latents", {"pca": {"dimensions": 1}}])
     assert plenty.demands("folder") == {}
     assert few.demands("texture_dsprites") == {}
+
+
+SCREEN = {
+    "profiles": {"cells": {"normalisations": ["mad"]}},
+    "representations": ["latents", "named", "full", "cell_count"],
+}
+
+
+def test_only_screens_are_profiled_and_cells_are_counted_there_alone(expand):
+    jobs = expand(**SCREEN)
+    files = jobs.score_files("profiles")
+    models = 2 * 4 * 2
+    assert len(files) == models + 2 + 1  # full Φ of two backbones, and the number of cells
+    assert all("/cells/" in file for file in files)
+    assert jobs.score_files("effects") == files[:models]
+    assert jobs.baselines("folder") == [("dino", "full"), ("rgb", "full")]
+    assert (IMAGES, "cell_count") in jobs.baselines("cells")
+    assert jobs.figure_places("mechanisms") == [{"dataset": "cells"}]
+    assert {"profiles", "effects"} <= set(jobs.tables)
+    assert not {"profiles", "effects"} & set(expand().tables)
+
+
+def test_profiles_depend_on_their_section_and_what_codes_are_made_into(expand):
+    job = expand(**SCREEN).profiling("cells", "beta1")
+    other = SCREEN | {"profiles": {"cells": {"normalisations": ["tvn"]}}}
+    assert expand(**other).profiling("cells", "beta1") != job
+    assert set(job["options"]["derived"]) == {"latents", "named"}
+    assert "derived" not in expand(**SCREEN).profiling_baseline("cells", "full")["options"]
+    with pytest.raises(ConfigError, match="profiles: unknown target 'cell'; did you mean 'cells'"):
+        expand(profiles={"cell": {}})

@@ -18,7 +18,7 @@ SCOPES = {
     "input": ("dataset", "backbone"),
     "model": ("dataset", "backbone", "recipe", "seed"),
 }
-DATASETS = {"datasets", "targets", "sources", "with_factors", "open_set"}
+DATASETS = {"datasets", "targets", "sources", "with_factors", "open_set", "profiled"}
 PLACE = {"dataset": "cells", "backbone": "lite0", "recipe": "beta1", "seed": "0"}
 PLAIN_NEEDS = {"images", "representation", "strips", "moves"}
 IMAGES, DIMS = 60, 8

@@ -186,8 +186,8 @@ def generate_images(generator: Generator, folder: Path, *, images: int, seed: in
     Returns
     -------
     pandas.DataFrame
-        One row per image: ``path``, ``mask`` and ``label`` where there are any, and a column per
-        factor that bears its name.
+        One row per image: ``path``, ``mask`` and ``label`` where there are any, what else the
+        generator says of it, and a column per factor that bears its name.
     """
     rows = []
     for index in range(images):
@@ -200,7 +200,7 @@ def generate_images(generator: Generator, folder: Path, *, images: int, seed: in
             _save(np.where(example.drawing.mask, np.uint8(255), np.uint8(0)), folder / row["mask"])
         if example.label is not None:
             row["label"] = example.label
-        rows.append(row | example.factors)
+        rows.append(row | example.columns | example.factors)
     return pd.DataFrame(rows)
 
 

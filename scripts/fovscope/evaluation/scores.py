@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fovscope.evaluation.accuracy import probe_values
 from fovscope.evaluation.base import Given, View
+from fovscope.evaluation.choices import choices
 from fovscope.evaluation.disentanglement import (
     arrange,
     known_factors,
@@ -22,7 +21,6 @@ from fovscope.evaluation.disentanglement import (
 )
 from fovscope.records import score_table
 from fovscope.registry import evaluation
-from fovscope.representations.base import Given as Represented
 
 
 @evaluation("scores")
@@ -84,7 +82,7 @@ def _together(given: Given, tables: list[pd.DataFrame]) -> dict[str, pd.DataFram
 
 
 def _accuracy(given: Given, view: View) -> Iterator[pd.DataFrame]:
-    for name, values, mask in _seen(given, view):
+    for name, values, mask in choices(given, view):
         scored = probe_values(
             view.images,
             values,
@@ -97,32 +95,6 @@ def _accuracy(given: Given, view: View) -> Iterator[pd.DataFrame]:
         identity = view.identity.replace(kind="accuracy", representation=name)
         for probe, table in scored.items():
             yield score_table(table, identity.replace(probe=probe), **given.provenance)
-
-
-def _seen(given: Given, view: View) -> Iterator[tuple[str, NDArray, NDArray[np.bool_] | None]]:
-    """Yield name, numbers and mask of what probes see: of a model, each choice from its codes."""
-    derived = given.options.get("derived")
-    if derived is None:
-        yield view.identity.representation, view.values, None
-        return
-    represented = Represented(
-        view.images,
-        fit=(view.images["split"] == "train").to_numpy(),
-        seed=given.seed,
-        codes=view.values,
-        active=view.values.std(axis=0) >= given.options["panel"]["active_sd"],
-        bound=given.bound,
-    )
-    for name, one in derived.items():
-        make = given.catalogue.load("representation", one["representation"])
-        chosen = make(represented, **one["options"])
-        if chosen is None:
-            continue
-        chosen = np.asarray(chosen)
-        if chosen.dtype == bool:
-            yield name, view.values, chosen
-        else:
-            yield name, chosen, None
 
 
 def _disentanglement(given: Given, view: View) -> Iterator[pd.DataFrame]:

@@ -6,7 +6,7 @@ needs=…, section=…, order=…, caption=…)``:
 * ``scope``, what one picture is about: ``study``, ``dataset``, ``input`` (data set × backbone) or
   ``model`` (data set × backbone × recipe × seed);
 * ``of``, the data sets that it is drawn for: ``datasets``, ``targets``, ``sources``,
-  ``with_factors`` (known ones) or ``open_set`` (with held-out classes);
+  ``with_factors`` (known ones), ``open_set`` (with held-out classes) or ``profiled`` (screens);
 * ``needs``: ``table:<name>`` (a long table), ``images`` (image table, facts and images),
   ``representation`` (the values of the model's last stage on the data set, with its image table),
   ``strips`` and ``moves`` (of the traversal);

@@ -41,6 +41,7 @@ SECTIONS = (
     "What each dimension means",
     "Which dimensions tell the classes apart",
     "Open set",
+    "Profiles",
 )
 """In the order of reading; sections of plug-ins follow."""
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,11 +63,14 @@ class Example:
         Value of each factor by name.
     label : str, optional
         Its class.
+    columns : dict
+        What else its row of the image table says: ``group`` and ``Metadata_…`` by name.
     """
 
     drawing: Drawing
     factors: dict[str, Any]
     label: str | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
 
 
 class Generator(ABC):

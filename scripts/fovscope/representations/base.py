@@ -9,6 +9,8 @@ image, shape (N, D). It declares what it `needs`:
     Handcrafted measurements of the images' objects. Made once for each data set.
 ``images``
     The image table alone. Made once for each data set.
+``wells``
+    The image table of a screen, a target in the section `profiles`; there are none of others.
 ``file``
     A file of the user's, one for each data set or one for all.
 ``latents``

@@ -1,4 +1,4 @@
-"""Representations without a network: measured properties of the object, and nothing at all."""
+"""Representations without a network: measured properties, the number of cells, nothing at all."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ def handcrafted(given: Given) -> NDArray[np.float64]:
 def constant(given: Given) -> NDArray[np.float32]:
     """Say nothing about an image: any probe then guesses the largest class."""
     return np.zeros((len(given.images), 1), np.float32)
+
+
+@representation("cell_count", needs="wells", label="cell count alone", explained=False)
+def cell_count(
+    given: Given, *, plate: str = "Metadata_Plate", well: str = "Metadata_Well"
+) -> NDArray[np.float64]:
+    """Count the images of an image's well: what a profile must beat to be about looks.
+
+    Parameters
+    ----------
+    plate : str
+        Column of the image table that names the plate.
+    well : str
+        Column that names the well.
+    """
+    cells = given.images.groupby([plate, well])["image_id"].transform("size")
+    return cells.to_numpy(np.float64)[:, None]

@@ -35,6 +35,7 @@ from fovscope.study.evaluation import (
 )
 from fovscope.study.features import Backbone, Features, NamedBackbone
 from fovscope.study.models import Finetuning, ImageModel, Model, Recipe, SourceTraining
+from fovscope.study.profiles import Profiling
 from fovscope.study.section import NAME, PAPER, ConfigError, PathText, Section, option
 
 RECIPE = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
@@ -121,6 +122,9 @@ class Study(Section):
         {},
         "Target → classes to hold out one at a time, or `each`: models are fine-tuned and probed "
         "without the class and must tell that it is new.",
+    )
+    profiles: dict[str, Profiling] = Field(
+        {}, description="Targets that are screens, whose wells and treatments are profiled."
     )
     encode: dict[str, Encoding] = Field({}, description="New images by name.")
     features: Features = Field(Features(), description="Feature extraction.")
@@ -210,9 +214,10 @@ class Study(Section):
         for name in self.sources:
             if name in self.targets:
                 raise ValueError(f"'{name}' is both a source and a target; rename one")
-        for name in self.open_set:
-            if name not in self.targets:
-                raise ValueError(f"open_set: {unknown_name('target', name, self.targets)}")
+        for section in ("open_set", "profiles"):
+            for name in getattr(self, section):
+                if name not in self.targets:
+                    raise ValueError(f"{section}: {unknown_name('target', name, self.targets)}")
         for name, encoding in self.encode.items():
             self._has_model(f"encode.{name}: model", encoding.model)
         return self

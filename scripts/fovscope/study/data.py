@@ -116,8 +116,8 @@ class Target(OpenSection):
     factors: tuple[str, ...] = option(
         (), "Columns of the table with known factors of variation, to measure disentanglement on."
     )
-    published: Literal["Lensless", "WHOI15", "Vacuoles", "SIPaKMeD"] | None = option(
-        None, "The data set of the paper that this is: its numbers stand beside ours."
+    published: Literal["Lensless", "WHOI15", "Vacuoles", "SIPaKMeD", "BBBC021"] | None = option(
+        None, "The published data set that this is: its numbers stand beside ours."
     )
     licence: str = option("", "Terms of use of the images, kept in the saved configuration.")
     citation: str = option("", "How to cite the images, kept in the saved configuration.")

@@ -114,6 +114,11 @@ class Expansion:
         """Targets whose images have classes; the others have no accuracy and no importances."""
         return [name for name in self.targets if self._classes(name)]
 
+    @cached_property
+    def profiled(self) -> list[str]:
+        """Targets that are screens."""
+        return sorted(self.study.profiles)
+
     def is_source(self, dataset: str) -> bool:
         """Whether a data set is a source."""
         return dataset in self._sources
@@ -216,6 +221,8 @@ class Expansion:
                 continue
             if needs == "features":
                 found += [(backbone, name) for backbone in self.backbones]
+            elif needs == "wells":
+                found += [(IMAGES, name)] if dataset in self.profiled else []
             elif needs == "objects" or (
                 dataset not in self.edited and (needs != "file" or self._is_about(name, dataset))
             ):
@@ -724,16 +731,20 @@ class Expansion:
             views.append(after | {"table": "source_table", "facts": "source_facts"})
         if dataset not in self.with_classes:
             return self._scoring(views)
-        derived = {
+        derived = self._derived()
+        return self._scoring(
+            views,
+            *map(self._representation, derived),
+            probed={"derived": derived, "active_sd": self.study.metrics.active_sd},
+        )
+
+    def _derived(self) -> dict[str, Any]:
+        """Return the representations that are made of the codes of a model."""
+        return {
             name: self._resolved_representation(name)
             for name in sorted(self.study.representations)
             if self._representation(name).declared["needs"] == "latents"
         }
-        return self._scoring(
-            views,
-            *map(self._representation, derived),
-            probed={"derived": derived},
-        )
 
     def scoring_baseline(self, dataset: str, name: str) -> dict[str, Any]:
         """Return what the scores of a representation without a model depend on."""
@@ -897,6 +908,40 @@ class Expansion:
         """Return the class that a file name stands for."""
         return self.held_out[dataset][held_out]
 
+    # Profiles ----------------------------------------------------------------------------------
+
+    def profiling(self, dataset: str, recipe: str) -> dict[str, Any]:
+        """Return what the profiles of a model's codes of a screen depend on."""
+        derived = self._derived()
+        return self._profiling(
+            dataset,
+            self._views_of_target(dataset, recipe),
+            *map(self._representation, derived),
+            derived=derived,
+        )
+
+    def profiling_baseline(self, dataset: str, name: str) -> dict[str, Any]:
+        """Return the same of a representation without a model."""
+        return self._profiling(dataset, [self._view_of_baseline(dataset, name)])
+
+    def _profiling(
+        self,
+        dataset: str,
+        views: list[dict[str, Any]],
+        *uses: Entry,
+        **options: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        return {
+            "code": self.code("evaluate", self.catalogue.entry("evaluation", "profiles"), *uses),
+            "evaluation": "profiles",
+            "options": {
+                "profiles": self.plain["profiles"][dataset],
+                "active_sd": self.study.metrics.active_sd,
+                "views": views,
+                **options,
+            },
+        }
+
     # Interventions -----------------------------------------------------------------------------
 
     def natural(self, dataset: str) -> dict[str, str]:
@@ -998,6 +1043,11 @@ class Expansion:
                 *self._of_all_baselines(paths.baseline_scores, self.edited, explained=True),
                 *meanings(unknown),
             ],
+            "profiles": lambda: [
+                *self.of_all_models(paths.profiles, dataset=self.profiled),
+                *self._of_all_baselines(paths.baseline_profiles, self.profiled),
+            ],
+            "effects": lambda: self.of_all_models(paths.profiles, dataset=self.profiled),
             "open_set": lambda: [
                 *self.of_held_out(paths.open_set_scores),
                 *self.of_held_out_baselines(paths.open_set_baseline_scores),
@@ -1048,7 +1098,7 @@ class Expansion:
     def _shown_representations(self, kinds: Sequence[str]) -> set[str]:
         """Return the representations of which there are scores of some kinds."""
         names = set(self.study.representations)
-        if not {"accuracy", "disentanglement"}.isdisjoint(kinds):
+        if not {"accuracy", "disentanglement", "profiles"}.isdisjoint(kinds):
             return names
         return {
             name
@@ -1149,6 +1199,7 @@ class Expansion:
             "sources": self.sources,
             "with_factors": self.with_factors,
             "open_set": list(self.held_out),
+            "profiled": self.profiled,
         }[declared["of"]]
         backbones = [{}] if scope == "dataset" else [{"backbone": b} for b in self.backbones]
         places = []

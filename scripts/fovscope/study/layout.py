@@ -88,6 +88,10 @@ class Paths:
         self.open_set_baseline_images = (
             f"{scores}/{{backbone}}/{{name}}/open_set/{{held_out}}.images.parquet"
         )
+        self.profiles = f"{scores}/{of_model}/profiles.parquet"
+        self.wells = f"{root}/profiles/{{dataset}}/{of_model}/wells.parquet"
+        self.baseline_profiles = f"{of_baseline}/profiles.parquet"
+        self.baseline_wells = f"{root}/profiles/{{dataset}}/{{backbone}}/{{name}}/wells.parquet"
         self.strips = f"{root}/traversals/{{dataset}}/{of_model}.parquet"
 
         self.encoded = f"{root}/encoded/{{images}}/latents.csv"
