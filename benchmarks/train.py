@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import table
 import torch
 
 from fovscope.models.feature_vae import FeatureVAE
@@ -36,7 +37,7 @@ FACTORS = 7
 
 def parse_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = table.parser(__doc__)
     parser.add_argument("--features", type=int, default=1280, help="number of features D")
     parser.add_argument("--width", type=int, default=256, help="width n of the model")
     parser.add_argument("--pairs", type=int, default=6000, help="pairs to train on")
@@ -111,7 +112,7 @@ def seconds(turn: Callable[[], None], device: torch.device) -> float:
 
 
 def main() -> None:
-    """Time both loops in turns and print steps per second and their ratio."""
+    """Time both loops in turns and print the line."""
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     device = resolve_device(arguments.device)
@@ -136,16 +137,16 @@ def main() -> None:
         for _ in range(arguments.repetitions)
     ]
 
-    print(
-        f"D={arguments.features} n={arguments.width} pairs={size} {arguments.precision} "
-        f"{arguments.supervision}, {device}, {arguments.threads} threads, "
-        f"torch {torch.__version__}"
+    rate = arguments.steps / statistics.median(pair["ours"] for pair in times)
+    line = table.Line(
+        what=f"training, D = {arguments.features}, n = {arguments.width}, {size} pairs, "
+        f"{arguments.precision}, {arguments.supervision}, {device}, {arguments.threads} threads",
+        ours=rate,
+        unit="steps/s",
+        reference=rate * statistics.median(pair["ours"] / pair["bare"] for pair in times),
+        against="bare loop",
     )
-    for name in turns:
-        median = statistics.median(pair[name] for pair in times)
-        print(f"{name}: {arguments.steps / median:.1f} steps/s")
-    ratio = statistics.median(pair["ours"] / pair["bare"] for pair in times)
-    print(f"time ours / bare: {ratio:.3f}")
+    table.print_table([line], with_head=not arguments.rows)
 
 
 if __name__ == "__main__":

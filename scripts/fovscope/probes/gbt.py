@@ -22,6 +22,7 @@ def gbt(
     rounds: int = 100,
     depth: int = 4,
     learning_rate: float = 0.1,
+    columns: int = 2_048,
 ) -> XGBClassifier:
     """Fit gradient-boosted trees.
 
@@ -39,6 +40,9 @@ def gbt(
         Depth of the trees.
     learning_rate : float
         Shrinkage of the trees.
+    columns : int
+        Columns that a tree may split on; of a wider representation, such as pixels, each tree
+        draws so many.
 
     Returns
     -------
@@ -49,6 +53,7 @@ def gbt(
         n_estimators=rounds,
         max_depth=depth,
         learning_rate=learning_rate,
+        colsample_bytree=columns / max(columns, codes.shape[1]),
         tree_method="hist",
         random_state=seed,
         n_jobs=threads,
