@@ -3,7 +3,7 @@
 Codes are the factors of Texture-dSprites, mixed and noisy, in ten dimensions. MIG and OMES stand
 beside their definitions written as loops, which must give the same numbers; XGBoost's DCI beside
 scikit-learn's GradientBoosting, of which a few rounds are timed and all 100 reckoned from them,
-because a round costs what any other does.
+because a round costs what any other does. Seconds are those of the CPU, on one thread.
 
     python benchmarks/metrics.py
     python benchmarks/metrics.py --each        # every metric alone, and UDR of 20 models
@@ -115,8 +115,8 @@ def against_references(codes, factors, changed, args):
     )
     yield table.Line(
         what=f"MIG, {size}",
-        ours=table.median_seconds(lambda: mig_score(codes.train, factors.train), 9),
-        reference=table.seconds(lambda: mig_by_loops(codes.train, factors.train)),
+        ours=table.cpu_seconds(lambda: mig_score(codes.train, factors.train), turns=20),
+        reference=table.cpu_seconds(lambda: mig_by_loops(codes.train, factors.train)),
         against="loops over its definition",
         least=25,
     )
@@ -127,15 +127,15 @@ def against_references(codes, factors, changed, args):
     )
     yield table.Line(
         what=f"OMES, {len(changed):,} pairs × {args.dims} × {len(SIZES)}",
-        ours=table.median_seconds(lambda: omes_score(*pairs, active=active), 9),
-        reference=table.seconds(lambda: omes_by_loops(*pairs)),
+        ours=table.cpu_seconds(lambda: omes_score(*pairs, active=active), turns=100),
+        reference=table.cpu_seconds(lambda: omes_by_loops(*pairs)),
         against="loops over its definition",
         least=300,
     )
 
     rows = (codes.train, factors.train, codes.test, factors.test)
-    ours = table.seconds(lambda: dci_scores(*rows, threads=args.threads))
-    some = table.seconds(lambda: scikit_learn_trees(codes, factors, args.rounds))
+    ours = table.cpu_seconds(lambda: dci_scores(*rows))
+    some = table.cpu_seconds(lambda: scikit_learn_trees(codes, factors, args.rounds))
     yield table.Line(
         what=f"DCI, {size}",
         ours=ours,
@@ -152,14 +152,13 @@ def panel_lines(codes, factors, changed, args):
     if args.each:
         chosen |= {name: [name] for name in ordered_names(Catalogue())}
     for what, metrics in chosen.items():
-        took = table.seconds(
+        took = table.cpu_seconds(
             lambda metrics=metrics: disentanglement_panel(
                 *(codes, factors, changed),
                 factor_names=[factor.name for factor in FACTORS],
                 metrics=metrics,
                 # EDI takes the trees of DCI; alone it has none.
                 options={"edi": {"joint": "max"}} if metrics == ["edi"] else None,
-                threads=args.threads,
             )
         )
         yield table.Line(what=what, ours=took)
@@ -167,7 +166,7 @@ def panel_lines(codes, factors, changed, args):
         rng = np.random.default_rng(0)
         models = [codes.train @ rng.standard_normal((args.dims, args.dims)) for _ in range(20)]
         for variant in ("lasso", "spearman"):
-            took = table.seconds(lambda variant=variant: udr_scores(models, variant=variant))
+            took = table.cpu_seconds(lambda variant=variant: udr_scores(models, variant=variant))
             yield table.Line(what=f"UDR of 20 models, {variant}", ours=took)
 
 
@@ -200,7 +199,6 @@ def main():
     parser.add_argument("--test", type=int, default=5_000, help="independent test rows")
     parser.add_argument("--pairs", type=int, default=1_000, help="pairs per factor")
     parser.add_argument("--dims", type=int, default=10, help="latent dimensions")
-    parser.add_argument("--threads", type=int, default=1, help="threads of XGBoost")
     parser.add_argument("--rounds", type=int, default=2, help="timed rounds of scikit-learn")
     parser.add_argument("--each", action="store_true", help="each metric alone, and UDR")
     parser.add_argument("--agreement", type=int, metavar="ROWS", help="compare both DCI instead")
