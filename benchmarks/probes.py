@@ -12,6 +12,7 @@ fit are timed and all reckoned from them, because an epoch costs what any other 
 
 from __future__ import annotations
 
+import logging
 import os
 
 import numpy as np
@@ -124,6 +125,7 @@ def main():
     )
     parser.add_argument("--other", type=float, default=1e-4, help="learning rate to compare with")
     args = parser.parse_args()
+    logging.disable(logging.WARNING)  # the epochs that are timed are too few to converge
     if args.agreement:
         print_agreement(args.agreement, args.other)
         return
