@@ -63,22 +63,22 @@ def side_by_side(probe, options, seeds):
 
 def of_models(args):
     """Yield the lines of all models of a target: two stages, all latents and the named ones."""
-    fits, cores = 4 * args.models, len(os.sched_getaffinity(0))
-    size = f"4 × {args.models} models × {ROWS:,} × {COLUMNS}, {cores} cores"
+    models, cores = range(args.models), len(os.sched_getaffinity(0))
+    size = f"{args.models} models × {ROWS:,} × {COLUMNS}, {cores} cores"
     some = PUBLISHED | {"max_epochs": EPOCHS_TIMED}
     adam = table.seconds(lambda: balanced_accuracy("mlp", some, 0))
     yield table.Line(
-        what=f"MLP probes, {size}",
-        ours=table.seconds(lambda: side_by_side("mlp", {}, range(fits))),
-        reference=adam * EPOCHS / EPOCHS_TIMED * fits / cores,
+        what=f"MLP, 4 × {size}",
+        ours=table.seconds(lambda: side_by_side("mlp", {}, range(4 * args.models))),
+        reference=adam * EPOCHS / EPOCHS_TIMED * 4 * args.models / cores,
         against=f"Adam 1e-4, {EPOCHS:,} epochs, reckoned from {EPOCHS_TIMED} of one fit",
         limit=120,
     )
     yield table.Line(
-        what=f"GBT probes, {size}",
-        ours=table.seconds(lambda: side_by_side("gbt", {}, range(fits))),
+        what=f"GBT, {size}",
+        ours=table.seconds(lambda: side_by_side("gbt", {}, models)),
         reference=table.seconds(
-            lambda: [balanced_accuracy("gbt", {}, seed, threads=cores) for seed in range(fits)]
+            lambda: [balanced_accuracy("gbt", {}, seed, threads=cores) for seed in models]
         ),
         against="one after another on all cores",
     )

@@ -166,11 +166,20 @@ def omes_score(
     """
     if pooling not in ("average", "max"):
         raise ValueError(f"pooling must be average or max, not {pooling!r}")
+    association = _association(first, second, changed_factor)
+    association[~dimension_mask(active, len(association))] = np.nan
+    return _scored(association, alpha, pooling)
+
+
+def _association(first: ArrayLike, second: ArrayLike, changed_factor: ArrayLike) -> FloatArray:
+    """Return S for as many factors as the largest number tells."""
     n_factors = int(np.max(changed_factor, initial=0)) + 1
-    association = one_factor_correlation(first, second, changed_factor, n_factors)
-    active = dimension_mask(active, len(association))
-    association[~active] = np.nan
-    S = association[active]
+    return one_factor_correlation(first, second, changed_factor, n_factors)
+
+
+def _scored(association: FloatArray, alpha: float, pooling: Literal["average", "max"]) -> OMES:
+    """Return the score of S, where inactive dimensions are NaN."""
+    S = association[~np.isnan(association).any(axis=1)]
     overlap = _pooled(S, _overlap_scores(S), pooling)
     multiple_encoding = _pooled(S, _overlap_scores(S.T).T, pooling)
     per_factor = alpha * overlap + (1 - alpha) * multiple_encoding
@@ -201,19 +210,12 @@ def omes(work: Work, *, alpha: float = 0.5) -> Values:
     alpha : float
         Weight of the overlap score; the rest goes to multiple encoding.
     """
-    codes, values = work.codes, {}
-    for name, pooling in (("omes", "average"), ("omes_max", "max")):
-        result = omes_score(
-            codes.first,
-            codes.second,
-            work.changed_factor,
-            active=np.ones(codes.first.shape[1], dtype=bool),
-            alpha=alpha,
-            pooling=pooling,
-        )
-        values[name] = result.per_factor
-    work.matrices["association"] = result.association
-    return values
+    association = _association(work.codes.first, work.codes.second, work.changed_factor)
+    work.matrices["association"] = association
+    return {
+        "omes": _scored(association, alpha, "average").per_factor,
+        "omes_max": _scored(association, alpha, "max").per_factor,
+    }
 
 
 def _overlap_scores(S: FloatArray) -> FloatArray:
