@@ -7,7 +7,7 @@ READY := .venv/.ready
 # Small networks gain little from a second core, a second job all of it.
 ONE_CORE_EACH := cache_features=1 train=1 finetune=1 finetune_open_set=1
 
-.PHONY: setup demo test test-fast lint generated bench-gpu
+.PHONY: setup demo test test-fast lint bench bench-gpu generated
 
 setup: $(READY)
 
@@ -36,6 +36,16 @@ test: lint
 # What takes minutes, and Slurm, left out.
 test-fast: $(READY)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not slow" --ignore tests/slurm
+
+# How fast, beside a reference timed in the same run: a Markdown table, in under 20 minutes.
+bench: $(READY)
+	@$(BIN)/python benchmarks/table.py
+	@GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/extract.py --rows
+	@$(BIN)/python benchmarks/train.py --rows
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/metrics.py --rows
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/probes.py --rows
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/render.py --rows
+	@$(BIN)/python benchmarks/plan.py --rows
 
 # On a GPU: training and extraction, ours and the reference in one run each.
 bench-gpu: $(READY)

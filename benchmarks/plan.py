@@ -15,17 +15,21 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import table
 import yaml
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+LIMIT = 8.0
+"""CPU seconds within which the full study is to be planned."""
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = table.parser(__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", help="numbers of targets")
     parser.add_argument("--profile", help="a Python profile of the dry run goes to this file")
     return parser.parse_args()
@@ -80,14 +84,21 @@ def snakemake(folder: Path, *arguments: str, profile: str | None = None) -> tupl
     return text, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
 
 
-def plan(folder: Path, name: str, study: dict, *, profile: str | None = None) -> None:
-    """Time the dry run of a study and print it."""
+def plan(
+    folder: Path,
+    name: str,
+    study: dict,
+    *,
+    profile: str | None = None,
+    limit: float | None = None,
+) -> table.Line:
+    """Return the line of the dry run of a study: seconds of CPU, jobs and memory."""
     (folder / "study.yaml").write_text(yaml.safe_dump(study), "utf-8")
     text, seconds, megabytes = snakemake(folder, "--dry-run", profile=profile)
     found = re.search(r"^total +(\d+)$", text, re.MULTILINE)
     jobs = int(found[1]) if found else 0
-    each = f", {1000 * seconds / jobs:.2f} s per 1,000 jobs" if jobs else ""
-    print(f"{name}: {jobs} jobs, {seconds:.1f} CPU s, {megabytes} MB{each}", flush=True)
+    what = f"planning {name}: {jobs:,} jobs, {megabytes} MB"
+    return table.Line(what=what, ours=seconds, limit=limit)
 
 
 def pretend_done(folder: Path) -> None:
@@ -100,19 +111,25 @@ def pretend_done(folder: Path) -> None:
     snakemake(folder, "--touch", "--forceall", "--cores", "1")
 
 
-def main() -> None:
-    """Print a line for each plan."""
-    arguments = parse_arguments()
+def lines(arguments: argparse.Namespace) -> Iterator[table.Line]:
+    """Yield a line for each plan."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for size in arguments.sizes or []:
             study = large_study(folder / "images", size)
-            plan(folder, f"{size} targets", study, profile=arguments.profile)
+            yield plan(folder, f"{size} targets", study, profile=arguments.profile)
         if arguments.sizes is None:
             study = paper_study(folder / "images")
-            plan(folder, "all to do", study, profile=arguments.profile)
+            profile = arguments.profile
+            yield plan(folder, "paper.yaml, all to do", study, profile=profile, limit=LIMIT)
             pretend_done(folder)
-            plan(folder, "all done", study, profile=arguments.profile)
+            yield plan(folder, "paper.yaml, all done", study, profile=profile)
+
+
+def main() -> None:
+    """Print the lines."""
+    arguments = parse_arguments()
+    table.print_table(lines(arguments), with_head=not arguments.rows)
 
 
 if __name__ == "__main__":

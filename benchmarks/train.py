@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import table
 import torch
 
 from fovscope.models.feature_vae import FeatureVAE
@@ -47,7 +48,7 @@ PUBLISHED = {"inputs": 6, "models": 20, "steps": 400_000}
 
 def parse_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = table.parser(__doc__)
     parser.add_argument("--features", type=int, help="number of features D")
     parser.add_argument("--width", type=int, help="width n of the model")
     parser.add_argument("--pairs", type=int, default=6000, help="pairs to train on")
@@ -144,8 +145,8 @@ def stack_turn(
     )
 
 
-def on_cpu(turns: dict[str, Callable[[], None]], arguments: argparse.Namespace) -> None:
-    """Time both loops in turns and print steps per second and their ratio."""
+def on_cpu(turns: dict[str, Callable[[], None]], what: str, arguments: argparse.Namespace) -> None:
+    """Time both loops in turns and print the line."""
     device = torch.device("cpu")
     for turn in turns.values():  # warm-up
         seconds(turn, device)
@@ -153,20 +154,25 @@ def on_cpu(turns: dict[str, Callable[[], None]], arguments: argparse.Namespace) 
         {name: seconds(turn, device) for name, turn in turns.items()}
         for _ in range(arguments.repetitions)
     ]
-    for name in turns:
-        median = statistics.median(pair[name] for pair in times)
-        print(f"{name}: {arguments.steps / median:.1f} steps/s")
-    ratio = statistics.median(pair["ours"] / pair["bare"] for pair in times)
-    print(f"time ours / bare: {ratio:.3f}")
+    rate = arguments.steps / statistics.median(pair["ours"] for pair in times)
+    line = table.Line(
+        what=f"training, {what}, {arguments.precision}, {arguments.threads} threads",
+        ours=rate,
+        unit="steps/s",
+        reference=rate * statistics.median(pair["ours"] / pair["bare"] for pair in times),
+        against="bare loop",
+    )
+    table.print_table([line], with_head=not arguments.rows)
 
 
 def on_gpu(
     turns: dict[str, Callable[[], None]],
     make_states: Callable[[int], list[TrainingState]],
     make_batch: MakeBatch,
+    what: str,
     arguments: argparse.Namespace,
 ) -> None:
-    """Print a table of model-steps per second, of references and ours, and their ratio."""
+    """Print lines of model-steps per second, and how long the published study takes."""
     device = torch.device("cuda")
     replicates, steps = arguments.replicates, arguments.steps
 
@@ -183,17 +189,28 @@ def on_gpu(
         return number * (many - few) / (longer - shorter)
 
     bare, single = eager("bare"), eager("ours")
-    print("\n| training | model-steps/s | reference | model-steps/s | ratio |")
-    print("|---|---|---|---|---|")
-    best = {}
+    lines, best = [], {}
     for precision in ("float32", "bfloat16"):
         one, best[precision] = stacked(1, precision), stacked(replicates, precision)
-        print(f"| 1 model, {precision} | {one:,.0f} | bare loop | {bare:,.0f} | {one / bare:.1f} |")
-        print(
-            f"| {replicates} models as one, {precision} | {best[precision]:,.0f} | singly, one "
-            f"after another | {single:,.0f} | {best[precision] / single:.1f} |",
-            flush=True,
-        )
+        lines += [
+            table.Line(
+                what=f"training 1 model in {precision}, {what}",
+                ours=one,
+                unit="model-steps/s",
+                reference=bare,
+                against="bare loop",
+                least=7,
+            ),
+            table.Line(
+                what=f"training {replicates} models as one in {precision}, {what}",
+                ours=best[precision],
+                unit="model-steps/s",
+                reference=single,
+                against="one after another, unrecorded",
+                least=30,
+            ),
+        ]
+    table.print_table(lines, with_head=not arguments.rows)
     precision = max(best, key=best.get)
     states = make_states(PUBLISHED["models"])
     start = seconds(partial(stack_turn, states, make_batch, precision, 1), device)
@@ -202,8 +219,8 @@ def on_gpu(
     hours *= PUBLISHED["inputs"] / 3600
     print(
         f"\n{PUBLISHED['inputs']} inputs × {PUBLISHED['models']} models × {PUBLISHED['steps']:,} "
-        f"steps, {precision}: {hours:.2f} h, from {arguments.long:,} steps in {taken:.1f} s\n"
-        f"peak memory: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
+        f"steps, {precision}: {hours:.2f} h, from {arguments.long:,} steps in {taken:.1f} s; "
+        f"peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
     )
 
 
@@ -226,21 +243,17 @@ def main() -> None:
         "ours": partial(our_turn, ours, make_batch, arguments),
         "bare": partial(bare_turn, bare, batch, changed[:size], generator, supervision, arguments),
     }
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
-    print(
-        f"D={arguments.features} n={arguments.width} pairs={size} {arguments.precision} "
-        f"{arguments.supervision}, {name}, {arguments.threads} threads, "
-        f"torch {torch.__version__}"
-    )
+    what = f"D = {arguments.features}, n = {arguments.width}, {size} pairs, {arguments.supervision}"
     if device.type == "cuda":
         on_gpu(
             turns,
             lambda number: [make_state(features, arguments, seed=seed) for seed in range(number)],
             make_batch,
+            what,
             arguments,
         )
     else:
-        on_cpu(turns, arguments)
+        on_cpu(turns, what, arguments)
 
 
 if __name__ == "__main__":

@@ -40,9 +40,10 @@ def finite_codes(codes: ArrayLike) -> NDArray[np.floating]:
         raise ValueError(f"codes must be a matrix (rows, dimensions), not of shape {codes.shape}")
     if codes.dtype.kind != "f":
         codes = codes.astype(np.float64)
-    broken = np.flatnonzero(~np.isfinite(codes).all(axis=0))
-    if broken.size:
-        rows = np.flatnonzero(~np.isfinite(codes[:, broken[0]]))
+    finite = np.isfinite(codes)
+    if not finite.all():
+        broken = np.flatnonzero(~finite.all(axis=0))
+        rows = np.flatnonzero(~finite[:, broken[0]])
         raise ValueError(
             f"code dimension {broken[0]} is not finite in {rows.size} rows (first: row {rows[0]})"
         )

@@ -32,8 +32,9 @@ def fit(name, codes, labels, seed=0):
 @every_probe
 def test_it_is_declared_and_described(name):
     entry = CATALOGUE.entry("probe", name)
-    assert list(entry.declared) == ["title"]
+    assert {"title"} <= set(entry.declared) <= {"title", "paper"}
     assert entry.declared["title"].strip()
+    assert entry.declared.get("paper", {}).keys() <= entry.options.keys()
     assert entry.description.endswith(".")
     for option in entry.options.values():
         assert option.description

@@ -14,6 +14,7 @@ from fovscope.probes.gbt import gbt
 from fovscope.probes.mlp import mlp
 from fovscope.probes.scores import classification_scores, confusion_shares
 from fovscope.registry import RegistryError
+from fovscope.study.config import load_study
 
 PROBES = {
     "gbt": {"rounds": 20},
@@ -106,7 +107,11 @@ def test_defaults_are_those_of_the_paper():
     expected = {"n_estimators": 100, "max_depth": 4, "learning_rate": 0.1, "tree_method": "hist"}
     assert {name: trees[name] for name in expected} == expected
     network = mlp(train, labels, 5, 1, max_epochs=1)[-1].get_params()
-    expected = {"hidden_layer_sizes": (256, 256), "learning_rate_init": 1e-4, "alpha": 1e-7}
+    expected = {"hidden_layer_sizes": (256, 256), "solver": "adam", "alpha": 1e-7}
+    assert {name: network[name] for name in expected} == expected
+    published = load_study({"variant": "paper"}).probes["mlp"]
+    network = mlp(train, labels, 5, 1, **published | {"max_epochs": 1})[-1].get_params()
+    expected |= {"learning_rate_init": 1e-4}
     assert {name: network[name] for name in expected} == expected
 
 
@@ -134,6 +139,22 @@ def test_mlp_that_does_not_converge_is_logged(caplog):
     with caplog.at_level(logging.WARNING):
         predict_with_probes(train, labels, test, probes=short, seed=0)
     assert "did not converge in 3 epochs" in caplog.text
+
+
+def test_mlp_converges_by_default_and_explains_every_training_row(caplog):
+    """The published network has 300 weights a row; the loss, not the epochs, ends training."""
+    train, labels, *_ = blobs(4)
+    with caplog.at_level(logging.WARNING):
+        network = mlp(train, labels, 0, 1)
+    assert not caplog.records
+    assert network[-1].n_iter_ < 1000
+    assert network.score(train, labels) == 1
+
+
+def test_trees_of_wide_codes_see_some_columns_and_of_narrow_ones_all():
+    train, labels, *_ = blobs(0.05)
+    shares = [gbt(train, labels, 0, 1, rounds=1, columns=n).colsample_bytree for n in (2, 5, 2048)]
+    assert shares == [2 / 5, 1, 1]
 
 
 def test_bad_input_is_named():

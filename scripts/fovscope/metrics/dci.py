@@ -9,7 +9,8 @@ The trees are XGBoost's (`hist`) in place of scikit-learn's GradientBoosting, wh
 hours for 40-valued factors; importances are gain *sums*, the quantity that scikit-learn
 calls impurity decrease. The two matrices correlate at .99 to 1.00; XGBoost, which
 regularises, spreads less importance over noise, so that D and C come out .04 to .07 higher
-and I within .02 (500 to 3,000 rows of mixed codes; `benchmarks/metrics.py` measures it).
+and I within .02 (500 to 3,000 rows of mixed codes; `benchmarks/metrics.py --agreement 500`
+measures it).
 """
 
 from __future__ import annotations

@@ -87,28 +87,42 @@ def one_factor_correlation(
             f"pairs do not match: codes {first.shape} and {second.shape}, "
             f"changed factors {changed_factor.shape}"
         )
-    if not np.isin(changed_factor, np.arange(n_factors)).all():
+    factor = changed_factor.astype(np.intp)
+    if (factor != changed_factor).any() or factor.min() < 0 or factor.max() >= n_factors:
         raise ValueError(f"changed factors must be whole numbers from 0 to {n_factors - 1}")
-    association = np.empty((first.shape[1], n_factors))
-    for i in range(n_factors):
-        of_factor = changed_factor == i
-        if of_factor.sum() < _FEWEST_PAIRS:
-            raise ValueError(
-                f"factor {i} has {of_factor.sum()} pairs; OMES needs at least {_FEWEST_PAIRS}"
-            )
-        association[:, i] = _change(first[of_factor], second[of_factor])
-    return association
+    counts = np.bincount(factor, minlength=n_factors)
+    if counts.min() < _FEWEST_PAIRS:
+        i = np.flatnonzero(counts < _FEWEST_PAIRS)[0]
+        raise ValueError(f"factor {i} has {counts[i]} pairs; OMES needs at least {_FEWEST_PAIRS}")
+    if (factor[1:] < factor[:-1]).any():
+        order = np.argsort(factor, kind="stable")
+        first, second = first[order], second[order]
+    ends = np.cumsum(counts)[:-1]
+    groups = zip(np.split(first, ends), np.split(second, ends), strict=True)
+    return np.stack([_change(*members) for members in groups], axis=1)
 
 
 def _change(first: FloatArray, second: FloatArray) -> FloatArray:
     """Return 1 - |Pearson| of each column."""
-    undefined = (np.ptp(first, axis=0) == 0) | (np.ptp(second, axis=0) == 0)
-    x, y = (codes - codes.mean(axis=0, dtype=np.float64) for codes in (first, second))
-    norm = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+    undefined = _constant(first) | _constant(second)
+    # The sum over rows as a product with ones: BLAS is five times as fast as `mean`.
+    share = np.full(len(first), 1 / len(first))
+    x, y = first - share @ first, second - share @ second
+    xx, yy, xy = (np.einsum("md,md->d", a, b) for a, b in ((x, x), (y, y), (x, y)))
+    norm = np.sqrt(xx * yy)
     norm[undefined] = 1
-    change = 1 - np.abs((x * y).sum(axis=0)) / norm
-    change[undefined] = (first != second).any(axis=0)[undefined]
+    change = 1 - np.abs(xy) / norm
+    if undefined.any():
+        change[undefined] = (first != second).any(axis=0)[undefined]
     return change.clip(0, 1)  # rounding may leave -1e-16
+
+
+def _constant(codes: FloatArray) -> NDArray[np.bool_]:
+    """Return whether each column has one value; most differ in the first and last row already."""
+    constant = codes[0] == codes[-1]
+    if constant.any():
+        constant &= (codes == codes[0]).all(axis=0)
+    return constant
 
 
 def omes_score(
@@ -152,11 +166,20 @@ def omes_score(
     """
     if pooling not in ("average", "max"):
         raise ValueError(f"pooling must be average or max, not {pooling!r}")
+    association = _association(first, second, changed_factor)
+    association[~dimension_mask(active, len(association))] = np.nan
+    return _scored(association, alpha, pooling)
+
+
+def _association(first: ArrayLike, second: ArrayLike, changed_factor: ArrayLike) -> FloatArray:
+    """Return S for as many factors as the largest number tells."""
     n_factors = int(np.max(changed_factor, initial=0)) + 1
-    association = one_factor_correlation(first, second, changed_factor, n_factors)
-    active = dimension_mask(active, len(association))
-    association[~active] = np.nan
-    S = association[active]
+    return one_factor_correlation(first, second, changed_factor, n_factors)
+
+
+def _scored(association: FloatArray, alpha: float, pooling: Literal["average", "max"]) -> OMES:
+    """Return the score of S, where inactive dimensions are NaN."""
+    S = association[~np.isnan(association).any(axis=1)]
     overlap = _pooled(S, _overlap_scores(S), pooling)
     multiple_encoding = _pooled(S, _overlap_scores(S.T).T, pooling)
     per_factor = alpha * overlap + (1 - alpha) * multiple_encoding
@@ -187,19 +210,12 @@ def omes(work: Work, *, alpha: float = 0.5) -> Values:
     alpha : float
         Weight of the overlap score; the rest goes to multiple encoding.
     """
-    codes, values = work.codes, {}
-    for name, pooling in (("omes", "average"), ("omes_max", "max")):
-        result = omes_score(
-            codes.first,
-            codes.second,
-            work.changed_factor,
-            active=np.ones(codes.first.shape[1], dtype=bool),
-            alpha=alpha,
-            pooling=pooling,
-        )
-        values[name] = result.per_factor
-    work.matrices["association"] = result.association
-    return values
+    association = _association(work.codes.first, work.codes.second, work.changed_factor)
+    work.matrices["association"] = association
+    return {
+        "omes": _scored(association, alpha, "average").per_factor,
+        "omes_max": _scored(association, alpha, "max").per_factor,
+    }
 
 
 def _overlap_scores(S: FloatArray) -> FloatArray:

@@ -22,6 +22,7 @@ def gbt(
     rounds: int = 100,
     depth: int = 4,
     learning_rate: float = 0.1,
+    columns: int = 2_048,
 ) -> XGBClassifier:
     """Fit gradient-boosted trees.
 
@@ -39,6 +40,9 @@ def gbt(
         Depth of the trees.
     learning_rate : float
         Shrinkage of the trees.
+    columns : int
+        Columns that a tree may split on; of a wider representation, such as pixels, each tree
+        draws so many, and has 32 split points a column instead of 256.
 
     Returns
     -------
@@ -49,6 +53,9 @@ def gbt(
         n_estimators=rounds,
         max_depth=depth,
         learning_rate=learning_rate,
+        # With few rows a tree costs what its split points do, columns × bins.
+        max_bin=256 if codes.shape[1] <= columns else 32,
+        colsample_bytree=columns / max(columns, codes.shape[1]),
         tree_method="hist",
         random_state=seed,
         n_jobs=threads,

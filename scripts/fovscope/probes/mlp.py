@@ -1,7 +1,11 @@
 """Multilayer perceptron.
 
 Dapueto, Pastore, Noceti, Odone (2025), arXiv 2506.20649: 256-256 with ReLU, Adam 1e-4, weight
-penalty 1e-7, trained to convergence.
+penalty 1e-7, trained to convergence. On some thousand rows steps of 1e-4 do not converge within
+5,000 epochs, those of 1e-3 do in some 360. What is faster is worse, in points of balanced accuracy
+below that on ten numbers of plankton images (1,200 for training, 300 for the test, 15 codes in
+pairs): 3e-3, in 170 epochs, .6 ± .2; L-BFGS 3.0 ± .3. At 1e-2 the loss is too restless for the
+criterion.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from fovscope.registry import probe
 logger = logging.getLogger(__name__)
 
 
-@probe("mlp", title="MLP")
+@probe("mlp", title="MLP", paper={"learning_rate": 1e-4})
 def mlp(
     codes: NDArray[np.floating],
     classes: NDArray[np.integer],
@@ -30,7 +34,7 @@ def mlp(
     threads: int,
     *,
     hidden: tuple[int, ...] = (256, 256),
-    learning_rate: float = 1e-4,
+    learning_rate: float = 1e-3,
     alpha: float = 1e-7,
     max_epochs: int = 5_000,
 ) -> Pipeline:

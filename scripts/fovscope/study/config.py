@@ -329,6 +329,11 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
             more["dimensions"] = study.model.latent_dim
         return one.model_copy(update={"representation": which, "options": more})
 
+    def probe(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        published = catalogue.entry("probe", name).declared.get(PAPER, {})
+        assumed = published if study.variant == PAPER else {}
+        return options("probe", name, {**assumed, **given}, f"probes.{name}")
+
     unknown = [name for name in study.probes if name not in catalogue["probe"]]
     mistakes += [f"probes: {unknown_name('probe', name, catalogue['probe'])}" for name in unknown]
     for name in study.metrics.options:
@@ -342,10 +347,7 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
         "representations": {
             name: representation(name, one) for name, one in study.representations.items()
         },
-        "probes": {
-            name: options("probe", name, study.probes.get(name, {}), f"probes.{name}")
-            for name in catalogue["probe"]
-        },
+        "probes": {name: probe(name, study.probes.get(name, {})) for name in catalogue["probe"]},
         "metrics": study.metrics.model_copy(
             update={
                 "options": {

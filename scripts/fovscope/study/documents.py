@@ -67,15 +67,22 @@ def _entry_tables() -> list[str]:
     """Return a table for each kind of entry with options of its own."""
     parts, catalogue = [], Catalogue()
     for kind, where in _WITH_OPTIONS.items():
+        entries = sorted(catalogue[kind].items())
+        published = any(PAPER in entry.declared for _, entry in entries)
+        columns = ["key", "type", "default", *(["paper"] if published else []), "what"]
         lines = [f"### Options of each {kind}: {where}", ""]
-        lines += [f"| {kind} | key | type | default | what |", "|---|---|---|---|---|"]
-        for name, entry in sorted(catalogue[kind].items()):
+        lines += [f"| {kind} | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
+        for name, entry in entries:
             for key, option in entry.options.items():
-                default = "(required)" if option.default is REQUIRED else _shown(option.default)
-                kind_of = option.annotation.replace("|", "or")
-                lines.append(
-                    f"| `{name}` | `{key}` | {kind_of} | {default} | {option.description} |"
-                )
+                required = option.default is REQUIRED
+                cells = {
+                    "key": f"`{key}`",
+                    "type": option.annotation.replace("|", "or"),
+                    "default": "(required)" if required else _shown(option.default),
+                    "paper": _shown(entry.declared.get(PAPER, {}).get(key)),
+                    "what": option.description,
+                }
+                lines.append(f"| `{name}` | {' | '.join(cells[c] for c in columns)} |")
         parts.append("\n".join([*lines, ""]))
     return parts
 
