@@ -1,4 +1,8 @@
-"""Train one source model and encode the evaluation rows of its first source with it."""
+"""Train one model from new weights, on pairs of sources or on a target alone, and encode with it.
+
+Encoded are the evaluation rows of the first source, or all images of the target: which output is
+named says what is wanted.
+"""
 
 from functools import partial
 
@@ -9,15 +13,18 @@ from fovscope.records import read_table, representation_table, write_table
 from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import job_key, logged
 from fovscope.runtime.provenance import read_json
-from fovscope.study.models import SourceTraining
+from fovscope.study.models import SourceTraining, TargetTraining
 from fovscope.training.pairs import SourceData, bound_dimensions, training_pairs
 from fovscope.training.record import save_trained, training
+from fovscope.training.scratch import train_from_scratch
 from fovscope.training.source import train_source
+
+out = dict(snakemake.output.items())
 
 with (
     logged(snakemake) as job,
     training(
-        snakemake.output.model,
+        out["model"],
         snakemake.output,
         key=job_key(snakemake),
         minutes=snakemake.resources.checkpoint_minutes,
@@ -26,41 +33,44 @@ with (
     given, what = snakemake.input, snakemake.params.job
     recipe, binding = what["recipe"], what["binding"]
     seed = int(snakemake.wildcards.seed)
-    options = SourceTraining.model_validate(what["training"])
+    on_sources = "source" in out
+    options = (SourceTraining if on_sources else TargetTraining).model_validate(what["training"])
     use_cores(options.compute_threads)
-    sources = [
-        # Features in the stored type.
-        SourceData.of(read_table(table), read_info(facts), open_store(features)[:])
-        for table, facts, features in zip(given.table, given.facts, given.features, strict=True)
-    ]
-    bound = bound_dimensions(sources, binding["factors"], angles=binding["anchored"])
-    pairs = training_pairs(sources, bound)
-    trained = train_source(
-        *(pairs.first, pairs.second, pairs.changed),
-        make_model=partial(
+    stores = list(given.features) if on_sources else [given.features]
+    how = {
+        "make_model": partial(
             job.catalogue.load("model", what["model"]["kind"]).fitted,
-            facts=read_json(given.features[0]),
+            facts=read_json(stores[0]),
             options=what["model"]["options"],
             seed=seed,
         ),
-        options=options,
-        objective=job.catalogue.load("objective", recipe["objective"])(**recipe["options"]),
-        supervision=job.catalogue.load("supervision", recipe["supervision"]),
-        seed=seed,
-        device=resolve_device(),
-        anchors=pairs.anchors if binding["anchored"] else None,
-        checkpoints=checkpoints,
-    )
-    first = sources[0]
-    codes = representation_table(
-        first.images.loc[~first.in_pairs, "image_id"],
-        *encode(trained.model, first.features[~first.in_pairs]),
-    )
-    save_trained(
-        snakemake.output.model,
-        snakemake.output.info,
-        trained,
-        given.features,
-        bound=bound if binding["named"] else (),
-    )
-    write_table(snakemake.output.source, codes)
+        "options": options,
+        "objective": job.catalogue.load("objective", recipe["objective"])(**recipe["options"]),
+        "seed": seed,
+        "device": resolve_device(),
+        "checkpoints": checkpoints,
+    }
+    if on_sources:
+        sources = [
+            # Features in the stored type.
+            SourceData.of(read_table(table), read_info(facts), open_store(features)[:])
+            for table, facts, features in zip(given.table, given.facts, stores, strict=True)
+        ]
+        bound = bound_dimensions(sources, binding["factors"], angles=binding["anchored"])
+        pairs = training_pairs(sources, bound)
+        trained = train_source(
+            *(pairs.first, pairs.second, pairs.changed),
+            supervision=job.catalogue.load("supervision", recipe["supervision"]),
+            anchors=pairs.anchors if binding["anchored"] else None,
+            **how,
+        )
+        encoded = ~sources[0].in_pairs
+        images, features = sources[0].images[encoded], sources[0].features[encoded]
+    else:
+        bound = ()
+        images, features = read_table(given.table), open_store(given.features)[:]
+        trained = train_from_scratch(features[(images["split"] == "train").to_numpy()], **how)
+    codes = representation_table(images["image_id"], *encode(trained.model, features))
+    named = bound if binding["named"] else ()
+    save_trained(out["model"], out["info"], trained, stores, bound=named)
+    write_table(out["source" if on_sources else "scratch"], codes)

@@ -125,16 +125,16 @@ def find_model(model: Path) -> tuple[dict[str, Path], Options]:
     for kind, name, known in (("backbone", backbone, study.backbones), ("recipe", recipe, recipes)):
         if name not in known:
             raise FovscopeError(f"{config} has no {kind} '{name}'; put it back into the study")
-    tuned = study.recipes[recipe_name(recipe)].tuning == "finetune"
+    stage = study.recipes[recipe_name(recipe)].stages[-1]
     target = model.stem
-    if target == "source" and not tuned:
+    if target == "source" and stage == "transferred":
         target = recipes[recipe].target or target
     if target == "source":
         beside = ", ".join(f"{name}.safetensors" for name in sorted(study.targets))
         raise FovscopeError(f"{model} has no target; give its name in the place of it: {beside}")
     seed = seed.removeprefix("seed")
     place = {"backbone": backbone, "recipe": recipe, "seed": seed, "dataset": target}
-    names = model_files(Paths(str(root)), **place, tuned=tuned)
+    names = model_files(Paths(str(root)), **place, stage=stage)
     _require([Path(names["model"])])
     return {key: Path(name) for key, name in names.items()}, Options(
         study.backbones[backbone],

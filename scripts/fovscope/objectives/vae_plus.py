@@ -18,14 +18,21 @@ for. The published code takes the learning rates of the two kinds of optimisers 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from fovscope.models.discriminator import Discriminator
 from fovscope.models.vae import VAE
-from fovscope.objectives.base import Batch, Number, Objective, ObjectiveError, not_negative
+from fovscope.objectives.base import (
+    Batch,
+    Number,
+    Objective,
+    ObjectiveError,
+    decayed,
+    not_negative,
+)
 from fovscope.registry import objective
 
 LAYERS = 4
@@ -103,15 +110,6 @@ class VAEPlus(Objective):
         softplus = nn.functional.softplus
         terms[_NAME] = (softplus(-real).mean() + softplus(made).mean()) / 2
         return {"loss": loss} | terms
-
-
-def decayed(weights: Iterable[Tensor], decay: float) -> list[dict[str, list[Tensor] | float]]:
-    """Return parameter groups of an optimiser: matrices and kernels decay, vectors do not."""
-    weights = list(weights)
-    return [
-        {"params": [w for w in weights if w.ndim > 1], "weight_decay": decay},
-        {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
-    ]
 
 
 def _layer(k: int) -> str:

@@ -40,7 +40,7 @@ from fovscope.study.config import (
 from fovscope.study.data import Source
 from fovscope.study.entries import file_options
 from fovscope.study.instances import model_place, recipe_instances, source_instances
-from fovscope.study.layout import SOURCE, Paths, model_files, recipe_name
+from fovscope.study.layout import SEEN_TARGET, SOURCE, Paths, model_files, recipe_name
 from fovscope.study.models import Recipe
 
 _NOT_IN_MANIFEST = {"licence", "citation", "published"}
@@ -80,7 +80,9 @@ class Expansion:
         self._digests = CodeDigests(scripts)
         self._contents: dict[str, dict[str, Any]] = {}
         self.targets = sorted(study.targets)
-        self._sources = source_instances(study.sources, self.targets)
+        # Models of targets alone learn from no source.
+        sourced = not all(recipe.from_scratch for recipe in study.recipes.values())
+        self._sources = source_instances(study.sources if sourced else {}, self.targets)
         self._recipes = recipe_instances(study.recipes, study.sources, self.targets)
         self.sources = sorted(self._sources)
         self.datasets = [*self.sources, *self.targets]
@@ -114,6 +116,16 @@ class Expansion:
         """Whether a data set is a source."""
         return dataset in self._sources
 
+    @cached_property
+    def with_source(self) -> list[str]:
+        """Recipes whose models are trained on sources."""
+        return [name for name in self.recipes if self._recipes[name].sources]
+
+    @cached_property
+    def from_scratch(self) -> list[str]:
+        """Recipes whose models start from new weights on each target."""
+        return [name for name in self.recipes if name not in self.with_source]
+
     def source_of(self, recipe: str) -> str:
         """Return the first source of a recipe, on whose evaluation rows its models are judged."""
         return self._recipes[recipe].sources[0]
@@ -134,16 +146,18 @@ class Expansion:
     @cached_property
     def tuned(self) -> list[str]:
         """Recipes whose models are fine-tuned on targets."""
-        return [name for name in self.recipes if self._recipe_section(name).tuning == "finetune"]
+        return [n for n in self.with_source if self._recipe_section(n).tuning == "finetune"]
 
     @cached_property
     def untuned(self) -> list[str]:
         """Recipes whose models are used as they are."""
-        return [name for name in self.recipes if name not in self.tuned]
+        return [name for name in self.with_source if name not in self.tuned]
 
     def is_for(self, recipe: str, dataset: str) -> bool:
-        """Whether models of a recipe are for a target; all are for their own source."""
-        return dataset == SOURCE or self._recipes[recipe].target in ("", dataset)
+        """Whether models of a recipe are for a target, or for their own source if they have one."""
+        if dataset == SOURCE:
+            return recipe in self.with_source
+        return self._recipes[recipe].target in ("", dataset)
 
     def _source_section(self, dataset: str) -> Source:
         return self.study.sources[self._sources[dataset].source]
@@ -301,9 +315,11 @@ class Expansion:
         section = self._source_section(dataset) if is_source else self.study.targets[dataset]
         return self.catalogue.entry("generator", section.generator) if section.generator else None
 
-    def _model(self, backbone: str) -> Entry:
-        pixels = self.study.backbones[backbone].is_pixels
-        return self.catalogue.entry("model", "image_vae" if pixels else "feature_vae")
+    def _model(self, backbone: str, recipe: str) -> Entry:
+        name = "feature_vae"
+        if self.study.backbones[backbone].is_pixels:
+            name = recipe_section(self.study, recipe_name(recipe), "image_model").network
+        return self.catalogue.entry("model", name)
 
     def _representation(self, name: str) -> Entry:
         return self.catalogue.entry(
@@ -518,20 +534,22 @@ class Expansion:
         return recipe_section(self.study, recipe_name(recipe), "model").latent_dim
 
     def training(self, backbone: str, recipe: str) -> dict[str, Any]:
-        """Return what a source model depends on, beside its data."""
-        what, training = self.recipe(recipe), self._section(recipe, "source_training")
-        del training["supervision"]
+        """Return what a model that is trained from new weights depends on, beside its data."""
+        what = self.recipe(recipe)
+        section = "source_training" if recipe in self.with_source else "target_training"
+        training = self._section(recipe, section)
+        training.pop("supervision", None)
         return {
             "code": self.code(
                 "train",
-                self._model(backbone),
+                self._model(backbone, recipe),
                 self.catalogue.entry("objective", what["objective"]),
                 self.catalogue.entry("supervision", what["supervision"]),
             ),
             "recipe": what,
             "binding": self.binding(recipe),
             "model": {
-                "kind": self._model(backbone).name,
+                "kind": self._model(backbone, recipe).name,
                 "options": self._model_options(backbone, recipe),
             },
             "training": training,
@@ -542,7 +560,7 @@ class Expansion:
         what = self.recipe(recipe)
         objective = self.catalogue.entry("objective", what["objective"])
         return {
-            "code": self.code("finetune", self._model(backbone), objective),
+            "code": self.code("finetune", self._model(backbone, recipe), objective),
             "objective": {key: what[key] for key in ("objective", "options")},
             "binding": self.binding(recipe),
             "finetuning": self._section(recipe, "finetuning"),
@@ -551,7 +569,7 @@ class Expansion:
     def encoding_only(self, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what the codes of a model as it is depend on, beside its inputs."""
         threads = self._section(recipe, "finetuning")["compute_threads"]
-        code = self.code("finetune", self._model(backbone))
+        code = self.code("finetune", self._model(backbone, recipe))
         return {"code": code, "finetuning": {"compute_threads": threads}}
 
     def replayed(self, recipe: str, backbone: str) -> dict[str, list[str]]:
@@ -575,10 +593,13 @@ class Expansion:
     def _model_options(self, backbone: str, recipe: str) -> dict[str, Any]:
         if not self.study.backbones[backbone].is_pixels:
             return self._section(recipe, "model")
+        size = {"latent_dim": self.latent_dim(recipe)}
         options = self._section(recipe, "image_model")
+        if options.pop("network") == "cell_vae":
+            return size
         if options["likelihood"] != "gaussian":
             del options["likelihood_sd"]
-        return options | {"latent_dim": self.latent_dim(recipe)}
+        return options | size
 
     # Representations ---------------------------------------------------------------------------
 
@@ -636,7 +657,7 @@ class Expansion:
         """Return the stages at which models have a representation of a data set."""
         if dataset == SOURCE:
             return ("source",)
-        return ("transferred", "finetuned") if recipe in self.tuned else ("transferred",)
+        return self._recipe_section(recipe).stages
 
     def codes(self, dataset: str, recipe: str) -> dict[str, str]:
         """Return the representations of a target by a model, and the JSON beside the model."""
@@ -736,11 +757,10 @@ class Expansion:
 
     def _views_of_target(self, dataset: str, recipe: str) -> list[dict[str, Any]]:
         shared = {"dataset": dataset, "representation": "latents"}
-        tuned_on = {"transferred": "", "finetuned": dataset}
         return [
             {
                 "values": stage,
-                "identity": shared | {"stage": stage, "tuned_on": tuned_on[stage]},
+                "identity": shared | {"stage": stage, "tuned_on": _tuned_on(stage, dataset)},
             }
             for stage in self.stages(dataset, recipe)
         ]
@@ -796,7 +816,7 @@ class Expansion:
                 "resamples": self.study.metrics.resamples,
                 "seeds": self.seeds,
                 "stages": {
-                    stage: {"dataset": real, "tuned_on": real if stage == "finetuned" else ""}
+                    stage: {"dataset": real, "tuned_on": _tuned_on(stage, real)}
                     for stage in self.stages(dataset, recipe)
                 },
             },
@@ -884,6 +904,19 @@ class Expansion:
             "options": options,
         }
 
+    def first_latents(self) -> list[str]:
+        """Return what all models make of all targets at their first stage there."""
+        return [
+            file
+            for recipe in self.recipes
+            for dataset in self.targets
+            for file in self.of_all_models(
+                self.latents("{dataset}", self.stages(dataset, recipe)[0]),
+                dataset=dataset,
+                recipe=[recipe],
+            )
+        ]
+
     def last_codes(self, dataset: str, recipe: str) -> dict[str, str]:
         """Return what a model makes of the images that its target was edited to, and its JSON."""
         stage = self.stages(self.followed(dataset), recipe)[-1]
@@ -902,7 +935,7 @@ class Expansion:
         """Return what the scores of a model on edited images of its target depend on."""
         target = self.followed(dataset)
         stage = self.stages(target, recipe)[-1]
-        tuned_on = target if stage == "finetuned" else ""
+        tuned_on = _tuned_on(stage, target)
         identity = {"dataset": dataset, "stage": stage, "tuned_on": tuned_on}
         view = {"values": "codes", "identity": identity | {"representation": "latents"}}
         return self._scoring([view], about=target)
@@ -1111,7 +1144,7 @@ class Expansion:
     def _shown_recipe(self, dataset: str) -> str | None:
         def shows(recipe: str) -> bool:
             if self.is_source(dataset):
-                return self.source_of(recipe) == dataset
+                return self._recipes[recipe].sources[:1] == (dataset,)
             return self.is_for(recipe, dataset)
 
         return next(filter(shows, self.recipes), None)
@@ -1193,12 +1226,13 @@ class Expansion:
     def applied_model(self, images: str) -> dict[str, str]:
         """Return the model that new images are encoded with, and what belongs to it."""
         place = model_place(self._recipes, self.study.encode[images].model)
-        return model_files(self.paths, **place, tuned=place["recipe"] in self.tuned)
+        stage = self.stages(place["dataset"], place["recipe"])[-1]
+        return model_files(self.paths, **place, stage=stage)
 
     def encoding(self, images: str) -> dict[str, Any]:
         """Return what the codes of new images depend on, beside the model."""
         section = self.plain["encode"][images]
-        backbone = section["model"].partition("/")[0]
+        backbone, recipe, *_ = section["model"].split("/")
         features = {k: v for k, v in self.features_options(backbone).items() if k != "shard_rows"}
         probe = section["probe"]
         files = {
@@ -1209,7 +1243,7 @@ class Expansion:
         return {
             "code": self.code(
                 "encode_images",
-                self._model(backbone),
+                self._model(backbone, recipe),
                 self.catalogue.entry("reader", "files"),
                 self.catalogue.entry("probe", probe),
             ),
@@ -1224,10 +1258,9 @@ class Expansion:
     def traversing(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what the traversal of a model depends on, beside its inputs."""
         stage, real = self.stages(dataset, recipe)[-1], self.dataset_of(dataset, recipe)
-        tuned_on = real if stage == "finetuned" else ""
         return {
-            "code": self.code("traverse", self._model(backbone)),
-            "identity": {"dataset": real, "stage": stage, "tuned_on": tuned_on},
+            "code": self.code("traverse", self._model(backbone, recipe)),
+            "identity": {"dataset": real, "stage": stage, "tuned_on": _tuned_on(stage, real)},
         }
 
     def last_model(self, dataset: str, recipe: str) -> dict[str, str]:
@@ -1235,9 +1268,14 @@ class Expansion:
         stage = self.stages(dataset, recipe)[-1]
         paths = self.paths
         model, info = paths.source_model, paths.source_model_info
-        if stage == "finetuned":
+        if stage in SEEN_TARGET:
             model, info = paths.tuned_model, paths.tuned_model_info
         return {"model": model, "info": info, "latents": self.latents(dataset, stage)}
+
+
+def _tuned_on(stage: str, dataset: str) -> str:
+    """Return the target whose images a model has seen at a stage, if any."""
+    return dataset if stage in SEEN_TARGET else ""
 
 
 def filled(template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401
