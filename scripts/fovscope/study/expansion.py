@@ -167,7 +167,7 @@ class Expansion:
 
     def dataset_of(self, dataset: str, recipe: str) -> str:
         """Return the data set that a place in a path stands for: `SOURCE` is that of a recipe."""
-        return {SOURCE: self.source_of(recipe)}.get(dataset, dataset)
+        return self.source_of(recipe) if dataset == SOURCE else dataset
 
     def of_all_models(self, template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401
         """Return the files of a template for all models: backbone × recipe × seed.
