@@ -217,3 +217,32 @@ rule traverse:
         "Traverse {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
     script:
         "../../scripts/traverse.py"
+
+
+rule reconstruct:
+    input:
+        unpack(by(jobs.last_model, "dataset", "recipe")),
+        table=PATHS.manifest,
+        features=PATHS.features,
+    output:
+        scores=PATHS.reconstruction,
+        decoded=PATHS.decoded,
+    log:
+        PATHS.log("reconstruct", f"{MODEL}_{{dataset}}"),
+    benchmark:
+        PATHS.benchmark("reconstruct", f"{MODEL}_{{dataset}}")
+    wildcard_constraints:
+        dataset=one_of(jobs.targets),
+        backbone=one_of(jobs.of_pixels),
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000, per_gb=4000),
+        runtime=scaled(30),
+    params:
+        job=by(jobs.reconstructing, "dataset", "backbone", "recipe"),
+    message:
+        "Reconstruct {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/traverse.py"

@@ -50,6 +50,8 @@ class Given:
         Representation of the images, in the order of the image table.
     strips : pandas.DataFrame, optional
         ``dimension, step, value, image_id`` of a traversal.
+    decoded : pandas.DataFrame, optional
+        ``recipe, kind, place, picture`` of all recipes: what models of images draw.
     moves : pandas.DataFrame, optional
         Scores ``moves[z<k>,<factor>]`` of a traversal.
     dimensions : sequence of str
@@ -67,6 +69,7 @@ class Given:
     values: NDArray | None = None
     strips: pd.DataFrame | None = None
     moves: pd.DataFrame | None = None
+    decoded: pd.DataFrame | None = None
     dimensions: Sequence[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovscope.factors import Factor
+from fovscope.images.channels import rgb_view
 
 ENDS = (5.0, 95.0)
 """Percentiles of a dimension's values between which it is swept."""
@@ -198,11 +199,11 @@ def traversal_table(
 
 
 def as_png(images: NDArray[np.uint8]) -> list[bytes]:
-    """Return images (d, steps, H, W, 3) as PNG files, in the order of a traversal table."""
+    """Return images (..., H, W, C) as PNG files, in their order: their pictures (`rgb_view`)."""
     files = []
     for image in images.reshape(-1, *images.shape[-3:]):
         file = io.BytesIO()
-        Image.fromarray(image).save(file, "PNG")
+        Image.fromarray(rgb_view(image)).save(file, "PNG")
         files.append(file.getvalue())
     return files
 

@@ -112,6 +112,11 @@ class Expansion:
         """Targets whose images have classes; the others have no accuracy and no importances."""
         return [name for name in self.targets if self._classes(name)]
 
+    @cached_property
+    def of_pixels(self) -> list[str]:
+        """Backbones that are none: their models draw images."""
+        return [name for name in self.backbones if self.study.backbones[name].is_pixels]
+
     def is_source(self, dataset: str) -> bool:
         """Whether a data set is a source."""
         return dataset in self._sources
@@ -174,7 +179,7 @@ class Expansion:
 
         Of several values of ``dataset`` a recipe has those that its models are for.
         """
-        models = {"backbone": self.backbones, "seed": self.seeds}
+        models = {"backbone": wildcards.pop("backbone", self.backbones), "seed": self.seeds}
         recipes = wildcards.pop("recipe", self.recipes)
         datasets = wildcards.pop("dataset", SOURCE)
         return [
@@ -982,6 +987,9 @@ class Expansion:
                 *self._of_all_baselines(paths.baseline_scores, self.edited, explained=True),
                 *meanings(unknown),
             ],
+            "reconstruction": lambda: self.of_all_models(
+                paths.reconstruction, dataset=self.targets, backbone=self.of_pixels
+            ),
             "open_set": lambda: [
                 *self.of_held_out(paths.open_set_scores),
                 *self.of_held_out_baselines(paths.open_set_baseline_scores),
@@ -1129,7 +1137,8 @@ class Expansion:
             "with_factors": self.with_factors,
             "open_set": list(self.held_out),
         }[declared["of"]]
-        backbones = [{}] if scope == "dataset" else [{"backbone": b} for b in self.backbones]
+        drawing = self.of_pixels if "decoded" in declared["needs"] else self.backbones
+        backbones = [{}] if scope == "dataset" else [{"backbone": b} for b in drawing]
         places = []
         for dataset, backbone in product(datasets, backbones):
             model = {}
@@ -1161,6 +1170,10 @@ class Expansion:
                 tables.append(self.paths.table(need.partition(":")[2])["parquet"])
             elif need == "images":
                 inputs |= self.data(place["dataset"])
+            elif need == "decoded":
+                inputs[need] = self.of_all_models(
+                    self.paths.decoded.replace("{seed}", str(self.seeds[0])), **place
+                )
             else:
                 inputs[need] = self._of_shown_model(need, place)
                 inputs |= self.data(place["dataset"])
@@ -1262,6 +1275,16 @@ class Expansion:
             "code": self.code("traverse", self._model(backbone, recipe)),
             "identity": {"dataset": real, "stage": stage, "tuned_on": _tuned_on(stage, real)},
         }
+
+    def reconstructing(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
+        """Return what reconstructions of a target depend on, beside model, codes and images."""
+        frozen = next((name for name in self.backbones if name not in self.of_pixels), None)
+        judged = {}
+        if frozen:
+            judged = {"backbone": self.plain["backbones"][frozen]}
+            judged |= {"features": self.features_options(frozen)}
+            judged |= {"files": self.weights_files(frozen)}
+        return self.traversing(dataset, backbone, recipe) | {"judged_by": judged}
 
     def last_model(self, dataset: str, recipe: str) -> dict[str, str]:
         """Return the model that saw a data set last, and its representation there."""

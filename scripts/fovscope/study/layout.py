@@ -91,6 +91,8 @@ class Paths:
         self.open_set_baseline_images = (
             f"{scores}/{{backbone}}/{{name}}/open_set/{{held_out}}.images.parquet"
         )
+        self.reconstruction = f"{scores}/{of_model}/reconstruction.parquet"
+        self.decoded = f"{root}/traversals/{{dataset}}/{of_model}.decoded.parquet"
         self.strips = f"{root}/traversals/{{dataset}}/{of_model}.parquet"
 
         self.encoded = f"{root}/encoded/{{images}}/latents.csv"
