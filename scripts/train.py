@@ -7,7 +7,7 @@ named says what is wanted.
 from functools import partial
 
 from fovscope.datasets.listing import read_info
-from fovscope.features.store import open_store
+from fovscope.features.store import SelectedRows, open_store
 from fovscope.models.vae import encode
 from fovscope.records import read_table, representation_table, write_table
 from fovscope.runtime.devices import resolve_device, use_cores
@@ -68,8 +68,9 @@ with (
         images, features = sources[0].images[encoded], sources[0].features[encoded]
     else:
         bound = ()
-        images, features = read_table(given.table), open_store(given.features)[:]
-        trained = train_from_scratch(features[(images["split"] == "train").to_numpy()], **how)
+        images, features = read_table(given.table), open_store(given.features)
+        seen = SelectedRows(features, (images["split"] == "train").to_numpy())
+        trained = train_from_scratch(seen, **how)
     codes = representation_table(images["image_id"], *encode(trained.model, features))
     named = bound if binding["named"] else ()
     save_trained(out["model"], out["info"], trained, stores, bound=named)

@@ -106,7 +106,7 @@ CELL_VAE, EPOCHS = {"network": "cell_vae"}, {"epochs": 3}
         (
             {"backbones": {"rgb": {"model": "pixels", "size": 32}}, "image_model": CELL_VAE},
             "backbones.rgb",
-            "cell_vae, the image model of beta1, takes 36 pixels and more",
+            "cell_vae, the image model of named, takes 36 pixels and more",
         ),
         ({"image_model": {"network": "vae"}}, "image_model.network", "'image_vae' or 'cell_vae'"),
         ({"recipes": {"a": {"source": "targets"}}}, "recipes.a", "did you mean 'target'?"),

@@ -9,7 +9,8 @@ needs=…, section=…, order=…, caption=…)``:
   ``with_factors`` (known ones) or ``open_set`` (with held-out classes);
 * ``needs``: ``table:<name>`` (a long table), ``images`` (image table, facts and images),
   ``representation`` (the values of the model's last stage on the data set, with its image table),
-  ``strips`` and ``moves`` (of the traversal);
+  ``strips`` and ``moves`` (of the traversal), ``decoded`` (what models of images draw; such a
+  figure is of pixels alone);
 * ``facts``, what of the study it wants in `Given.options`: ``factors``, ``metrics``.
 
 What a figure does not ask for is empty or None.

@@ -529,13 +529,6 @@ def _misfits_of_channels(study: Study) -> Iterator[str]:
     """Yield what cannot be done with the channels of the targets."""
     bags = {name: target.bag for name, target in study.targets.items()}
     channels = {name: f"{name} ({_channel_count(bag)})" for name, bag in bags.items()}
-    for name, one in study.backbones.items():
-        if one.is_pixels and any(bags.values()):
-            bag = next(target for target, count in bags.items() if count)
-            yield (
-                f"backbones.{name}: pixels are those of grey or RGB images, but the images of "
-                f"{channels[bag]} are others; leave '{name}' out, or use one or three channels"
-            )
     if len(set(bags.values())) == 1:
         return
     for name, one in study.recipes.items():

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fovscope.features.store import SelectedRows
 from fovscope.models.vae import VAE
 from fovscope.objectives.base import Objective, decayed
 from fovscope.study.models import TargetTraining
@@ -24,7 +25,7 @@ from fovscope.training.state import TrainingState
 
 
 def train_from_scratch(
-    features: np.ndarray,
+    features: np.ndarray | SelectedRows,
     *,
     make_model: Callable[[Tensor], VAE],
     options: TargetTraining,
@@ -39,6 +40,7 @@ def train_from_scratch(
     ----------
     features : array of shape (N, D)
         Raw features of the training split, on which their scaling is fitted; or pixels, uint8.
+        Sliced by rows, block by block: a `SelectedRows` of a store is never in memory twice.
     make_model : callable
         From the features, on the device, to a new model (`VAE.fitted`).
     options : TargetTraining
