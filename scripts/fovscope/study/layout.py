@@ -92,7 +92,7 @@ class Paths:
             f"{scores}/{{backbone}}/{{name}}/open_set/{{held_out}}.images.parquet"
         )
         self.reconstruction = f"{scores}/{of_model}/reconstruction.parquet"
-        self.decoded = f"{root}/traversals/{{dataset}}/{of_model}.decoded.parquet"
+        self.decoded = f"{root}/reconstructions/{{dataset}}/{of_model}.parquet"
         self.strips = f"{root}/traversals/{{dataset}}/{of_model}.parquet"
 
         self.encoded = f"{root}/encoded/{{images}}/latents.csv"
