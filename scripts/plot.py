@@ -40,7 +40,7 @@ with logged(snakemake) as job:
     if "decoded" in files:
         given["decoded"] = pd.concat(map(read_table, files["decoded"]), ignore_index=True)
     if "strips" in given:
-        dimensions = given["strips"]["dimension"].nunique()
+        dimensions = given["strips"]["dimension"].max() + 1
     if "moves" in given:
         dimensions = len(movement_matrix(given["moves"]))
     bound = bound_of(read_json(files["model"])) if "model" in files else ()

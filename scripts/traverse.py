@@ -17,8 +17,10 @@ from fovscope.interpret.reconstruction import (
 from fovscope.interpret.traversal import (
     as_png,
     factor_movements,
+    movement_starts,
     nearest_rows,
     sweep,
+    swept_dimensions,
     traversal_table,
     typical_row,
 )
@@ -44,18 +46,19 @@ with logged(snakemake) as job:
         codes = representation_values(latents, images)
         decoded = decode_codes(model, codes)
 
-        strips = sweep(codes, codes[[typical_row(codes)]], steps=7)[0]
+        shown = swept_dimensions(codes)
+        strips = sweep(codes, codes[[typical_row(codes)]], steps=7)[0, shown]
         swept = decode_codes(model, strips)
         rows, distance = nearest_rows(swept, decoded)
-        table = traversal_table(strips, rows, distance, images)
+        table = traversal_table(strips, rows, distance, images, shown)
         pictures = model.pictures(swept)
         if pictures is not None:
             table["decoded"] = as_png(pictures)
         write_table(out["strips"], table)
 
         rng = np.random.default_rng(int(snakemake.wildcards.seed))
-        starts = codes[rng.choice(len(codes), min(100, len(codes)), replace=False)]
-        ends, _ = nearest_rows(decode_codes(model, sweep(codes, starts, steps=2)), decoded)
+        moved = decode_codes(model, sweep(codes, movement_starts(codes, rng), steps=2))
+        ends, _ = nearest_rows(moved, decoded)
         factors = [Factor.from_json(raw) for raw in read_info(given.facts)["factors"]]
         moves = factor_movements(images, factors, ends)
         of_moves = identity.replace(kind="traversal")
