@@ -145,7 +145,7 @@ def main() -> None:
             for _ in range(arguments.repetitions)
         ]
 
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     print(
         f"VAE+ {arguments.size}×{arguments.size}×{arguments.channels}, batch {arguments.batch}, "
         f"{arguments.precision}, {device} {name}, {arguments.threads} threads, "
