@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from fovscope.datasets.listing import read_info
 from fovscope.dimensions import dimension_names
 from fovscope.factors import bound_of
@@ -35,8 +37,10 @@ with logged(snakemake) as job:
     for name in ("strips", "moves"):
         if name in files:
             given[name] = read_table(files[name])
+    if "decoded" in files:
+        given["decoded"] = pd.concat(map(read_table, files["decoded"]), ignore_index=True)
     if "strips" in given:
-        dimensions = given["strips"]["dimension"].nunique()
+        dimensions = given["strips"]["dimension"].max() + 1
     if "moves" in given:
         dimensions = len(movement_matrix(given["moves"]))
     bound = bound_of(read_json(files["model"])) if "model" in files else ()

@@ -117,13 +117,14 @@ class Identity:
     dataset : str
         Images that it was measured on.
     tuned_on : str
-        Data set of the fine-tuning; empty for a model as trained on the source.
+        Target that the model has seen; empty for a model as trained on the source.
     backbone, recipe : str
         Which model; empty where there is none.
     seed : int, optional
         Of the model; missing where there is none.
     stage : str
-        ``source``, ``transferred``, ``finetuned``, ``baseline`` or ``reference``.
+        ``source``, ``transferred``, ``finetuned``, ``scratch`` (trained on the data set alone),
+        ``baseline`` or ``reference``.
     representation : str
         Name of the representation.
     probe : str

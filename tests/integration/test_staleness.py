@@ -1089,9 +1089,10 @@ def tuned(models: list[tuple[str, int]]) -> set[str]:
     """Return fine-tuning and what follows from it."""
     recipes = {recipe for recipe, _ in models}
     return (
-        of_models("finetune evaluate explain", models, "folder")
+        of_models("finetune evaluate explain reconstruct", models, "folder")
         | {f"compare_models folder {recipe}" for recipe in recipes}
         | TABLES
+        | {"tabulate_reconstruction"}
     )
 
 

@@ -280,6 +280,13 @@ class Rows:
                 tables += [table.assign(score=score) for score in ("share", "lead", "direction")]
         return self._table("response", tables)
 
+    def _reconstruction(self):
+        tables = []
+        for place in self._models(inputs=("rgb",)):
+            table = pd.DataFrame({"score": ["mse", "ssim", "sharpness", "frechet"]})
+            tables.append(table.assign(value=self.rng.uniform(0, 1, len(table)), **place))
+        return self._table("reconstruction", tables)
+
     def _interventions(self):
         tables = []
         for target in ("leaves", "cells"):

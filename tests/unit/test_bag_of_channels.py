@@ -5,7 +5,7 @@ import pytest
 import tifffile
 import torch
 
-from fovscope.backbones.networks import WeightsError, load_extractor
+from fovscope.backbones.networks import load_extractor
 from fovscope.datasets.manifest import build_manifest
 from fovscope.features.job import ExtractionJob, channel_names, run_job
 from fovscope.features.store import read_store, seal_store
@@ -51,9 +51,17 @@ def test_features_are_those_of_each_channel_as_grey_and_channels_go_round(one, b
     torch.testing.assert_close(features, torch.cat(expected, dim=1), rtol=1e-4, atol=1e-5)
 
 
-def test_pixels_are_no_bag():
-    with pytest.raises(WeightsError, match="pixels takes images of three channels, not of 5"):
-        load_extractor(Backbone(model="pixels"), Features(), bag=5)
+@pytest.mark.parametrize("channels", [3, 5])
+def test_pixels_are_all_channels_beside_each_other_and_channels_go_round(channels):
+    pixels, identity = load_extractor(Backbone(model="pixels", size=32), Features(), bag=5)
+    batch = images(channels)
+    rows = pixels(batch).view(2, *identity["image_shape"])
+    assert rows.shape == (2, 32, 32, 5)
+    for number in range(5):
+        assert torch.equal(rows[..., number], batch[..., number % channels])
+    assert pixels.dim == 32 * 32 * 5
+    others = load_extractor(Backbone(model="pixels", size=32), Features())[1]
+    assert identity["weights_digest"] != others["weights_digest"]
 
 
 @pytest.mark.parametrize("use", [STAINS, ["AGP", "DAPI"], ["ER", "Actin", "DAPI"], ["ER"]])

@@ -668,10 +668,9 @@ def test_a_source_for_targets_of_as_many_channels_is_fine(targets):
     load_study(SHARED | {"targets": targets})
 
 
-def test_models_of_pixels_take_pictures_alone():
-    study = {"targets": {"cells": OF_FIVE}, "backbones": {"rgb": "pixels"}}
-    with pytest.raises(ConfigError, match=r"backbones\.rgb: .*cells \(5 channels.*leave 'rgb' out"):
-        load_study(study)
+def test_models_of_pixels_take_as_many_channels_as_the_images_have():
+    study = load_study({"targets": {"cells": OF_FIVE}, "backbones": {"rgb": "pixels"}})
+    assert study.targets["cells"].bag == 5
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ def test_resolved_study_loads_to_itself():
     assert load_study(study.model_dump(mode="json")) == study
 
 
+CELL_VAE, EPOCHS = {"network": "cell_vae"}, {"epochs": 3}
+
+
 @pytest.mark.parametrize(
     ("config", "where", "what"),
     [
@@ -100,6 +103,25 @@ def test_resolved_study_loads_to_itself():
             "has no network; leave out weights, pooling",
         ),
         ({"backbones": {"rgb": {"model": "pixels", "size": 60}}}, "backbones.rgb", "multiple of 8"),
+        (
+            {"backbones": {"rgb": {"model": "pixels", "size": 32}}, "image_model": CELL_VAE},
+            "backbones.rgb",
+            "cell_vae, the image model of named, takes 36 pixels and more",
+        ),
+        ({"image_model": {"network": "vae"}}, "image_model.network", "'image_vae' or 'cell_vae'"),
+        ({"recipes": {"a": {"source": "targets"}}}, "recipes.a", "did you mean 'target'?"),
+        ({"recipes": {"target": {"source": "target"}}}, "config", "'target' stands for the train"),
+        (
+            {"recipes": {"a": {"source": "target", "supervision": "ada", "finetuning": EPOCHS}}},
+            "recipes.a",
+            "have no use for finetuning, supervision",
+        ),
+        (
+            {"recipes": {"a": {"source": "target", "objective": "anchored"}}},
+            "recipes.a",
+            "anchored learns from settings of images",
+        ),
+        ({"target_training": {"steps": 9, "warmup_steps": 10}}, "target_training", "β would never"),
         ({"source_training": {"steps": 9}}, "source_training", "β would never be reached"),
         ({"targets": {"a": {"folder": "x", "odd_class": True}}}, "targets.a", "'odd_class'"),
         (
@@ -157,6 +179,25 @@ def test_paper_variant_restores_published_choices_but_not_over_what_is_written()
     assert study.features.normalise == "none"
     assert study.sources["texture_dsprites"].distinct_pairs is False
     assert study.model.output == "linear"
+
+
+def test_paper_variant_takes_the_learning_rates_of_the_optimisers_for_each_other():
+    """As the published code of VAE+ does: Adam 1e-2, gradient descent 1e-3."""
+    recipes = {"plus": {"source": "target", "objective": "vae_plus"}}
+    for variant, rates in (("default", (1e-3, 1e-2)), ("paper", (1e-2, 1e-3))):
+        study = load_study({"variant": variant, "recipes": recipes})
+        of_discriminator = study.recipes["plus"].options["discriminator_learning_rate"]
+        assert (study.target_training.learning_rate, of_discriminator) == rates
+    own = {"plus": recipes["plus"] | {"discriminator_learning_rate": 0.1}}
+    study = load_study({"variant": "paper", "recipes": own})
+    assert study.recipes["plus"].options["discriminator_learning_rate"] == 0.1
+
+
+def test_crops_of_any_size_go_with_the_network_of_cells():
+    config = {"backbones": {"rgb": {"model": "pixels", "size": 68}}, "image_model": CELL_VAE}
+    study = load_study(config | {"recipes": {"vae": {"source": "target"}}})
+    assert study.recipes["vae"].supervision == "none"
+    assert study.backbones["rgb"].size == 68
 
 
 def test_default_variant_takes_no_published_value():

@@ -223,6 +223,63 @@ def test_a_picture_of_a_model_reads_from_it_what_dimensions_are_called(expand):
     assert "model" not in jobs.figure_inputs("correlation", place)
 
 
+SCRATCH = {
+    "plus": {"source": "target", "objective": "vae_plus", "image_model": {"network": "cell_vae"}},
+}
+
+
+def test_models_of_a_target_alone_are_called_after_it_and_have_one_stage(expand):
+    jobs = expand(recipes=CONFIG["recipes"] | SCRATCH)
+    assert (jobs.from_scratch, jobs.with_source[0]) == (["plus"], "beta1")
+    assert "plus" not in jobs.tuned + jobs.untuned
+    assert jobs.stages("folder", "plus") == ("scratch",)
+    model = jobs.last_model("folder", "plus")["model"].format(
+        dataset="folder", backbone="rgb", recipe="plus", seed=0
+    )
+    assert model == "results/models/rgb/plus/seed0/folder.safetensors"
+    assert not [file for file in jobs.of_all_models(jobs.paths.source_model) if "plus" in file]
+    (view,) = jobs.scoring("plus", "folder")["options"]["views"]
+    assert (view["values"], view["identity"]["tuned_on"]) == ("scratch", "folder")
+    assert not jobs.is_blind("plus", "cells")
+    representations = "results/representations/cells/rgb"
+    first = jobs.first_latents()
+    assert f"{representations}/plus/seed1/scratch.parquet" in first
+    assert f"{representations}/ada/seed1/transferred.parquet" in first
+
+
+def test_a_study_of_targets_alone_has_no_sources(expand):
+    jobs = expand(recipes=SCRATCH)
+    assert (jobs.sources, jobs.datasets) == ([], ["cells", "folder"])
+    assert all(file.startswith("results/scores/") for file in jobs.score_files("accuracy"))
+    assert {place["recipe"] for place in jobs.figure_places("traversal")} == {"plus"}
+    assert jobs.binding("plus") == {"factors": [], "anchored": False, "named": False}
+
+
+def test_the_network_of_a_recipe_is_that_of_its_images_and_of_features_another(expand):
+    jobs = expand(recipes=CONFIG["recipes"] | SCRATCH)
+    kinds = {
+        (backbone, recipe): jobs.training(backbone, recipe)["model"]["kind"]
+        for backbone in ("rgb", "dino")
+        for recipe in ("beta1", "plus")
+    }
+    assert list(kinds.values()) == ["image_vae", "cell_vae", "feature_vae", "feature_vae"]
+    assert jobs.training("rgb", "plus")["model"]["options"] == {"latent_dim": 10}
+    assert jobs.training("rgb", "plus")["training"]["batch_size"] == 104
+
+
+def test_images_are_drawn_by_models_of_pixels_alone_and_judged_by_the_first_network(expand):
+    jobs = expand(recipes=CONFIG["recipes"] | SCRATCH)
+    assert {place["backbone"] for place in jobs.figure_places("reconstructions")} == {"rgb"}
+    files = jobs.score_files("reconstruction")
+    assert len(files) == 2 * 5 * 2  # targets, recipes, seeds
+    assert all("/rgb/" in file for file in files)
+    judge = jobs.reconstructing("folder", "rgb", "plus")["judged_by"]
+    assert judge["backbone"]["model"] == "vit_base_patch16_224.dino"
+    assert not expand(backbones={"rgb": "pixels"}).reconstructing("folder", "rgb", "ada")[
+        "judged_by"
+    ]
+
+
 def test_features_of_pixels_depend_on_no_option_of_networks(expand):
     plain = expand().features_task("folder", "rgb")
     other = expand(features={"dtype": "float16", "normalise": "none", "precision": "float32"})

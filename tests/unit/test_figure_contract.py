@@ -10,6 +10,8 @@ from fovscope.factors import Factor, bind
 from fovscope.figures import sizes
 from fovscope.figures.given import Given
 from fovscope.figures.style import PAGE, figure, save
+from fovscope.interpret.reconstruction import decoded_table
+from fovscope.interpret.traversal import as_png
 
 ENTRIES = CATALOGUE["figure"]
 SCOPES = {
@@ -20,7 +22,7 @@ SCOPES = {
 }
 DATASETS = {"datasets", "targets", "sources", "with_factors", "open_set", "profiled"}
 PLACE = {"dataset": "cells", "backbone": "lite0", "recipe": "beta1", "seed": "0"}
-PLAIN_NEEDS = {"images", "representation", "strips", "moves"}
+PLAIN_NEEDS = {"images", "representation", "strips", "moves", "decoded"}
 IMAGES, DIMS = 60, 8
 BOUND = bind([Factor(name="Texture", values=5), Factor(name="Hue", period=360.0)], angles=True)
 
@@ -52,6 +54,10 @@ def given(name, study, monkeypatch):
     if "moves" in needs:
         scores = [f"moves[z{k},{factor}]" for k in range(DIMS) for factor in ("Texture", "Scale")]
         made["moves"] = pd.DataFrame({"score": scores, "value": rng.uniform(0, 2, len(scores))})
+    if "decoded" in needs:
+        png = as_png(rng.integers(0, 256, (3, 8, 8, 2), np.uint8))
+        tables = [decoded_table({"images": png, "samples": png}, name) for name in ("a", "b")]
+        made["decoded"] = pd.concat(tables)
     by_size = pd.DataFrame({"rows": [100, 800], "score": "mig", "value": [0.3, 0.2]})
     by_size = by_size.assign(floor=0.1, ceiling=0.9)
     monkeypatch.setattr(sizes, "scores_by_size", lambda *_, **__: by_size)

@@ -13,6 +13,7 @@ from fovscope.features.store import (
     WHOLE,
     Layout,
     Part,
+    SelectedRows,
     StoreError,
     fill_store,
     join_parts,
@@ -67,6 +68,18 @@ def test_round_trip_also_by_zarr_alone(tmp_path, features):
     assert manifest["shape"] == [700, 5]
     assert manifest["model"] == "m"
     assert len(manifest["shards"]) == 3
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.8, 1.0])
+def test_selected_rows_are_those_of_a_mask_whatever_is_asked_for_at_a_time(
+    tmp_path, features, rng, share
+):
+    write_store(tmp_path / "manifest.json", LAYOUT, {}, computed(features))
+    chosen = rng.random(LAYOUT.rows) < share
+    rows = SelectedRows(open_store(tmp_path / "manifest.json"), chosen)
+    assert (len(rows), rows.shape, rows.dtype) == (chosen.sum(), (chosen.sum(), 5), np.float32)
+    blocks = [rows[start : start + 100] for start in range(0, LAYOUT.rows, 100)]
+    np.testing.assert_array_equal(np.concatenate(blocks), features[chosen])
 
 
 def test_half_precision_is_read_as_float32(tmp_path, features):

@@ -7,11 +7,15 @@ from scipy.spatial.distance import pdist
 
 from fovscope.factors import Factor
 from fovscope.interpret.traversal import (
+    ENDS,
     factor_movement,
     factor_movements,
     movement_matrix,
+    movement_starts,
     nearest_rows,
     sweep,
+    swept_dimensions,
+    traversal_table,
     typical_row,
 )
 
@@ -131,3 +135,24 @@ def test_a_constant_factor_is_an_error():
         factor_movement(*rows, np.zeros(5))
     with pytest.raises(ValueError, match="constant"):
         factor_movement(*rows, np.array([0, 39]), period=39)
+
+
+def test_of_many_dimensions_strips_show_those_that_vary_most_under_their_own_numbers():
+    codes = np.random.default_rng(0).normal(size=(50, 30)) * np.where(np.arange(30) % 3, 5, 0.1)
+    shown = swept_dimensions(codes)
+    assert shown.tolist() == [k for k in range(30) if k % 3]
+    assert swept_dimensions(codes[:, :20]).tolist() == list(range(20))
+    swept = sweep(codes, codes[:1], steps=4)[0, shown]
+    rows = np.zeros((20, 4), int)
+    table = traversal_table(swept, rows, rows, pd.DataFrame({"image_id": ["a"]}), shown)
+    last = table[table["dimension"] == shown[-1]].sort_values("step")
+    low, high = np.percentile(codes[:, shown[-1]], ENDS)
+    np.testing.assert_allclose(last["value"].iloc[[0, -1]], [low, high], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("d", "images", "starts"), [(10, 400, 100), (10, 60, 60), (256, 400, 3)])
+def test_movement_is_measured_from_fewer_images_where_there_are_many_dimensions(d, images, starts):
+    codes = np.arange(images * d).reshape(images, d)
+    found = movement_starts(codes, np.random.default_rng(0))
+    assert found.shape == (starts, d)
+    assert len(np.unique(found[:, 0])) == starts

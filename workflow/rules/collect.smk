@@ -30,12 +30,14 @@ rule features:
 rule models:
     input:
         jobs.of_all_models(PATHS.source_model),
-        jobs.of_all_models(PATHS.tuned_model, dataset=jobs.targets, recipe=jobs.tuned),
+        jobs.of_all_models(
+            PATHS.tuned_model, dataset=jobs.targets, recipe=jobs.tuned + jobs.from_scratch
+        ),
 
 
 rule representations:
     input:
-        jobs.of_all_models(jobs.latents("{dataset}", "transferred"), dataset=jobs.targets),
+        jobs.first_latents(),
         [file for name in jobs.targets for file in jobs.of_baselines(PATHS.baseline, name)],
 
 

@@ -2,7 +2,8 @@
 
 A job is one model's whole stage, because on a cluster each job costs seconds before its
 first line. What a model makes of its own source lies below `source`, whichever source that is.
-Recipes without fine-tuning use the source model as it is.
+Recipes without fine-tuning use the source model as it is; those of the source `target` have none
+and start from new weights on each target.
 """
 
 
@@ -17,6 +18,8 @@ rule train:
         PATHS.log("train", MODEL),
     benchmark:
         PATHS.benchmark("train", MODEL)
+    wildcard_constraints:
+        recipe=one_of(jobs.with_source),
     conda:
         "../../envs/gpu.yaml"
     threads: 2
@@ -30,6 +33,37 @@ rule train:
         job=by(jobs.training, "backbone", "recipe"),
     message:
         "Train the source model {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/train.py"
+
+
+rule train_on_target:
+    input:
+        table=PATHS.manifest,
+        features=PATHS.features,
+    output:
+        model=PATHS.tuned_model,
+        info=PATHS.tuned_model_info,
+        scratch=jobs.latents("{dataset}", "scratch"),
+    log:
+        PATHS.log("train_on_target", f"{MODEL}_{{dataset}}"),
+    benchmark:
+        PATHS.benchmark("train_on_target", f"{MODEL}_{{dataset}}")
+    wildcard_constraints:
+        dataset=one_of(jobs.targets),
+        recipe=one_of(jobs.from_scratch),
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        mem_mb=scaled(6000, per_gb=4000),
+        runtime=scaled(240, per_gb=60),
+        checkpoint_minutes=5,
+    params:
+        job=by(jobs.training, "backbone", "recipe"),
+    message:
+        "Train on {wildcards.dataset} alone: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
     script:
         "../../scripts/train.py"
 
@@ -113,7 +147,7 @@ rule encode_edited:
         PATHS.benchmark("encode_edited", f"{MODEL}_{{dataset}}_{{stage}}")
     wildcard_constraints:
         dataset=one_of(jobs.edited),
-        stage="transferred|finetuned",
+        stage="transferred|finetuned|scratch",
     conda:
         "../../envs/gpu.yaml"
     threads: 1
@@ -184,5 +218,34 @@ rule traverse:
         job=by(jobs.traversing, "dataset", "backbone", "recipe"),
     message:
         "Traverse {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/traverse.py"
+
+
+rule reconstruct:
+    input:
+        unpack(by(jobs.last_model, "dataset", "recipe")),
+        table=PATHS.manifest,
+        features=PATHS.features,
+    output:
+        scores=PATHS.reconstruction,
+        decoded=PATHS.decoded,
+    log:
+        PATHS.log("reconstruct", f"{MODEL}_{{dataset}}"),
+    benchmark:
+        PATHS.benchmark("reconstruct", f"{MODEL}_{{dataset}}")
+    wildcard_constraints:
+        dataset=one_of(jobs.targets),
+        backbone=one_of(jobs.of_pixels),
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000, per_gb=4000),
+        runtime=scaled(30),
+    params:
+        job=by(jobs.reconstructing, "dataset", "backbone", "recipe"),
+    message:
+        "Reconstruct {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
     script:
         "../../scripts/traverse.py"

@@ -186,18 +186,23 @@ class Pixels(nn.Module):
     ----------
     size : int
         Side of the images in pixels.
+    channels : int
+        How many channels C a row has. Those of images of fewer go round, as in `BagOfChannels`.
     """
 
     dtype = "uint8"
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, channels: int = 3) -> None:
         super().__init__()
         self.transform = Transform(size, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-        self.image_shape = (size, size, 3)
+        self.image_shape = (size, size, channels)
         self.dim = math.prod(self.image_shape)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return uint8 images (B, H, W, 3) as rows (B, H·W·3)."""
+        """Return uint8 images (B, H, W, any number) as rows (B, H·W·C)."""
+        count, wanted = images.shape[3], self.image_shape[2]
+        if count != wanted:
+            images = images[..., [number % count for number in range(wanted)]]
         return images.flatten(1)
 
 
@@ -211,7 +216,8 @@ def load_extractor(
     backbone, features
         Sections of the config.
     bag : int
-        Channels that the network is given one by one; 0 where images are pictures.
+        Channels that the network is given one by one, or that rows of pixels have; 0 where images
+        are pictures.
 
     Returns
     -------
@@ -225,13 +231,10 @@ def load_extractor(
     ------
     WeightsError
         If the model is unknown; the weights are missing, have another digest or do not fit; or
-        the model gives no features of timm's width with this pooling and size; or pixels are to
-        be a bag of channels.
+        the model gives no features of timm's width with this pooling and size.
     """
     if backbone.is_pixels:
-        if bag:
-            raise WeightsError(f"backbone pixels takes images of three channels, not of {bag}")
-        return _load_pixels(backbone)
+        return _load_pixels(backbone, channels=bag or 3)
     network = _create(backbone)
     transform = _transform(network, backbone, features)
     pooling = _pooling(network, backbone)
@@ -247,8 +250,8 @@ def load_extractor(
     }
 
 
-def _load_pixels(backbone: Backbone) -> tuple[Pixels, dict[str, object]]:
-    pixels = Pixels(backbone.size or PIXELS_SIZE)
+def _load_pixels(backbone: Backbone, *, channels: int) -> tuple[Pixels, dict[str, object]]:
+    pixels = Pixels(backbone.size or PIXELS_SIZE, channels)
     identity = {
         "model": backbone.model,
         "pooling": "none",

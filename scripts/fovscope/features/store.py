@@ -340,6 +340,33 @@ class _ComparedFiles(WrapperStore):
         self._compared.add(file)
 
 
+class SelectedRows:
+    """Some rows of a store, read when they are sliced: of a store of any size a block at a time.
+
+    Parameters
+    ----------
+    store : array of shape (N, D)
+        Anything that is sliced by rows, such as what `open_store` returns.
+    chosen : boolean array of shape (N,)
+        Which rows.
+    """
+
+    ndim = 2
+
+    def __init__(self, store: zarr.Array | NDArray, chosen: NDArray[np.bool_]) -> None:
+        self._store, self._rows = store, np.flatnonzero(chosen)
+        self.shape, self.dtype = (len(self._rows), store.shape[1]), store.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, part: slice) -> NDArray:
+        rows = self._rows[part]
+        if not len(rows):
+            return np.empty((0, self.shape[1]), self.dtype)
+        return np.asarray(self._store[rows[0] : rows[-1] + 1])[rows - rows[0]]
+
+
 def read_store(manifest_path: str | Path, start: int = 0, stop: int | None = None) -> NDArray:
     """Read rows of a store as float32, each shard compared with its digest.
 

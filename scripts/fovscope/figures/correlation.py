@@ -28,7 +28,12 @@ from fovscope.tables.correlation import common_sign, without_parts
 _MOST = 0.5
 """Share of the models in which a correlation must be significant to be printed in bold."""
 
-_TITLES = {"transferred": "transferred", "finetuned": "fine-tuned", "baseline": ""}
+_TITLES = {
+    "transferred": "transferred",
+    "finetuned": "fine-tuned",
+    "scratch": "from scratch",
+    "baseline": "",
+}
 
 
 @figure(

@@ -9,7 +9,8 @@ needs=…, section=…, order=…, caption=…)``:
   ``with_factors`` (known ones), ``open_set`` (with held-out classes) or ``profiled`` (screens);
 * ``needs``: ``table:<name>`` (a long table), ``images`` (image table, facts and images),
   ``representation`` (the values of the model's last stage on the data set, with its image table),
-  ``strips`` and ``moves`` (of the traversal);
+  ``strips`` and ``moves`` (of the traversal), ``decoded`` (what models of images draw; such a
+  figure is of pixels alone);
 * ``facts``, what of the study it wants in `Given.options`: ``factors``, ``metrics``.
 
 What a figure does not ask for is empty or None.
@@ -50,6 +51,8 @@ class Given:
         Representation of the images, in the order of the image table.
     strips : pandas.DataFrame, optional
         ``dimension, step, value, image_id`` of a traversal.
+    decoded : pandas.DataFrame, optional
+        ``recipe, kind, place, picture`` of all recipes: what models of images draw.
     moves : pandas.DataFrame, optional
         Scores ``moves[z<k>,<factor>]`` of a traversal.
     dimensions : sequence of str
@@ -67,6 +70,7 @@ class Given:
     values: NDArray | None = None
     strips: pd.DataFrame | None = None
     moves: pd.DataFrame | None = None
+    decoded: pd.DataFrame | None = None
     dimensions: Sequence[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 

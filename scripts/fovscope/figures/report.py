@@ -40,6 +40,7 @@ SECTIONS = (
     "Disentanglement",
     "What each dimension means",
     "Which dimensions tell the classes apart",
+    "Reconstruction",
     "Open set",
     "Profiles",
 )

@@ -26,7 +26,7 @@ from fovscope.registry import figure
     order=50,
     caption="One dimension at a time is swept from its 5th to its 95th percentile, the others "
     "stay; shown is the real image that is nearest to it after the decoder. A dimension without "
-    "effect is one that the model hardly uses.",
+    "effect is one that the model hardly uses. Of more than 20 dimensions those that vary most.",
 )
 def traversal(given: Given) -> Drawing:
     """Strips of images along each dimension of a model.
@@ -36,11 +36,12 @@ def traversal(given: Given) -> Drawing:
     given : Given
         Strips, image table and images, names of the dimensions.
     """
-    values = given.strips.pivot(index="dimension", columns="step", values="value").to_numpy()
+    places = given.strips.pivot(index="dimension", columns="step", values="value")
+    values, names = places.to_numpy(), [given.dimensions[k] for k in places.index]
     images = strip_images(given.strips, given.image_table, given.open_images(THUMBNAIL))
 
     def draw(canvas: Figure) -> None:
-        draw_traversal(canvas, images, given.dimensions, values)
+        draw_traversal(canvas, images, names, values)
 
     return Drawing(*traversal_size(*values.shape), draw)
 

@@ -20,9 +20,28 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovscope.factors import Factor
+from fovscope.images.channels import rgb_view
 
 ENDS = (5.0, 95.0)
 """Percentiles of a dimension's values between which it is swept."""
+
+
+MOST_STRIPS = 20
+"""Dimensions of which a strip is shown: where there are more, those that vary most."""
+
+_STARTS, _DECODED = 100, 2_000
+"""Images from which it is measured how far factors move, and how many are decoded for it."""
+
+
+def swept_dimensions(codes: NDArray) -> NDArray[np.intp]:
+    """Return which dimensions of codes (N, d) are shown, in their order."""
+    return np.sort(np.argsort(-codes.std(axis=0), kind="stable")[:MOST_STRIPS])
+
+
+def movement_starts(codes: NDArray, rng: np.random.Generator) -> NDArray:
+    """Draw the codes (A, d) from which movement is measured: fewer of many dimensions."""
+    many = max(1, min(_STARTS, len(codes), _DECODED // (2 * codes.shape[1])))
+    return codes[rng.choice(len(codes), many, replace=False)]
 
 
 def typical_row(codes: NDArray) -> int:
@@ -174,9 +193,9 @@ def _mean_circular_distance(values: NDArray[np.float64], period: float) -> float
 
 
 def traversal_table(
-    swept: NDArray, rows: NDArray, distance: NDArray, images: pd.DataFrame
+    swept: NDArray, rows: NDArray, distance: NDArray, images: pd.DataFrame, dimensions: NDArray
 ) -> pd.DataFrame:
-    """Return the sweeps (d, steps, d) from one image as a table.
+    """Return the sweeps (K, steps, d) of some dimensions (K,) from one image as a table.
 
     Returns
     -------
@@ -184,13 +203,13 @@ def traversal_table(
         ``dimension, step, value, image_id`` of the nearest image, ``distance`` to it in
         decoded, scaled units.
     """
-    d, steps = rows.shape
-    dimension, step = np.indices((d, steps)).reshape(2, -1)
+    place, step = np.indices(rows.shape).reshape(2, -1)
+    dimension = np.asarray(dimensions)[place]
     return pd.DataFrame(
         {
             "dimension": dimension,
             "step": step,
-            "value": swept[dimension, step, dimension],
+            "value": swept[place, step, dimension],
             "image_id": images["image_id"].to_numpy()[rows.ravel()],
             "distance": distance.ravel(),
         }
@@ -198,11 +217,11 @@ def traversal_table(
 
 
 def as_png(images: NDArray[np.uint8]) -> list[bytes]:
-    """Return images (d, steps, H, W, 3) as PNG files, in the order of a traversal table."""
+    """Return images (..., H, W, C) as PNG files, in their order: their pictures (`rgb_view`)."""
     files = []
     for image in images.reshape(-1, *images.shape[-3:]):
         file = io.BytesIO()
-        Image.fromarray(image).save(file, "PNG")
+        Image.fromarray(rgb_view(image)).save(file, "PNG")
         files.append(file.getvalue())
     return files
 

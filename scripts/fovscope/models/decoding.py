@@ -10,6 +10,13 @@ from fovscope.models.vae import VAE
 
 
 @torch.inference_mode()
+def scaled_inputs(model: VAE, features: np.ndarray) -> NDArray[np.float32]:
+    """Return what the encoder is shown of raw features (N, D): in the units of reconstructions."""
+    device = next(model.parameters()).device
+    return model.inputs(torch.tensor(features, device=device)).cpu().numpy()
+
+
+@torch.inference_mode()
 def decode_codes(model: VAE, codes: np.ndarray) -> NDArray[np.float32]:
     """Return the reconstruction (..., D) of codes (..., d): scaled features, or pixels in [0, 1].
 

@@ -95,9 +95,14 @@ class FeatureVAE(VAE):
         """Return Σ_j (x_j − x̂_j)² / 2σ² in nats, averaged over all rows, constants dropped."""
         return (self.error_weight * (scaled - reconstructed).square()).sum(-1).mean()
 
+    def reconstruct(self, inputs: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the decoded features (..., D) and their reconstruction loss."""
+        decoded = self.decode(latent)
+        return decoded, self.reconstruction_loss(inputs, decoded)
+
     def negative_log_likelihood(self, inputs: Tensor, latent: Tensor) -> Tensor:
         """Return the reconstruction loss of what the latent vectors decode to."""
-        return self.reconstruction_loss(inputs, self.decode(latent))
+        return self.reconstruct(inputs, latent)[1]
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:

@@ -104,6 +104,11 @@ class ImageVAE(VAE):
         del tensors
         return cls(ImageVAEOptions(**architecture["options"]), 0)
 
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of the image in a row."""
+        return self.options.image_shape
+
     def pictures(self, decoded: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the images (..., H, W, C) of decoded rows (..., D), in grey levels."""
         levels = np.rint(WHITE * decoded).astype(np.uint8)

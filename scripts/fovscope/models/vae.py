@@ -73,6 +73,11 @@ class VAE(nn.Module, ABC):
     def empty(cls, architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         """Return a model of a stored architecture, its weights still to be loaded."""
 
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of what is in a row: (D,), or height, width and channels of an image."""
+        return (self.feature_dim,)
+
     def pictures(self, decoded: NDArray[np.float32]) -> NDArray[np.uint8] | None:
         """Return the images (..., H, W, C) in decoded rows (..., D); None where rows are none."""
         del decoded
@@ -94,6 +99,10 @@ class VAE(nn.Module, ABC):
     def negative_log_likelihood(self, inputs: Tensor, latent: Tensor) -> Tensor:
         """Return −ln p(inputs | latent), averaged over all rows, constants dropped."""
 
+    def reconstruct(self, inputs: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what latent vectors decode to, (..., D), and the negative log-likelihood."""
+        return self.decode(latent), self.negative_log_likelihood(inputs, latent)
+
     def posterior(self, inputs: Tensor) -> Posterior:
         """Return the posterior (..., d) of inputs (..., D)."""
         hidden = self.hidden(inputs)
@@ -108,7 +117,8 @@ def initialise(model: nn.Module, *, seed: int) -> None:
     for layer in model.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
-            nn.init.constant_(layer.bias, INITIAL_BIAS)
+            if layer.bias is not None:
+                nn.init.constant_(layer.bias, INITIAL_BIAS)
 
 
 @torch.inference_mode()

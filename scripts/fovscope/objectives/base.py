@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -202,3 +202,12 @@ def not_negative(**options: float) -> None:
     for name, value in options.items():
         if not 0 <= value < math.inf:
             raise ObjectiveError(f"option '{name}' must be a number from 0, is {value}")
+
+
+def decayed(weights: Iterable[Tensor], decay: float) -> list[dict[str, list[Tensor] | float]]:
+    """Return parameter groups of an optimiser: matrices and kernels decay, vectors do not."""
+    weights = list(weights)
+    return [
+        {"params": [w for w in weights if w.ndim > 1], "weight_decay": decay},
+        {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
+    ]

@@ -25,6 +25,7 @@ _JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 _GPUS = re.compile(r"(?:^|,)gpu(?::[^:,()]+)*?(?::(\d+))?(?=[,(]|$)")
 _GROWS_WITH = {
     "train": ("source_training", "steps"),
+    "train_on_target": ("target_training", "steps"),
     "finetune": ("finetuning", "epochs"),
     "finetune_open_set": ("finetuning", "epochs"),
 }

@@ -34,7 +34,15 @@ from fovscope.study.evaluation import (
     checked_classes,
 )
 from fovscope.study.features import Backbone, Features, NamedBackbone
-from fovscope.study.models import Finetuning, ImageModel, Model, Recipe, SourceTraining
+from fovscope.study.models import (
+    TARGET,
+    Finetuning,
+    ImageModel,
+    Model,
+    Recipe,
+    SourceTraining,
+    TargetTraining,
+)
 from fovscope.study.profiles import Profiling
 from fovscope.study.section import NAME, PAPER, ConfigError, PathText, Section, option
 
@@ -47,10 +55,20 @@ REPRESENTATIONS = ("latents", "named", "full", "pca", "random", "handcrafted", "
 INTERVENTIONS = "interventions"
 """The origin of a source that edits the images of a target."""
 
+SMALLEST_CELL = 36
+"""Side in pixels from which on the network `cell_vae` has all its blocks."""
+
 IMAGES = "images"
 """In the place of a backbone: what is measured on images and needs none."""
 
-RESERVED = {"source": "the data set that a source model was trained on", IMAGES: "no backbone"}
+UNSUPERVISED = "none"
+"""What is known of images that are no pairs."""
+
+RESERVED = {
+    "source": "the data set that a source model was trained on",
+    TARGET: "the training images of each target",
+    IMAGES: "no backbone",
+}
 """Names that no data set, backbone or recipe may have."""
 
 NAMED_SOURCES = {
@@ -132,6 +150,9 @@ class Study(Section):
     image_model: ImageModel = Field(ImageModel(), description="Image VAE.")
     source_training: SourceTraining = Field(SourceTraining(), description="Source training.")
     finetuning: Finetuning = Field(Finetuning(), description="Fine-tuning.")
+    target_training: TargetTraining = Field(
+        TargetTraining(), description="Training on targets alone."
+    )
     probes: ProbeOptions = PROBES
     metrics: Metrics = Field(Metrics(), description="Metrics.")
 
@@ -309,15 +330,17 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
 
     def recipe(name: str, one: Recipe) -> Recipe:
         where = f"recipes.{name}"
+        usual = UNSUPERVISED if one.from_scratch else study.source_training.supervision
+        published = _published_options(study, catalogue, one.objective)
         chosen = {
             "source": one.source or (next(iter(study.sources)),),
-            "supervision": one.supervision or study.source_training.supervision,
-            "options": options("objective", one.objective, one.options, where),
+            "supervision": one.supervision or usual,
+            "options": options("objective", one.objective, published | one.options, where),
         }
         mistakes.extend(
-            f"{where}: {unknown_name('source', name, study.sources)}"
+            f"{where}: {unknown_name('source', name, [*study.sources, TARGET])}"
             for name in chosen["source"]
-            if name not in study.sources
+            if name not in study.sources and not one.from_scratch
         )
         options("supervision", chosen["supervision"], {}, where)
         return one.model_copy(update=chosen)
@@ -370,6 +393,14 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
     return study
 
 
+def _published_options(study: Study, catalogue: Catalogue, objective: str) -> dict[str, Any]:
+    """Return the options of an objective that the published variant has otherwise."""
+    known = catalogue["objective"]
+    if study.variant != PAPER or objective not in known:
+        return {}
+    return known[objective].declared.get(PAPER, {})
+
+
 def source_factors(study: Study, catalogue: Catalogue, source: str) -> tuple[Factor, ...]:
     """Return the factors that a source may have; which of them a target allows, its images say."""
     section = study.sources[source]
@@ -378,10 +409,15 @@ def source_factors(study: Study, catalogue: Catalogue, source: str) -> tuple[Fac
     return declared_factors(catalogue.entry("generator", section.generator))
 
 
+def named_sources(recipe: Recipe) -> tuple[str, ...]:
+    """Return the sources of a recipe as they are called; models of targets alone have none."""
+    return () if recipe.from_scratch else recipe.source
+
+
 def recipe_factors(study: Study, catalogue: Catalogue, recipe: str) -> tuple[Factor, ...]:
     """Return the factors of all sources of a recipe; one that several share counts once."""
     found: dict[str, Factor] = {}
-    for source in study.recipes[recipe].source:
+    for source in named_sources(study.recipes[recipe]):
         for factor in source_factors(study, catalogue, source):
             found.setdefault(factor.name, factor)
     return tuple(found.values())
@@ -410,6 +446,7 @@ def bound_factors(study: Study, catalogue: Catalogue, recipe: str) -> tuple[Boun
 def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
     """Yield what does not go together although each part is right."""
     yield from _misfits_of_channels(study)
+    yield from _misfits_of_sizes(study)
     for name, one in study.sources.items():
         factors = source_factors(study, catalogue, name)
         if one.changed_factors > len(factors):
@@ -418,7 +455,9 @@ def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
                 f"has {len(factors)} factors"
             )
     for name, one in study.recipes.items():
-        for section in ("model", "image_model", "source_training", "finetuning"):
+        if one.from_scratch:
+            yield from _misfits_from_scratch(study, catalogue, name)
+        for section in ("model", "image_model", "source_training", "finetuning", "target_training"):
             try:
                 recipe_section(study, name, section)
             except ValidationError as error:
@@ -433,7 +472,7 @@ def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
         for each in bound:
             scales = {
                 source: factor.scale
-                for source in one.source
+                for source in named_sources(one)
                 for factor in source_factors(study, catalogue, source)
                 if factor.name == each.factor.name
             }
@@ -452,21 +491,56 @@ def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
             )
 
 
+def _misfits_from_scratch(study: Study, catalogue: Catalogue, recipe: str) -> Iterator[str]:
+    """Yield what is of no use to models that learn from a target's images alone."""
+    one = study.recipes[recipe]
+    unused = [key for key in ("factors", "source_training", "finetuning") if getattr(one, key)]
+    if one.supervision != UNSUPERVISED:
+        unused.append("supervision")
+    if unused:
+        yield (
+            f"recipes.{recipe}: models of 'source: {TARGET}' see single images, from new weights, "
+            f"and have no use for {', '.join(unused)}; leave it out (steps, learning rate and the "
+            "like are in 'target_training')"
+        )
+    if is_anchored(study, catalogue, recipe):
+        yield (
+            f"recipes.{recipe}: {one.objective} learns from settings of images, which those of a "
+            f"target do not have; use another objective than with 'source: {TARGET}'"
+        )
+
+
+def _misfits_of_sizes(study: Study) -> Iterator[str]:
+    """Yield which backbones give images of a size that the network of a recipe does not take."""
+    sizes = {n: one.size for n, one in study.backbones.items() if one.is_pixels and one.size}
+    for recipe in study.recipes:
+        try:
+            network = recipe_section(study, recipe, "image_model").network
+        except ValidationError:  # is said elsewhere
+            continue
+        for name, size in sizes.items():
+            if network == "image_vae" and size % 8:
+                yield (
+                    f"backbones.{name}: size {size}: image_vae, the image model of {recipe}, "
+                    "halves it three times; use a multiple of 8, or 'network: cell_vae' in its "
+                    "'image_model'"
+                )
+            if network == "cell_vae" and size < SMALLEST_CELL:
+                yield (
+                    f"backbones.{name}: size {size}: cell_vae, the image model of {recipe}, takes "
+                    f"{SMALLEST_CELL} pixels and more"
+                )
+
+
 def _misfits_of_channels(study: Study) -> Iterator[str]:
     """Yield what cannot be done with the channels of the targets."""
     bags = {name: target.bag for name, target in study.targets.items()}
     channels = {name: f"{name} ({_channel_count(bag)})" for name, bag in bags.items()}
-    for name, one in study.backbones.items():
-        if one.is_pixels and any(bags.values()):
-            bag = next(target for target, count in bags.items() if count)
-            yield (
-                f"backbones.{name}: pixels are those of grey or RGB images, but the images of "
-                f"{channels[bag]} are others; leave '{name}' out, or use one or three channels"
-            )
     if len(set(bags.values())) == 1:
         return
     for name, one in study.recipes.items():
-        shared = [source for source in one.source if study.sources[source].about != EACH]
+        named = named_sources(one)
+        shared = [source for source in named if study.sources[source].about != EACH]
         if shared:
             yield (
                 f"recipes.{name}: models learn from '{shared[0]}' once, for all targets, but these "

@@ -41,7 +41,7 @@ from fovscope.study.config import (
 from fovscope.study.data import Source
 from fovscope.study.entries import file_options
 from fovscope.study.instances import model_place, recipe_instances, source_instances
-from fovscope.study.layout import SOURCE, Paths, model_files, recipe_name
+from fovscope.study.layout import SEEN_TARGET, SOURCE, Paths, model_files, recipe_name
 from fovscope.study.models import Recipe
 
 _NOT_IN_MANIFEST = {"licence", "citation", "published"}
@@ -84,7 +84,9 @@ class Expansion:
         self._digests = CodeDigests(scripts)
         self._contents: dict[str, dict[str, Any]] = {}
         self.targets = sorted(study.targets)
-        self._sources = source_instances(study.sources, self.targets)
+        # Models of targets alone learn from no source.
+        sourced = not all(recipe.from_scratch for recipe in study.recipes.values())
+        self._sources = source_instances(study.sources if sourced else {}, self.targets)
         self._recipes = recipe_instances(study.recipes, study.sources, self.targets)
         self.sources = sorted(self._sources)
         self.datasets = [*self.sources, *self.targets]
@@ -119,9 +121,24 @@ class Expansion:
         """Targets that are screens."""
         return sorted(self.study.profiles)
 
+    @cached_property
+    def of_pixels(self) -> list[str]:
+        """Backbones that are none: their models draw images."""
+        return [name for name in self.backbones if self.study.backbones[name].is_pixels]
+
     def is_source(self, dataset: str) -> bool:
         """Whether a data set is a source."""
         return dataset in self._sources
+
+    @cached_property
+    def with_source(self) -> list[str]:
+        """Recipes whose models are trained on sources."""
+        return [name for name in self.recipes if self._recipes[name].sources]
+
+    @cached_property
+    def from_scratch(self) -> list[str]:
+        """Recipes whose models start from new weights on each target."""
+        return [name for name in self.recipes if name not in self.with_source]
 
     def source_of(self, recipe: str) -> str:
         """Return the first source of a recipe, on whose evaluation rows its models are judged."""
@@ -143,16 +160,18 @@ class Expansion:
     @cached_property
     def tuned(self) -> list[str]:
         """Recipes whose models are fine-tuned on targets."""
-        return [name for name in self.recipes if self._recipe_section(name).tuning == "finetune"]
+        return [n for n in self.with_source if self._recipe_section(n).tuning == "finetune"]
 
     @cached_property
     def untuned(self) -> list[str]:
         """Recipes whose models are used as they are."""
-        return [name for name in self.recipes if name not in self.tuned]
+        return [name for name in self.with_source if name not in self.tuned]
 
     def is_for(self, recipe: str, dataset: str) -> bool:
-        """Whether models of a recipe are for a target; all are for their own source."""
-        return dataset == SOURCE or self.target_of(recipe) in ("", dataset)
+        """Whether models of a recipe are for a target, or for their own source if they have one."""
+        if dataset == SOURCE:
+            return recipe in self.with_source
+        return self.target_of(recipe) in ("", dataset)
 
     def target_of(self, recipe: str) -> str:
         """Return the target that models of a recipe are for, empty where they are for all."""
@@ -166,14 +185,14 @@ class Expansion:
 
     def dataset_of(self, dataset: str, recipe: str) -> str:
         """Return the data set that a place in a path stands for: `SOURCE` is that of a recipe."""
-        return {SOURCE: self.source_of(recipe)}.get(dataset, dataset)
+        return self.source_of(recipe) if dataset == SOURCE else dataset
 
     def of_all_models(self, template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401
         """Return the files of a template for all models: backbone × recipe × seed.
 
         Of several values of ``dataset`` a recipe has those that its models are for.
         """
-        models = {"backbone": self.backbones, "seed": self.seeds}
+        models = {"backbone": wildcards.pop("backbone", self.backbones), "seed": self.seeds}
         recipes = wildcards.pop("recipe", self.recipes)
         datasets = wildcards.pop("dataset", SOURCE)
         return [
@@ -316,9 +335,11 @@ class Expansion:
         section = self._source_section(dataset) if is_source else self.study.targets[dataset]
         return self.catalogue.entry("generator", section.generator) if section.generator else None
 
-    def _model(self, backbone: str) -> Entry:
-        pixels = self.study.backbones[backbone].is_pixels
-        return self.catalogue.entry("model", "image_vae" if pixels else "feature_vae")
+    def _model(self, backbone: str, recipe: str) -> Entry:
+        name = "feature_vae"
+        if self.study.backbones[backbone].is_pixels:
+            name = recipe_section(self.study, recipe_name(recipe), "image_model").network
+        return self.catalogue.entry("model", name)
 
     def _representation(self, name: str) -> Entry:
         return self.catalogue.entry(
@@ -558,20 +579,22 @@ class Expansion:
         return recipe_section(self.study, recipe_name(recipe), "model").latent_dim
 
     def training(self, backbone: str, recipe: str) -> dict[str, Any]:
-        """Return what a source model depends on, beside its data."""
-        what, training = self.recipe(recipe), self._section(recipe, "source_training")
-        del training["supervision"]
+        """Return what a model that is trained from new weights depends on, beside its data."""
+        what = self.recipe(recipe)
+        section = "source_training" if recipe in self.with_source else "target_training"
+        training = self._section(recipe, section)
+        training.pop("supervision", None)
         return {
             "code": self.code(
                 "train",
-                self._model(backbone),
+                self._model(backbone, recipe),
                 self.catalogue.entry("objective", what["objective"]),
                 self.catalogue.entry("supervision", what["supervision"]),
             ),
             "recipe": what,
             "binding": self.binding(recipe),
             "model": {
-                "kind": self._model(backbone).name,
+                "kind": self._model(backbone, recipe).name,
                 "options": self._model_options(backbone, recipe),
             },
             "training": training,
@@ -582,7 +605,7 @@ class Expansion:
         what = self.recipe(recipe)
         objective = self.catalogue.entry("objective", what["objective"])
         return {
-            "code": self.code("finetune", self._model(backbone), objective),
+            "code": self.code("finetune", self._model(backbone, recipe), objective),
             "objective": {key: what[key] for key in ("objective", "options")},
             "binding": self.binding(recipe),
             "finetuning": self._section(recipe, "finetuning"),
@@ -600,14 +623,14 @@ class Expansion:
 
     def _stack(self, backbone: str, recipe: str, shared: Any) -> str:  # noqa: ANN401
         objective = self.catalogue.entry("objective", self.recipe(recipe)["objective"])
-        if not all(e.declared.get("stackable") for e in (self._model(backbone), objective)):
+        if not all(e.declared.get("stackable") for e in (self._model(backbone, recipe), objective)):
             return ""
         return digest_json([backbone, _but_beta(shared)])
 
     def encoding_only(self, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what the codes of a model as it is depend on, beside its inputs."""
         threads = self._section(recipe, "finetuning")["compute_threads"]
-        code = self.code("finetune", self._model(backbone))
+        code = self.code("finetune", self._model(backbone, recipe))
         return {"code": code, "finetuning": {"compute_threads": threads}}
 
     def replayed(self, recipe: str, backbone: str) -> dict[str, list[str]]:
@@ -631,10 +654,13 @@ class Expansion:
     def _model_options(self, backbone: str, recipe: str) -> dict[str, Any]:
         if not self.study.backbones[backbone].is_pixels:
             return self._section(recipe, "model")
+        size = {"latent_dim": self.latent_dim(recipe)}
         options = self._section(recipe, "image_model")
+        if options.pop("network") == "cell_vae":
+            return size
         if options["likelihood"] != "gaussian":
             del options["likelihood_sd"]
-        return options | {"latent_dim": self.latent_dim(recipe)}
+        return options | size
 
     # Representations ---------------------------------------------------------------------------
 
@@ -692,7 +718,7 @@ class Expansion:
         """Return the stages at which models have a representation of a data set."""
         if dataset == SOURCE:
             return ("source",)
-        return ("transferred", "finetuned") if recipe in self.tuned else ("transferred",)
+        return self._recipe_section(recipe).stages
 
     def codes(self, dataset: str, recipe: str) -> dict[str, str]:
         """Return the representations of a target by a model, and the JSON beside the model."""
@@ -796,11 +822,10 @@ class Expansion:
 
     def _views_of_target(self, dataset: str, recipe: str) -> list[dict[str, Any]]:
         shared = {"dataset": dataset, "representation": "latents"}
-        tuned_on = {"transferred": "", "finetuned": dataset}
         return [
             {
                 "values": stage,
-                "identity": shared | {"stage": stage, "tuned_on": tuned_on[stage]},
+                "identity": shared | {"stage": stage, "tuned_on": _tuned_on(stage, dataset)},
             }
             for stage in self.stages(dataset, recipe)
         ]
@@ -856,7 +881,7 @@ class Expansion:
                 "resamples": self.study.metrics.resamples,
                 "seeds": self.seeds,
                 "stages": {
-                    stage: {"dataset": real, "tuned_on": real if stage == "finetuned" else ""}
+                    stage: {"dataset": real, "tuned_on": _tuned_on(stage, real)}
                     for stage in self.stages(dataset, recipe)
                 },
             },
@@ -978,6 +1003,19 @@ class Expansion:
             "options": options,
         }
 
+    def first_latents(self) -> list[str]:
+        """Return what all models make of all targets at their first stage there."""
+        return [
+            file
+            for recipe in self.recipes
+            for dataset in self.targets
+            for file in self.of_all_models(
+                self.latents("{dataset}", self.stages(dataset, recipe)[0]),
+                dataset=dataset,
+                recipe=[recipe],
+            )
+        ]
+
     def last_codes(self, dataset: str, recipe: str) -> dict[str, str]:
         """Return what a model makes of the images that its target was edited to, and its JSON."""
         stage = self.stages(self.followed(dataset), recipe)[-1]
@@ -996,7 +1034,7 @@ class Expansion:
         """Return what the scores of a model on edited images of its target depend on."""
         target = self.followed(dataset)
         stage = self.stages(target, recipe)[-1]
-        tuned_on = target if stage == "finetuned" else ""
+        tuned_on = _tuned_on(stage, target)
         identity = {"dataset": dataset, "stage": stage, "tuned_on": tuned_on}
         view = {"values": "codes", "identity": identity | {"representation": "latents"}}
         return self._scoring([view], about=target)
@@ -1048,6 +1086,9 @@ class Expansion:
                 *self._of_all_baselines(paths.baseline_profiles, self.profiled),
             ],
             "effects": lambda: self.of_all_models(paths.profiles, dataset=self.profiled),
+            "reconstruction": lambda: self.of_all_models(
+                paths.reconstruction, dataset=self.targets, backbone=self.of_pixels
+            ),
             "open_set": lambda: [
                 *self.of_held_out(paths.open_set_scores),
                 *self.of_held_out_baselines(paths.open_set_baseline_scores),
@@ -1201,7 +1242,8 @@ class Expansion:
             "open_set": list(self.held_out),
             "profiled": self.profiled,
         }[declared["of"]]
-        backbones = [{}] if scope == "dataset" else [{"backbone": b} for b in self.backbones]
+        drawing = self.of_pixels if "decoded" in declared["needs"] else self.backbones
+        backbones = [{}] if scope == "dataset" else [{"backbone": b} for b in drawing]
         places = []
         for dataset, backbone in product(datasets, backbones):
             model = {}
@@ -1216,7 +1258,7 @@ class Expansion:
     def _shown_recipe(self, dataset: str) -> str | None:
         def shows(recipe: str) -> bool:
             if self.is_source(dataset):
-                return self.source_of(recipe) == dataset
+                return self._recipes[recipe].sources[:1] == (dataset,)
             return self.is_for(recipe, dataset)
 
         return next(filter(shows, self.recipes), None)
@@ -1233,6 +1275,10 @@ class Expansion:
                 tables.append(self.paths.table(need.partition(":")[2])["parquet"])
             elif need == "images":
                 inputs |= self.data(place["dataset"])
+            elif need == "decoded":
+                inputs[need] = self.of_all_models(
+                    self.paths.decoded.replace("{seed}", str(self.seeds[0])), **place
+                )
             else:
                 inputs[need] = self._of_shown_model(need, place)
                 inputs |= self.data(place["dataset"])
@@ -1326,7 +1372,7 @@ class Expansion:
         }
         edited = [name for name in self.edited if self.followed(name) == target]
         return {
-            **model_files(self.paths, **place, tuned=place["recipe"] in self.tuned),
+            **model_files(self.paths, **place, stage=self.stages(target, place["recipe"])[-1]),
             "evidence": [
                 *filled(self.paths.meaning, dataset=target, **models),
                 *filled(self.paths.scores, dataset=edited, **models),
@@ -1346,7 +1392,7 @@ class Expansion:
     def encoding(self, images: str) -> dict[str, Any]:
         """Return what the codes of new images depend on, beside the model."""
         section = self.plain["encode"][images]
-        backbone = section["model"].partition("/")[0]
+        backbone, recipe, *_ = section["model"].split("/")
         features = {k: v for k, v in self.features_options(backbone).items() if k != "shard_rows"}
         probe = section["probe"]
         files = {
@@ -1358,7 +1404,7 @@ class Expansion:
             "code": self.code(
                 "encode_images",
                 self.catalogue.entry("table", "names"),
-                self._model(backbone),
+                self._model(backbone, recipe),
                 self.catalogue.entry("reader", "files"),
                 self.catalogue.entry("probe", probe),
             ),
@@ -1374,20 +1420,34 @@ class Expansion:
     def traversing(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
         """Return what the traversal of a model depends on, beside its inputs."""
         stage, real = self.stages(dataset, recipe)[-1], self.dataset_of(dataset, recipe)
-        tuned_on = real if stage == "finetuned" else ""
         return {
-            "code": self.code("traverse", self._model(backbone)),
-            "identity": {"dataset": real, "stage": stage, "tuned_on": tuned_on},
+            "code": self.code("traverse", self._model(backbone, recipe)),
+            "identity": {"dataset": real, "stage": stage, "tuned_on": _tuned_on(stage, real)},
         }
+
+    def reconstructing(self, dataset: str, backbone: str, recipe: str) -> dict[str, Any]:
+        """Return what reconstructions of a target depend on, beside model, codes and images."""
+        frozen = next((name for name in self.backbones if name not in self.of_pixels), None)
+        judged = {}
+        if frozen:
+            judged = {"backbone": self.plain["backbones"][frozen]}
+            judged |= {"features": self.features_options(frozen)}
+            judged |= {"files": self.weights_files(frozen)}
+        return self.traversing(dataset, backbone, recipe) | {"judged_by": judged}
 
     def last_model(self, dataset: str, recipe: str) -> dict[str, str]:
         """Return the model that saw a data set last, and its representation there."""
         stage = self.stages(dataset, recipe)[-1]
         paths = self.paths
         model, info = paths.source_model, paths.source_model_info
-        if stage == "finetuned":
+        if stage in SEEN_TARGET:
             model, info = paths.tuned_model, paths.tuned_model_info
         return {"model": model, "info": info, "latents": self.latents(dataset, stage)}
+
+
+def _tuned_on(stage: str, dataset: str) -> str:
+    """Return the target whose images a model has seen at a stage, if any."""
+    return dataset if stage in SEEN_TARGET else ""
 
 
 def filled(template: str, **wildcards: Any) -> list[str]:  # noqa: ANN401

@@ -61,10 +61,6 @@ class Backbone(Section):
         given = [key for key in of_networks if getattr(self, key) != fields[key].default]
         if given:
             raise ValueError(f"'model: {PIXELS}' has no network; leave out {', '.join(given)}")
-        if self.size is not None and self.size % 8:
-            raise ValueError(
-                f"size {self.size}: the image model halves it three times; use a multiple of 8"
-            )
         return self
 
 

@@ -48,7 +48,7 @@ class RecipeInstance:
     target : str
         The only one that its models are for; empty for all.
     sources : tuple of str
-        Data sets that they are trained on.
+        Data sets that they are trained on; empty where these are the targets themselves.
     """
 
     name: str
@@ -76,6 +76,9 @@ def recipe_instances(
     """Return what models are made of, by name, in the order of the recipes."""
     targets, found = list(targets), {}
     for name, section in recipes.items():
+        if section.from_scratch:
+            found[name] = RecipeInstance(name, name, "", ())
+            continue
         follows = any(sources[source].about == EACH for source in section.source)
         for target in targets if follows else [""]:
             place = f"{name}{AT}{target}" if target else name

@@ -15,6 +15,9 @@ from pathlib import Path
 SOURCE = "source"
 """In the place of a data set: the source of the recipe."""
 
+SEEN_TARGET = ("finetuned", "scratch")
+"""Stages at which a model has seen images of the target, which it then is named after."""
+
 AT = "@"
 """Between a source or a recipe and the target that it follows (`fovscope.study.instances`)."""
 
@@ -92,6 +95,8 @@ class Paths:
         self.wells = f"{root}/profiles/{{dataset}}/{of_model}/wells.parquet"
         self.baseline_profiles = f"{of_baseline}/profiles.parquet"
         self.baseline_wells = f"{root}/profiles/{{dataset}}/{{backbone}}/{{name}}/wells.parquet"
+        self.reconstruction = f"{scores}/{of_model}/reconstruction.parquet"
+        self.decoded = f"{root}/reconstructions/{{dataset}}/{of_model}.parquet"
         self.strips = f"{root}/traversals/{{dataset}}/{of_model}.parquet"
 
         self.encoded = f"{root}/encoded/{{images}}/latents.csv"
@@ -130,7 +135,7 @@ def recipe_name(instance: str) -> str:
 
 
 def model_files(
-    paths: Paths, *, backbone: str, recipe: str, seed: str, dataset: str, tuned: bool
+    paths: Paths, *, backbone: str, recipe: str, seed: str, dataset: str, stage: str
 ) -> dict[str, str]:
     """Return what is needed to apply a model to images like those of a target.
 
@@ -140,9 +145,10 @@ def model_files(
         Of the study.
     backbone, recipe, seed, dataset : str
         Which model; `recipe` as in paths.
-    tuned : bool
-        Whether it was fine-tuned on the target, or is the source model as it is.
+    stage : str
+        At which it is applied: the last one that it has on the target.
     """
+    tuned = stage in SEEN_TARGET
     templates = {
         "model": paths.tuned_model if tuned else paths.source_model,
         "info": paths.tuned_model_info if tuned else paths.source_model_info,
@@ -152,7 +158,7 @@ def model_files(
         "data_info": paths.facts,
     }
     names = {"backbone": backbone, "dataset": dataset, "recipe": recipe, "seed": seed}
-    names["stage"] = "finetuned" if tuned else "transferred"
+    names["stage"] = stage
     return {key: template.format(**names) for key, template in templates.items()}
 
 

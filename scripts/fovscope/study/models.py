@@ -39,8 +39,14 @@ class Model(Section):
 class ImageModel(Section):
     """The image VAE, in the place of the feature VAE where a backbone is `pixels`."""
 
+    network: Literal["image_vae", "cell_vae"] = option(
+        "image_vae",
+        "`image_vae`: four times four pixels at a stride of two, sides a multiple of 8; "
+        "`cell_vae`: that of single-cell profiling, images of 36 pixels and more, each channel "
+        "divided by its own maximum, Gaussian likelihood of unit SD.",
+    )
     likelihood: Literal["bernoulli", "gaussian"] = option(
-        "bernoulli", "Distribution of a pixel around its reconstruction."
+        "bernoulli", "Distribution of a pixel around its reconstruction, of `image_vae`."
     )
     likelihood_sd: float = option(
         0.5,
@@ -74,11 +80,7 @@ class SourceTraining(Section):
 
     @model_validator(mode="after")
     def _reaches_beta(self) -> SourceTraining:
-        if self.warmup_steps > self.steps:
-            raise ValueError(
-                f"warmup_steps ({self.warmup_steps}) exceeds steps ({self.steps}), so β would "
-                "never be reached; shorten the warm-up"
-            )
+        check_warmup(self.warmup_steps, self.steps)
         return self
 
 
@@ -102,6 +104,40 @@ class Finetuning(Section):
     )
 
 
+class TargetTraining(Section):
+    """Training from new weights on a target's own training images: recipes of source `target`."""
+
+    steps: int = option(80_000, "Optimiser steps.", ge=1)
+    batch_size: int = option(104, "Images per step.", ge=1)
+    learning_rate: float = option(1e-3, "Adam learning rate.", gt=0, paper=1e-2)
+    weight_decay: float = option(
+        1e-4, "Share by which weights, but not biases and norms, shrink in each step.", ge=0, lt=1
+    )
+    warmup_steps: int = option(
+        0, "Steps over which the regulariser (β) grows linearly from 0.", ge=0
+    )
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", "Arithmetic of the matrix products."
+    )
+    compute_threads: int = option(
+        1, "Threads of the arithmetic on a CPU. Sums depend on it in their last bits.", ge=1
+    )
+
+    @model_validator(mode="after")
+    def _reaches_beta(self) -> TargetTraining:
+        check_warmup(self.warmup_steps, self.steps)
+        return self
+
+
+def check_warmup(warmup_steps: int, steps: int) -> None:
+    """Raise ValueError if a warm-up is longer than the training."""
+    if warmup_steps > steps:
+        raise ValueError(
+            f"warmup_steps ({warmup_steps}) exceeds steps ({steps}), so β would never be reached; "
+            "shorten the warm-up"
+        )
+
+
 def _as_list(raw: object) -> object:
     return ((raw,) if raw else ()) if isinstance(raw, str) else raw
 
@@ -111,6 +147,9 @@ OneOrSeveral = Annotated[
 ]
 """Names; a bare text is a list of one."""
 
+TARGET = "target"
+"""In the place of a source: the training images of each target, and nothing else."""
+
 
 class Recipe(OpenSection):
     """How models are made: source, objective, what is known of pairs, and further differences."""
@@ -118,7 +157,8 @@ class Recipe(OpenSection):
     source: OneOrSeveral = option(
         (),
         "Name of the source, or a list: models learn from all of them jointly; without it the "
-        "first one.",
+        "first one. `target`: models of their own for each target, from new weights, of its "
+        "training images alone (`target_training`).",
     )
     objective: str = option("beta_vae", "What is minimised; its options (`beta`, …) stand beside.")
     supervision: str = option("", "What is known of a pair; without it that of `source_training`.")
@@ -134,6 +174,19 @@ class Recipe(OpenSection):
     image_model: dict[str, Any] = option({}, "Keys of `image_model` that differ.")
     source_training: dict[str, Any] = option({}, "Keys of `source_training` that differ.")
     finetuning: dict[str, Any] = option({}, "Keys of `finetuning` that differ.")
+    target_training: dict[str, Any] = option({}, "Keys of `target_training` that differ.")
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether models start from new weights on each target."""
+        return self.source == (TARGET,)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages at which its models have a representation of a target, the last one last."""
+        if self.from_scratch:
+            return ("scratch",)
+        return ("transferred", "finetuned") if self.tuning == "finetune" else ("transferred",)
 
     @field_serializer("source")
     def _as_written(self, sources: tuple[str, ...]) -> str | list[str]:

@@ -25,7 +25,7 @@ import pandas as pd
 RECIPE = ("recipe", "source", "objective", "supervision")
 """What a line of a long table says of how its models were made; empty without a model."""
 
-STAGES = ("source", "transferred", "finetuned", "baseline")
+STAGES = ("source", "transferred", "finetuned", "scratch", "baseline")
 """In the order of tables."""
 
 IMAGES = "images"

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fovscope.registry import table
+from fovscope.study.layout import SEEN_TARGET
 from fovscope.tables.base import RECIPE, Views, by_family, in_order, label_of, labelled, row_of
 from fovscope.tables.render import STATISTICS, mean_sd
 
@@ -56,10 +57,10 @@ def confusion(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
 
 
 def _view(long: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a line per class, of fine-tuned latents."""
+    """Return a line per class, of the latents of models that have seen the target."""
     row = row_of(_ROW, facts)
     is_latents = long["representation"] == label_of(facts, "latents")
-    shown = long[(long["stage"] == "finetuned") & is_latents]
+    shown = long[long["stage"].isin(SEEN_TARGET) & is_latents]
     lines = []
     for key, of_class in shown.groupby(row, sort=False):
         line = dict(zip(row, key, strict=True))

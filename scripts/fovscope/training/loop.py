@@ -31,6 +31,7 @@ from fovscope.training.state import TrainingState, weights_of
 
 logger = logging.getLogger(__name__)
 
+_BLOCK_ROWS = 4_096
 _PLACED_AS = {np.dtype(np.float16): torch.float16, np.dtype(np.uint8): torch.uint8}
 
 MakeBatch = Callable[[TrainingState, Tensor, torch.Generator | Tensor], Batch]
@@ -233,7 +234,7 @@ def place_features(*arrays: np.ndarray, device: torch.device) -> Tensor:
     Parameters
     ----------
     *arrays : arrays of shape (N_k, D)
-        Raw features, all of one type.
+        Raw features, all of one type; anything that is sliced by rows (`SelectedRows`).
     device : torch.device
         Where to.
 
@@ -258,7 +259,9 @@ def place_features(*arrays: np.ndarray, device: torch.device) -> Tensor:
     logger.info("features: %d × %d, %.1f MiB on %s", rows, columns, mebibytes, device)
     matrix = torch.empty(rows, columns, dtype=dtype, device=device)
     for part, array in zip(matrix.split([len(array) for array in arrays]), arrays, strict=True):
-        part.copy_(torch.from_numpy(array))
+        for start in range(0, len(array), _BLOCK_ROWS):
+            block = array[start : start + _BLOCK_ROWS]
+            part[start : start + _BLOCK_ROWS].copy_(torch.from_numpy(block))
     if not dtype.is_floating_point:
         return matrix
     # A row's sum is finite exactly if all its values are; float64 cannot overflow here.
