@@ -2,8 +2,7 @@
 
 A job is one model's whole stage, because on a cluster each job costs seconds before its
 first line. What a model makes of its own source lies below `source`, whichever source that is.
-Recipes without fine-tuning use the source model as it is; those of the source `target` have none
-and start from new weights on each target.
+Without fine-tuning the source model is used as it is; recipes of the source `target` have none.
 """
 
 

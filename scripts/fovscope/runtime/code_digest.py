@@ -26,7 +26,7 @@ from typing import TypeAlias
 
 from fovscope.registry import Entry
 from fovscope.runtime.definitions import LOOSE, Import, Outline, Use, is_private
-from fovscope.runtime.syntax import taken
+from fovscope.runtime.syntax import parsed
 
 _PROJECT = "fovscope"
 _WITHOUT_RESULTS = (
@@ -189,7 +189,7 @@ class CodeDigests:
         if path not in self._modules:
             is_package = path.name == "__init__.py"
             package = name if is_package else name.rpartition(".")[0]
-            tree = taken(path) if path.is_file() else ast.Module([], [])  # a folder is a package
+            tree = parsed(path) if path.is_file() else ast.Module([], [])  # a folder is a package
             outline = Outline(tree, package)
             self._modules[path] = _Module(path, name, folder, outline, is_package)
         return self._modules[path]

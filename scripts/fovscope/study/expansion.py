@@ -27,7 +27,7 @@ from fovscope.metrics.presets import declaration, preset
 from fovscope.registry import Catalogue, Entry
 from fovscope.runtime.code_digest import CodeDigests
 from fovscope.runtime.provenance import digest_json
-from fovscope.runtime.syntax import check_syntax
+from fovscope.runtime.syntax import parsed
 from fovscope.study.config import (
     IMAGES,
     INTERVENTIONS,
@@ -319,7 +319,7 @@ class Expansion:
         """
         modules = (self._scripts / "fovscope").rglob("*.py")
         for file in sorted([*self._scripts.glob("*.py"), *modules]):
-            check_syntax(file)
+            parsed(file)
 
     def code(self, script: str, *uses: Entry | None) -> dict[str, str]:
         """Return the digests of the code of a job, with the registered entries that it uses."""
