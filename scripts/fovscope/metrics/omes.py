@@ -80,7 +80,8 @@ def one_factor_correlation(
     ValueError
         If codes are not finite, shapes disagree, or a factor has fewer than 3 pairs.
     """
-    first, second = finite_codes(first), finite_codes(second)
+    # In one layout: a product sums in the order of memory, and sums differ in their last digit.
+    first, second = (np.ascontiguousarray(finite_codes(codes)) for codes in (first, second))
     changed_factor = np.asarray(changed_factor)
     if first.shape != second.shape or changed_factor.shape != first.shape[:1]:
         raise ValueError(
