@@ -1,5 +1,6 @@
 """Make the image table of a data set, from files, a generator, a design, or another's images."""
 
+import json
 from pathlib import Path
 
 from fovscope.datasets.enough import require_enough
@@ -28,6 +29,7 @@ with logged(snakemake) as job:
         workers=snakemake.threads,
         **followed,
     )
-    require_enough(manifest.table, snakemake.params.demands, snakemake.wildcards.dataset)
+    demands = json.loads(snakemake.resources.demands)
+    require_enough(manifest.table, demands, snakemake.wildcards.dataset)
     write_table(snakemake.output.table, manifest.table)
     write_info(snakemake.output.facts, manifest.info)

@@ -56,9 +56,9 @@ CONFIG = {
     "probes": {"gbt": {"rounds": 2}, "mlp": {"max_epochs": 2}},
     "metrics": {"panel": "fast", "resamples": 2},
 }
-PLOTS = {f"plot_{name}" for name in Catalogue()["figure"]} - {
-    "plot_open_set"
-}  # no class is held out
+# No class is held out, no target is a screen, no model draws images.
+OTHER_PLOTS = {"plot_open_set", "plot_dose_response", "plot_mechanisms", "plot_reconstructions"}
+PLOTS = {f"plot_{name}" for name in Catalogue()["figure"]} - OTHER_PLOTS
 LAB = '''"""A metric and a probe of a laboratory."""
 
 from pathlib import Path
@@ -453,7 +453,7 @@ EDITS = {
     "an objective that no recipe has": (edited("objectives/factor_vae.py", "FactorVAE"), set()),
     "a supervision": (edited("objectives/supervision.py", "labels"), TRAINED),
     "models of features": (edited("models/feature_vae.py", "FeatureVAE"), TRAINED),
-    "fine-tuning": (edited("training/finetune.py", "finetune"), TUNED),
+    "fine-tuning": (edited("training/finetune.py", "finetune_all"), TUNED),
     "the measuring of objects": (edited("interpret/handcrafted.py", "measure_object"), MEASURED),
     "the correlation of codes": (
         edited("interpret/association.py", "correlate"),

@@ -394,12 +394,14 @@ def test_only_models_that_differ_in_seed_and_beta_are_trained_as_one(expand):
     assert tuned not in [jobs.stack_of_tuned(*other) for other in others]
 
 
-def test_a_target_of_few_images_is_asked_for_enough_and_one_of_many_is_not(expand):
-    few = expand(representations=["latents", {"pca": {"dimensions": 4}}])
-    assert few.demands("folder")["at_most_images"] == {"pca": 4}
-    plenty = expand(representations=["latents", {"pca": {"dimensions": 1}}])
-    assert plenty.demands("folder") == {}
-    assert few.demands("texture_dsprites") == {}
+def test_a_target_is_asked_for_what_is_done_with_it_and_its_table_does_not_depend_on_it(expand):
+    pca = {"representations": ["latents", {"pca": {"dimensions": 4}}]}
+    jobs = expand(**pca)
+    asked = json.loads(jobs.demands("cells"))
+    assert asked == {"at_most_images": {"pca": 4}, "held_out": ["spindle"], "spreads": True}
+    assert json.loads(jobs.demands("folder"))["spreads"] is False
+    assert json.loads(jobs.demands("texture_dsprites")) == {}
+    assert jobs.preparation("cells") == expand(open_set={}).preparation("cells")
 
 
 SCREEN = {

@@ -42,9 +42,9 @@ rule prepare:
     resources:
         mem_mb=scaled(2000),
         runtime=scaled(60),
+        demands=by(jobs.demands, "dataset"),  # checked; nothing that is made follows from it
     params:
         job=by(jobs.preparation, "dataset"),
-        demands=by(jobs.demands, "dataset"),
     message:
         "List, check and split the images of {wildcards.dataset}"
     script:

@@ -51,9 +51,6 @@ _PLACES = {"folder", "table", "masks"}
 """Options of targets: what a manifest does not depend on; what only generated ones have; what
 features do not depend on; what is named by its content."""
 
-_PLENTY = 2
-"""Times as many training images as a representation has dimensions; no split takes that away."""
-
 _WRITING = "generate_images"
 """The function that writes the images of a generated target, beside the origin that calls it."""
 
@@ -390,29 +387,23 @@ class Expansion:
             "followed": self.followed(dataset),
         }
 
-    def demands(self, dataset: str) -> dict[str, Any]:
-        """Return what a target must have images enough for (`fovscope.datasets.enough`).
+    def demands(self, dataset: str) -> str:
+        """Return what a target must have images enough for (`fovscope.datasets.enough`), as JSON.
 
-        Nothing where there are plenty: many images are not read anew for a little more.
+        It is no part of what an image table depends on: more demands do not make it stale.
         """
-        if dataset not in self.targets:
-            return {}
-        options = self.study.targets[dataset]
-        train = (1 - options.test_fraction) * (1 - options.val_fraction)
-        expected = train * self.number_of_images(dataset)
-        at_most = {}
-        for name in self.study.representations:
-            option = self._representation(name).declared.get("at_most_images")
-            if option:
-                at_most[name] = self._resolved_representation(name)["options"][option]
-        held_out = sorted(self.held_out.get(dataset, {}).values())
         demands: dict[str, Any] = {}
-        if any(_PLENTY * count > expected for count in at_most.values()):
-            demands = {"at_most_images": at_most, "held_out": held_out}
-        encoded = (model_place(self._recipes, one.model) for one in self.study.encode.values())
-        if held_out or dataset in {place["dataset"] for place in encoded}:
-            demands["spreads"] = True
-        return demands
+        if dataset in self.targets:
+            declared = {n: self._representation(n).declared for n in self.study.representations}
+            demands["at_most_images"] = {
+                name: self._resolved_representation(name)["options"][what["at_most_images"]]
+                for name, what in declared.items()
+                if "at_most_images" in what
+            }
+            demands["held_out"] = sorted(self.held_out.get(dataset, {}).values())
+            encoded = {one.model.split("/")[-1] for one in self.study.encode.values()}
+            demands["spreads"] = bool(demands["held_out"]) or dataset in encoded
+        return json.dumps(demands)
 
     def files(self, dataset: str) -> dict[str, Any]:
         """Return what the files of a data set hold: images and masks, or those of a generator."""
