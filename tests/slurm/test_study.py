@@ -31,9 +31,15 @@ def test_the_study_gives_the_tables_of_a_local_run(local, cluster, snakemake, tm
     before = len(cluster.history("JobID"))
     # As the local profile: on a CPU a small network is fastest on one core.
     threads = ["--set-threads", "train=1", "finetune=1"]
-    # Where no GPU is, a job does nothing for its neighbours.
-    threads += ["--set-resources", "train:stack=1", "finetune:stack=1"]
-    run = snakemake(ROOT / "Snakefile", *TABLES, "--configfile", "study.yaml", *threads)
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    for rule in ("train", "finetune"):
+        profile["set-resources"][rule]["stack"] = 1  # there is no GPU to train both seeds on as one
+    (tmp_path / "singly").mkdir()
+    (tmp_path / "singly/config.yaml").write_text(yaml.safe_dump(profile))
+    run = snakemake(
+        *(ROOT / "Snakefile", *TABLES, "--configfile", "study.yaml", *threads),
+        *("--profile", tmp_path / "singly"),
+    )
 
     # Slurm's warning before the time limit (`slurm_extra` of the profile) costs no step.
     number = cluster.wait_for("rule_train", "RUNNING", 600)
