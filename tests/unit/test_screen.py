@@ -1,12 +1,15 @@
 """A planted screen: what is planted is found, and what is not is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from fovscope.datasets.prepare import prepare_generated
+from fovscope.generators import cells
 from fovscope.generators.declared import GeneratorError
-from fovscope.generators.screen import PHENOTYPES, Screen
+from fovscope.generators.screen import FACTORS, PHENOTYPES, Screen
 from fovscope.profiles.mechanism import nearest_neighbours
 from fovscope.profiles.normalisation import normalise
 from fovscope.profiles.precision import activity
@@ -28,6 +31,12 @@ def accuracies(wells):
     """Return NSC and NSCB of wells."""
     treatments = pool_treatments(wells)
     return [nearest_neighbours(treatments, other_batch=b).accuracy for b in (False, True)]
+
+
+def test_its_factors_are_those_of_cells_between_closer_limits():
+    for ours, theirs in zip(FACTORS, cells.FACTORS, strict=True):
+        assert replace(ours, limits=theirs.limits) == theirs
+        assert theirs.limits[0] <= ours.limits[0] < ours.limits[1] <= theirs.limits[1]
 
 
 # What is planted ---------------------------------------------------------------------------

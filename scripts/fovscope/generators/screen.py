@@ -54,6 +54,11 @@ FACTORS = (
             "glcm_homogeneity",
             "glcm_energy",
             "glcm_correlation",
+            "lbp_spot",
+            "lbp_edge",
+            "lbp_flat",
+            "lbp_nonuniform",
+            "lbp_entropy",
         ),
     ),
     Factor(

@@ -17,15 +17,11 @@ what the model is to learn. The images come as rows of grey levels 0 to 255.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from fovscope.models.vae import VAE, initialise
+from fovscope.models.vae import VAEOfImages, initialise
 from fovscope.models.valid_blocks import (
     BLOCKS,
     FILTERS,
@@ -38,8 +34,6 @@ from fovscope.models.valid_blocks import (
 )
 from fovscope.registry import model
 from fovscope.study.section import Section
-
-WHITE = 255
 
 
 class CellVAEOptions(Section):
@@ -68,7 +62,7 @@ class CellVAEOptions(Section):
 
 
 @model("cell_vae")
-class CellVAE(VAE):
+class CellVAE(VAEOfImages):
     """A VAE of crops of single cells.
 
     Encoder and decoder of images whose channels each have the maximum 1.
@@ -82,6 +76,7 @@ class CellVAE(VAE):
     """
 
     kind = "cell_vae"
+    made_of = CellVAEOptions
     rows_at_a_time = 256  # the last layers take twelve times the memory of the images
 
     def __init__(self, options: CellVAEOptions, seed: int) -> None:
@@ -107,30 +102,6 @@ class CellVAE(VAE):
             *upwards, nn.utils.skip_init(nn.Conv2d, FILTERS, channels, kernel_size=1)
         )
         initialise(self, seed=seed)
-
-    @classmethod
-    def fitted(
-        cls, features: Tensor, *, facts: Mapping[str, Any], options: Mapping[str, Any], seed: int
-    ) -> Self:
-        """Return a new model of images of the store's shape; see `VAE.fitted`."""
-        del features
-        return cls(CellVAEOptions(image_shape=facts["image_shape"], **options), seed)
-
-    @classmethod
-    def empty(cls, architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        """Return a model of a stored architecture; see `VAE.empty`."""
-        del tensors
-        return cls(CellVAEOptions(**architecture["options"]), 0)
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """Height, width and channels of the image in a row."""
-        return self.options.image_shape
-
-    def pictures(self, decoded: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the images (..., H, W, C) of decoded rows (..., D), in grey levels."""
-        levels = np.rint(WHITE * decoded.clip(0, 1)).astype(np.uint8)
-        return levels.reshape(*decoded.shape[:-1], *self.options.image_shape)
 
     def inputs(self, features: Tensor) -> Tensor:
         """Return grey levels (..., D) in units of the maximum of each channel of an image."""

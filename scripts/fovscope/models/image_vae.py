@@ -9,21 +9,16 @@ normalisation, and ends with (tanh + 1)/2. The images come as rows of grey level
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fovscope.models.vae import VAE, initialise
+from fovscope.models.vae import WHITE, VAEOfImages, initialise
 from fovscope.registry import model
 from fovscope.study.models import ImageModel
 
 FILTERS = (32, 64, 128)
 LEAK = 0.02
-WHITE = 255
 _CONVOLUTION = {"kernel_size": 4, "stride": 2, "padding": 1}
 """Halves the side of an image; transposed, doubles it."""
 
@@ -44,7 +39,7 @@ class ImageVAEOptions(ImageModel):
 
 
 @model("image_vae")
-class ImageVAE(VAE):
+class ImageVAE(VAEOfImages):
     """A VAE of small images.
 
     Encoder and decoder of images in [0, 1].
@@ -58,6 +53,7 @@ class ImageVAE(VAE):
     """
 
     kind = "image_vae"
+    made_of = ImageVAEOptions
     rows_at_a_time = 256  # the first layer alone takes ten times the memory of the images
 
     def __init__(self, options: ImageVAEOptions, seed: int) -> None:
@@ -89,30 +85,6 @@ class ImageVAE(VAE):
         self.from_latent = skip_init(nn.Linear, options.latent_dim, hidden)
         self.decoder = nn.Sequential(*upwards)
         initialise(self, seed=seed)
-
-    @classmethod
-    def fitted(
-        cls, features: Tensor, *, facts: Mapping[str, Any], options: Mapping[str, Any], seed: int
-    ) -> Self:
-        """Return a new model of images of the store's shape; see `VAE.fitted`."""
-        del features
-        return cls(ImageVAEOptions(image_shape=facts["image_shape"], **options), seed)
-
-    @classmethod
-    def empty(cls, architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        """Return a model of a stored architecture; see `VAE.empty`."""
-        del tensors
-        return cls(ImageVAEOptions(**architecture["options"]), 0)
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """Height, width and channels of the image in a row."""
-        return self.options.image_shape
-
-    def pictures(self, decoded: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the images (..., H, W, C) of decoded rows (..., D), in grey levels."""
-        levels = np.rint(WHITE * decoded).astype(np.uint8)
-        return levels.reshape(*decoded.shape[:-1], *self.options.image_shape)
 
     def inputs(self, features: Tensor) -> Tensor:
         """Return grey levels (..., D) as values in [0, 1]."""

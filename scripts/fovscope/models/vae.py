@@ -22,6 +22,9 @@ from fovscope.study.config import Section
 LOGVAR_BOUNDS = (-20.0, 10.0)
 INITIAL_BIAS = 0.01
 
+WHITE = 255
+"""The largest grey level of images."""
+
 
 class VAE(nn.Module, ABC):
     """A variational autoencoder of rows of features.
@@ -109,6 +112,43 @@ class VAE(nn.Module, ABC):
         # Back to the input's type: under autocast the heads give bfloat16.
         mean, logvar = self.mean_head(hidden).to(inputs), self.logvar_head(hidden).to(inputs)
         return Posterior(mean, logvar.clamp(*LOGVAR_BOUNDS))
+
+
+class VAEOfImages(VAE):
+    """A VAE whose rows are images in grey levels 0 to 255.
+
+    Attributes
+    ----------
+    made_of : type
+        Of its options, `image_shape` (height, width, channels) among them. These and a seed are
+        what a model is called with.
+    """
+
+    made_of: type[Section]
+
+    @classmethod
+    def fitted(
+        cls, features: Tensor, *, facts: Mapping[str, Any], options: Mapping[str, Any], seed: int
+    ) -> Self:
+        """Return a new model of images of the store's shape; see `VAE.fitted`."""
+        del features
+        return cls(cls.made_of(image_shape=facts["image_shape"], **options), seed)
+
+    @classmethod
+    def empty(cls, architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """Return a model of a stored architecture; see `VAE.empty`."""
+        del tensors
+        return cls(cls.made_of(**architecture["options"]), 0)
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of the image in a row."""
+        return self.options.image_shape
+
+    def pictures(self, decoded: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the images (..., H, W, C) of decoded rows (..., D), in grey levels."""
+        levels = np.rint(WHITE * decoded.clip(0, 1)).astype(np.uint8)
+        return levels.reshape(*decoded.shape[:-1], *self.row_shape)
 
 
 def initialise(model: nn.Module, *, seed: int) -> None:
