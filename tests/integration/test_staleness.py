@@ -637,6 +637,7 @@ EDITS = {
             variant="paper",
             sources={SOURCE: SOURCE_OPTIONS | {"distinct_pairs": True}},
             features={"normalise": "weights"},
+            probes=CONFIG["probes"] | {"mlp": {"max_epochs": 2, "learning_rate": 1e-3}},
             model=CONFIG["model"]
             | {
                 "output": "linear",
