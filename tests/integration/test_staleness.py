@@ -1006,6 +1006,12 @@ def test_pictures_follow_what_they_show(work):
     assert not any(name in job for job in others for name in ("table", "cells", SOURCE))
 
 
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_a_deleted_picture_is_drawn_again(work, kind):
+    deleted(f"results/figures/samples_folder.{kind}")(work)
+    assert planned_jobs(work) == {"plot_samples folder", "report"}
+
+
 def test_the_content_of_every_file_that_the_config_names_counts(work):
     weights, sprites, textures = "files/w.pth", "files/s.npz", "files/textures/D11.png"
     for file in (weights, sprites, textures):

@@ -66,7 +66,7 @@ rule report:
         facts=[jobs.data(name)["facts"] for name in jobs.datasets],
         manifests=[jobs.data(name)["table"] for name in jobs.datasets],
         tables=[path for name in jobs.tables for path in PATHS.table(name).values()],
-        pictures=jobs.pictures(),
+        pictures=[file for file in jobs.pictures() if file.endswith(".png")],
     output:
         PATHS.report,
     log:

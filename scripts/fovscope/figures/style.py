@@ -119,9 +119,11 @@ def _write(drawn: Figure, paths: Mapping[str, str]) -> set[str]:
     no_date = {"svg": {"Date": None}, "png": {"Software": None}}
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
+        drawn.set_layout_engine("constrained")
         for kind, path in paths.items():
             with replacing(path) as temporary:
                 drawn.savefig(temporary, format=kind, metadata=no_date[kind])
+            drawn.set_layout_engine("none")  # found once, it is that of all files
     missing = set()
     for one in said:
         glyph = re.match(r"Glyph (\d+) .*missing from font", str(one.message))

@@ -1309,13 +1309,14 @@ class Expansion:
         }
 
     def pictures(self) -> list[str]:
-        """Return all pictures of the study, as PNG files."""
+        """Return all pictures of the study, as files of all formats."""
         return [
             *filled(self.paths.mask_sheet, dataset=[*self.targets, *self.edited]),
             *(
-                self.paths.figure(name, entry.declared["scope"])["png"].format(**place)
+                file.format(**place)
                 for name, entry in self.figures.items()
                 for place in self.figure_places(name)
+                for file in self.paths.figure(name, entry.declared["scope"]).values()
             ),
         ]
 
