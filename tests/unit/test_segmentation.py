@@ -79,6 +79,26 @@ def test_between_crowded_objects_the_background_is_not_the_object():
     assert overlap(segment_object(image).mask, as_mask(cells[4])) > 0.9
 
 
+@pytest.mark.parametrize("radii", [(20, 30), (26, 24), (12, 30)])
+@pytest.mark.parametrize("pale", [False, True], ids=["plain", "pale in the middle"])
+def test_a_body_in_a_crop_as_tight_as_its_box_is_found_and_trusted(radii, pale):
+    """Red blood cells are pale in the middle, which is not the object."""
+    cell = ellipse(50, 60, *radii)
+    middle = ellipse(50, 60, radii[0] / 2, radii[1] / 2)
+    image = scene((190, 200, 195), (cell, (130, 80, 100)), *([(middle, (180, 140, 160))] * pale))
+    box = tuple(slice(places.min(), places.max() + 1) for places in cell)
+    found = segment_object(image[box])
+    assert overlap(found.mask, as_mask(cell)[box]) > 0.9
+    assert reason_to_doubt(found) == ""
+
+
+@pytest.mark.parametrize("cut", [np.s_[8:], np.s_[:-8], np.s_[:, 10:], np.s_[:, :-10]])
+def test_a_body_that_a_crop_cuts_off_is_doubtful(cut):
+    box = tuple(slice(places.min(), places.max() + 1) for places in CELL)
+    assert reason(as_mask(CELL)[box]) == ""
+    assert "reaches the border" in reason(as_mask(CELL)[box][cut])
+
+
 def test_a_neighbour_that_touches_is_cut_off():
     middle, neighbour = disk((50, 60), 22), disk((50, 19), 21, shape=(100, 120))
     image = scene((220, 220, 220), (middle, (120, 40, 60)), (neighbour, (120, 40, 60)))

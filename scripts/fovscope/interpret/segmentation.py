@@ -4,8 +4,9 @@ Each image is judged by itself: nothing depends on its class or on other images.
 is the most frequent colour along the edge. The distance of each pixel from it (root, so that
 faint appendages of dark bodies count) is cut by Otsu's threshold; of the pieces, with holes
 filled, the object is the one with most area near the centre. Two corrections: what reaches all
-four sides is itself the background between crowded objects, and an object that reaches the
-border may be joined to its neighbours, from which it is cut at its necks.
+four sides is itself the background between crowded objects, unless it is a body in a crop as tight
+as its bounding box; and an object that reaches the border may be joined to its neighbours, from
+which it is cut at its necks.
 
 References
 ----------
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.measure import label
-from skimage.morphology import h_maxima
+from skimage.morphology import convex_hull_image, h_maxima
 from skimage.segmentation import watershed
 
 Mask = NDArray[np.bool_]
@@ -37,6 +38,10 @@ SMALLEST = 16
 _LARGEST = 0.85  # share of the image; an ellipse that touches all sides covers π/4
 _MAIN_PART = 0.7  # share of the largest piece below which an object counts as fragmented
 _CUT = 0.08  # share of the outline on the border above which an object counts as cut off or joined
+
+_CORNER = 0.04  # side of a corner, share of height and width
+_SOLID = 0.85  # share of a body in its convex hull; the background between bodies has less
+_TOUCH = 1.6  # contact with a side above which a body is cut there, in those of the inner ellipse
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def segment_object(image: NDArray[np.uint8]) -> Segmentation:
     smooth = ndimage.gaussian_filter(image.astype(np.float32), (_SMOOTHING, _SMOOTHING, 0))
     pieces = _unlike(smooth, _prevailing_colour(smooth[_edge_zone(image.shape[:2])]))
     chosen = _most_central(pieces)
-    if _sides_reached(chosen) == 4 and not chosen.all():
+    if _sides_reached(chosen) == 4 and not chosen.all() and not _is_body(chosen):
         pieces = _unlike(smooth, _prevailing_colour(smooth[chosen]))
         again = _most_central(pieces)
         chosen = again if _sides_reached(again) < 4 else chosen
@@ -92,11 +97,12 @@ def reason_to_doubt(segmentation: Segmentation) -> str:
     mask = segmentation.mask
     if not mask.any():
         return "empty"
+    whole = _fits_its_frame(mask)
     reasons = {
         "too small": mask.sum() < SMALLEST,
         "too large": mask.mean() > _LARGEST,
-        "touches all sides": _sides_reached(mask) == 4,
-        "reaches the border": _outline_on_border(mask) > _CUT,
+        "touches all sides": _sides_reached(mask) == 4 and not whole,
+        "reaches the border": _outline_on_border(mask) > _CUT and not whole,
         "fragmented": segmentation.main_part < _MAIN_PART,
     }
     return ", ".join(reason for reason, holds in reasons.items() if holds)
@@ -153,6 +159,30 @@ def _central_weight(side: int) -> NDArray[np.float64]:
 
 def _sides_reached(mask: Mask) -> int:
     return sum(bool(side.any()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+
+
+def _is_body(mask: Mask) -> bool:
+    """Whether what reaches all sides is a body: in three corners or all it is not, and it is solid.
+
+    The background between crowded objects lies in the corners, or winds between the objects.
+    """
+    height, width = (max(1, round(_CORNER * side)) for side in mask.shape)
+    rows, columns = (slice(height), slice(-height, None)), (slice(width), slice(-width, None))
+    corners = sum(mask[row, column].mean() > 0.5 for row in rows for column in columns)
+    return corners < 2 and mask.sum() > _SOLID * convex_hull_image(mask).sum()
+
+
+def _fits_its_frame(mask: Mask) -> bool:
+    """Whether an object is whole in a crop as tight as its bounding box: it only touches the sides.
+
+    The ellipse within a frame of n rows has 2 / √n of the upper side within its first row.
+    """
+    if _sides_reached(mask) < 4 or not _is_body(mask):
+        return False
+    height, width = mask.shape
+    lying = max(mask[0].mean(), mask[-1].mean()) * np.sqrt(height)
+    standing = max(mask[:, 0].mean(), mask[:, -1].mean()) * np.sqrt(width)
+    return bool(max(lying, standing) < 2 * _TOUCH)
 
 
 def _outline_on_border(mask: Mask) -> float:

@@ -52,15 +52,16 @@ def reasons_against(objects: pd.DataFrame) -> pd.Series:
     Notes
     -----
     Objects that reach the border of their picture are cut there, and a cut end would show.
-    Where hardly any object ends inside its picture (tight crops), those that touch the border
-    are taken all the same: most of them only touch it.
+    Where hardly any object ends inside its picture, or most that are whole fill it (tight crops),
+    those that touch the border are taken all the same: most of them only touch it.
     """
     flags = objects["flag"].astype(str)
     measured = objects["equivalent_diameter"].notna()
     share = objects["area"] / CANVAS**2
     strict = flags.where(flags != "", np.where(share > _COVERS, "covers too much", ""))
     strict = strict.mask(~measured, "empty").rename("reason")
-    if (strict == "").sum() >= min(_ENOUGH, 0.1 * len(objects)):
+    enough = max(min(_ENOUGH, 0.1 * len(objects)), 0.5 * (flags == "").sum())
+    if (strict == "").sum() >= enough:
         return strict
     forgiven = flags.map(lambda flag: set(flag.split(", ")) <= _AT_BORDER | {""})
     return strict.mask(forgiven & measured, "")
