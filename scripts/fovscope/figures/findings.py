@@ -152,7 +152,7 @@ def _short_of(line: Mapping[str, object]) -> str:
     goes = f"goes with {line['own_feature']} (|r| {line['own_mean']:.2f})"
     if pd.notna(line["other_mean"]):
         goes += f", also with {line['other_feature']} ({line['other_mean']:.2f})"
-    return f"{line['factor']} {word}: it {goes}; it falls short of {line['short_of']}."
+    return f"{line['factor']} {word}: it {goes}; it falls short of: {line['short_of']}."
 
 
 def _accuracy(target: str, known: Known) -> Iterator[Finding]:
@@ -185,7 +185,7 @@ def _recognised(line: pd.Series, classes: int, probe: str) -> str:
     models = f"mean ± SD over {line['n']} models" if line["n"] > 1 else "one model"
     value = mean_sd(line["mean"], line["sd"], digits=1)
     return (
-        f"From {numbers} per image {probe} tells the {classes} classes apart with a balanced "
+        f"From {numbers} per image, {probe} tells the {classes} classes apart with a balanced "
         f"accuracy of {value} % ({models}; chance {100 / classes:.1f} %)."
     )
 
@@ -262,8 +262,8 @@ def _care(target: str, known: Known) -> Iterator[Finding]:
     for remark in known.remarks:
         head, *cases = remark.splitlines()
         example = f": {cases[0].strip()}{' …' if len(cases) > 1 else ''}" if cases else ""
-        text = head.removesuffix(":") + example
-        yield Finding(about, f"{text[:1].upper()}{text[1:]}.", f"remarks-{target}")
+        text = f"{head[:1].upper()}{head[1:]}".rstrip(":.") + (example or ".")
+        yield Finding(about, text, f"remarks-{target}")
     objects = known.objects
     if objects is not None and (objects["segmentation"] == "automatic").any():
         count = int((objects["segmentation"] == "automatic").sum())
@@ -320,7 +320,7 @@ def _kinds(lines: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def _more(about: str, kinds: Sequence[object], evidence: str) -> Iterator[Finding]:
     if len(kinds) > _KINDS_SHOWN:
         left = len(kinds) - _KINDS_SHOWN
-        yield Finding(about, f"Of {left} more kinds of models the table tells.", evidence)
+        yield Finding(about, f"The table tells of {left} more kinds of models.", evidence)
 
 
 def _listed(words: Sequence[str]) -> str:
