@@ -103,10 +103,9 @@ def draw_names(canvas: SubFigure, names: pd.DataFrame) -> None:
     axes.axvline(OWN, color="0.4", linewidth=0.7, linestyle=":")
     for place, verdict in zip(places, names["verdict"], strict=True):
         axes.text(0.02, place - 0.2, verdict, va="center", fontsize=6.5, color="white")
-    axes.text(0.02, places[0] + 0.2, "with anything else", va="center", fontsize=6)
     axes.set_yticks(places, names.index, fontsize=7)
     axes.invert_yaxis()
-    axes.set_xlabel("|r| with its own property (colour), with the next (grey)", fontsize=7)
+    axes.set_xlabel("|r| with its property (colour), with the next (grey)", fontsize=7)
     axes.set_xlim(0, 1)
     axes.tick_params(axis="x", labelsize=7)
 
