@@ -104,10 +104,8 @@ def test_a_link_to_evidence_opens_what_it_lies_in_and_nothing_else(findings):
 
 
 def test_the_page_is_dark_where_a_reader_wants_it(findings):
-    dark = looked(findings, "--blink-settings=preferredColorScheme=0")[4]
-    light = looked(findings, "--blink-settings=preferredColorScheme=1")[4]
-    assert light == "rgb(255, 255, 255)"
-    assert max(map(int, re.findall(r"\d+", dark))) < 50
+    ground = looked(findings, "--blink-settings=preferredColorScheme=0")[4]
+    assert max(map(int, re.findall(r"\d+", ground))) < 50
 
 
 def browse(page, *options):
