@@ -7,7 +7,7 @@ READY := .venv/.ready
 # Small networks gain little from a second core, a second job all of it.
 ONE_CORE_EACH := cache_features=1 train=1 finetune=1 finetune_open_set=1
 
-.PHONY: setup demo test test-fast lint bench bench-gpu generated
+.PHONY: setup demo pictures test test-fast lint bench bench-gpu generated
 
 setup: $(READY)
 
@@ -23,6 +23,10 @@ demo: $(READY)
 	@printf '\n'; cat results/tables/names.md
 	@printf '\n'; cat results/tables/accuracy.md
 	@printf '\nReport: results/report.html    tables: results/tables    models: results/models\n'
+
+# The picture of the README, from what the demo has left.
+pictures: $(READY)
+	$(BIN)/python docs/pictures/overview.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fovscope.datasets.enough import require_enough
 from fovscope.datasets.listing import read_info, write_info
+from fovscope.datasets.remarks import noted_warnings
 from fovscope.records import read_table, write_table
 from fovscope.runtime.job import logged
 
@@ -22,14 +23,16 @@ with logged(snakemake) as job:
             "masks_path": given["followed_masks"],
         }
     prepare = job.catalogue.load("origin", what["origin"])
-    manifest = prepare(
-        what["options"],
-        Path(snakemake.output.table).parent,
-        catalogue=job.catalogue,
-        workers=snakemake.threads,
-        **followed,
-    )
+    with noted_warnings() as warnings:
+        manifest = prepare(
+            what["options"],
+            Path(snakemake.output.table).parent,
+            catalogue=job.catalogue,
+            workers=snakemake.threads,
+            **followed,
+        )
     demands = json.loads(snakemake.resources.demands)
     require_enough(manifest.table, demands, snakemake.wildcards.dataset)
     write_table(snakemake.output.table, manifest.table)
-    write_info(snakemake.output.facts, manifest.info)
+    remarks = sorted({record.getMessage() for record in warnings})  # in whatever order they came
+    write_info(snakemake.output.facts, manifest.info | {"remarks": remarks})

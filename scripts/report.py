@@ -1,13 +1,16 @@
-"""Put tables, pictures, run times and versions into one page."""
+"""Put findings, tables, pictures, run times and versions into one page."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
+from fovscope.figures.findings import Known, findings
 from fovscope.figures.report import (
     CITATIONS,
     QUESTION,
+    Notes,
     Section,
     Table,
     data_sets,
@@ -22,28 +25,39 @@ from fovscope.runtime.job import logged
 from fovscope.runtime.provenance import read_json, replacing, versions
 
 with logged(snakemake):
-    given = snakemake.input
+    given, job = snakemake.input, snakemake.params.job
     config = yaml.safe_load(Path(given.config).read_text(encoding="utf-8"))
-    tables = {Path(path).parent.name: read_table(path) for path in given.manifests}
-    targets = {name: table for name, table in tables.items() if name in config["targets"]}
-    sources = (read_json(path).get("citation") for path in given.facts)
-    data = Table(
-        data_sets(targets, config["targets"]), "The targets: images by split, and their terms."
-    )
-    found = [
-        Section(
-            "Which names hold",
-            parts=[
-                Table(
-                    names_that_hold(read_table(path)),
-                    "What the names of dimensions are worth on each target. The evidence stands "
-                    "below, in “What each dimension means”.",
-                )
-            ],
+    images = {Path(path).parent.name: read_table(path) for path in given.manifests}
+    facts = {Path(path).parent.name: read_json(path) for path in given.facts}
+    objects = {Path(path).parent.name: read_table(path) for path in given.objects}
+    targets = {name: table for name, table in images.items() if name in config["targets"]}
+    remarks = {name: facts[name].get("remarks", []) for name in targets}
+    long = {Path(path).stem: read_table(path) for path in given.tables if path.endswith(".parquet")}
+    found = {
+        name: findings(
+            name,
+            Known(long, table, objects[name], remarks[name], job["kinds"], job["probes"]),
         )
-        for path in given.tables
-        if Path(path).name == "names.parquet"
+        for name, table in targets.items()
+    }
+    data = [
+        Table(
+            data_sets(targets, config["targets"]),
+            "The targets: images by split, and their terms.",
+            "table-targets",
+        ),
+        *(
+            Notes(said, f"What was noticed when the images of {name} were read.", f"remarks-{name}")
+            for name, said in remarks.items()
+            if said
+        ),
     ]
+    cited = (fact.get("citation") for fact in facts.values())
+    first = [Section("Data", " ".join(dict.fromkeys(filter(None, cited))), data)]
+    if "names" in long and len(long["names"]):
+        caption = "What names of dimensions are worth on each target; the evidence stands below."
+        held = Table(names_that_hold(long["names"]), caption)
+        first.append(Section("What each dimension means", parts=[held]))
     versions_table = pd.DataFrame(versions().items(), columns=["package", "version"])
     last = [
         Section(
@@ -54,20 +68,15 @@ with logged(snakemake):
         Section("Versions", "", [Table(versions_table, "Libraries that made this page.")]),
         Section("How to cite", CITATIONS),
     ]
+    tables = Path(given.tables[0]).parent
+    explorer = given.get("explorer", "")
     page = render_report(
         "fovscope study",
         QUESTION,
         study_facts(config),
-        [
-            *found,
-            *report_sections(
-                snakemake.params.job["views"],
-                Path(given.tables[0]).parent,
-                given.pictures,
-                [Section("Data", " ".join(dict.fromkeys(filter(None, sources))), [data])],
-            ),
-            *last,
-        ],
+        [*report_sections(job["views"], tables, given.pictures, first), *last],
+        findings=found,
+        explorer=explorer and os.path.relpath(explorer, Path(snakemake.output[0]).parent),
     )
     with replacing(snakemake.output[0]) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")

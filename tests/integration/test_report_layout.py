@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from fovscope.figures.findings import Finding
 from fovscope.figures.report import Picture, Section, Table, render_report
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -19,7 +20,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 LAPTOP = "1366,768"
+PHONE = "500,900"  # as narrow as a window of this browser gets
 MEASURE = """<script>
+document.querySelectorAll('details').forEach(e => e.open = true);
 const hidden = [...document.querySelectorAll('.scroll')].map(e => e.scrollWidth - e.clientWidth);
 const pictures = [...document.querySelectorAll('img')].map(e => e.getBoundingClientRect().width);
 document.title = JSON.stringify([hidden, document.body.scrollWidth - innerWidth, pictures]);
@@ -49,6 +52,60 @@ def report(tmp_path):
     page = tmp_path / "report.html"
     page.write_text(render_report("Study", "Which?", {}, [Section("All", parts=parts)]))
     return page
+
+
+LOOK = """<script>
+addEventListener("load", () => setTimeout(() => {
+  const bottom = document.querySelector(".findings").getBoundingClientRect().bottom;
+  const open = [...document.querySelectorAll("details")].map(e => e.open);
+  const place = document.querySelector("#table-names").getBoundingClientRect();
+  const ground = getComputedStyle(document.body).backgroundColor;
+  const overflow = document.body.scrollWidth - innerWidth;
+  document.title = JSON.stringify([bottom, open, place.top, innerHeight, ground, overflow]);
+}, 300));
+</script>"""
+
+
+@pytest.fixture
+def findings(tmp_path):
+    """A page that begins with a finding, whose evidence lies deep in a folded section."""
+    tall = tmp_path / "tall.png"
+    Image.fromarray(np.zeros((4000, 400, 3), np.uint8)).save(tall)
+    names = Table(pd.DataFrame({"name": ["Size"]}), "Names.", "table-names")
+    sections = [Section("First", "Words."), Section("All", parts=[Picture(str(tall), "T"), names])]
+    said = {"cells": [Finding("Names", "All 1 names hold: Size. " * 5, "table-names")]}
+    page = tmp_path / "findings.html"
+    text = render_report("Study", "Which?", {}, sections, findings=said)
+    page.write_text(text.replace("</body>", LOOK + "</body>"))
+    return page
+
+
+def looked(page, *options, anchor=""):
+    """Return where the findings end, what is open, where the evidence is, and the ground."""
+    address = page.as_uri() + anchor
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += ["--virtual-time-budget=3000", *options, address]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return json.loads(unescape(re.search("<title>(.*?)</title>", found)[1]))
+
+
+@pytest.mark.parametrize("window", [LAPTOP, PHONE])
+def test_findings_stand_on_the_first_screen_and_the_rest_is_folded(findings, window):
+    bottom, opened, _, height, _, overflow = looked(findings, f"--window-size={window}")
+    assert 0 < bottom < height
+    assert not any(opened)
+    assert overflow <= 0
+
+
+def test_a_link_to_evidence_opens_what_it_lies_in_and_nothing_else(findings):
+    _, opened, top, height, *_ = looked(findings, anchor="#table-names")
+    assert opened == [False, True, False, False]  # two sections, the study, the words
+    assert 0 <= top < height
+
+
+def test_the_page_is_dark_where_a_reader_wants_it(findings):
+    ground = looked(findings, "--blink-settings=preferredColorScheme=0")[4]
+    assert max(map(int, re.findall(r"\d+", ground))) < 50
 
 
 def browse(page, *options):

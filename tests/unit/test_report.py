@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from fovscope.figures.findings import Finding
+from fovscope.figures.glossary import GLOSSARY
 from fovscope.figures.report import (
     SECTIONS,
+    Notes,
     Picture,
     Section,
     Table,
@@ -57,6 +60,39 @@ def test_the_page_holds_its_tables_and_pictures_and_points_nowhere(tmp_path):
     assert "Nothing" not in page
     assert "Only words." in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
+
+
+def test_findings_lead_to_their_evidence_and_words_to_their_meaning(tmp_path):
+    picture = Picture(saved(tmp_path / "masks_a@b.png", 8, noise=True)[0], "Outlines <1>")
+    parts = [Table(pd.DataFrame({"n": [1]}), "", "table-names"), picture]
+    parts.append(Notes(["dark & grey"], "Noticed.", "remarks-cells"))
+    said = [
+        Finding("Names", "Size holds: gap <1>.", "table-names"),
+        Finding("Odd images", "None.", "figure-masks_a@b"),
+        Finding("Take care", "Dark.", "remarks-cells"),
+    ]
+    page = render_report("t", "?", {}, [Section("s", parts=parts)], findings={"cells": said})
+    assert page.index("<h2>cells</h2>") < page.index("<details")
+    places, links = re.findall(r' id="(.*?)"', page), re.findall(r'href="#(.*?)"', page)
+    assert len(places) == len(set(places))
+    assert {finding.evidence for finding in said} <= set(links) <= set(places)
+    assert {term.anchor for term in GLOSSARY} <= set(places)
+    assert "<li>dark &amp; grey</li>" in page
+    assert "&lt;1&gt;." in page
+    assert '<img loading="lazy" alt="Outlines &lt;1&gt;"' in page
+    assert "1 table, 1 picture, 1 list" in page
+
+
+def test_the_explorer_is_linked_to_where_there_is_one():
+    link = '<a href="explore.html">'
+    assert link in render_report("t", "?", {}, [], explorer="explore.html")
+    assert "Explore" not in render_report("t", "?", {}, [])
+
+
+def test_a_table_without_lines_is_left_out(tmp_path):
+    (tmp_path / "empty.md").write_text("Of nothing.\n\n| a   | b   |\n|-----|-----|\n")
+    view = {"kind": "table", "name": "empty", "section": "Data", "order": 1, "caption": ""}
+    assert all(not section.parts for section in report_sections([view], tmp_path, []))
 
 
 def test_pictures_survive_as_they_are_and_photographs_nearly_so(tmp_path):

@@ -65,6 +65,7 @@ rule report:
         config=PATHS.config,
         facts=[jobs.data(name)["facts"] for name in jobs.datasets],
         manifests=[jobs.data(name)["table"] for name in jobs.datasets],
+        objects=filled(PATHS.objects, dataset=jobs.targets),
         tables=[path for name in jobs.tables for path in PATHS.table(name).values()],
         pictures=[file for file in jobs.pictures() if file.endswith(".png")],
     output:

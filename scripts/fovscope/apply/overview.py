@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from logging.handlers import BufferingHandler
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -38,6 +35,7 @@ from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import SPLITS, DataError, image_files, require_folder
 from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.readings import Reading, reading_of, reading_of_channels
+from fovscope.datasets.remarks import noted_warnings
 from fovscope.datasets.tables import read_columns
 from fovscope.images.channels import contents, decode_channels, rgb_view
 from fovscope.images.read import decode, shown_channels, square_canvas, to_8bit
@@ -139,7 +137,7 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
     if not path.is_file():
         require_folder(path, "folder or table")
     table, refused = None, ""
-    with _warnings() as records:
+    with noted_warnings(printed=False) as records:
         target, root, names, provided = _folder(path) if path.is_dir() else _table(path)
         sights = _seen(names, root, target)
         levelled = _with_levels(target, [sight.reading for sight in sights])
@@ -202,20 +200,6 @@ def _masks_beside(folder: Path) -> Path | None:
         if images and images <= masks:
             return place
     return None
-
-
-@contextmanager
-def _warnings() -> Iterator[list[logging.LogRecord]]:
-    """Collect what fovscope warns of, in the place of printing it."""
-    logger, collect = logging.getLogger("fovscope"), BufferingHandler(sys.maxsize)
-    collect.setLevel(logging.WARNING)
-    logger.addHandler(collect)
-    before, logger.propagate = logger.propagate, False
-    try:
-        yield collect.buffer
-    finally:
-        logger.propagate = before
-        logger.removeHandler(collect)
 
 
 # The sample ---------------------------------------------------------------------------------

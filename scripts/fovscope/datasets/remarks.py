@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,31 @@ from fovscope.images.masks import warnings_of_masks
 from fovscope.study.data import Target
 
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def noted_warnings(*, printed: bool = True) -> Iterator[list[logging.LogRecord]]:
+    """Note what fovscope warns of.
+
+    Parameters
+    ----------
+    printed : bool
+        Whether it is printed as well.
+
+    Yields
+    ------
+    list of logging.LogRecord
+        Warnings so far.
+    """
+    fovscope, note = logging.getLogger("fovscope"), BufferingHandler(sys.maxsize)
+    note.setLevel(logging.WARNING)
+    fovscope.addHandler(note)
+    before, fovscope.propagate = fovscope.propagate, printed
+    try:
+        yield note.buffer
+    finally:
+        fovscope.propagate = before
+        fovscope.removeHandler(note)
 
 
 def warn_of_channels(images: Sequence[str], folder: Path) -> None:

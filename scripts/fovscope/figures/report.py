@@ -1,8 +1,10 @@
 """The report: one HTML page that holds everything and opens from disk.
 
-Sections are tables and pictures with captions, each where its entry says that it belongs, so that
-those of a plug-in appear without code. The page's look is in `report.html.j2`. Pictures are put
-into the file itself, photographs as JPEG, so that the page can be mailed.
+It begins with what was found, in sentences that lead to their evidence (`figures.findings`); the
+sections below are folded until one is opened, and all open on paper. Sections are tables and
+pictures with captions, each where its entry says that it belongs, so that those of a plug-in appear
+without code. The page's look is in `report.html.j2`. Pictures are put into the file itself,
+photographs as JPEG, so that the page can be mailed.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +22,16 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
+from fovscope.figures.findings import Finding
+from fovscope.figures.glossary import GLOSSARY, linked
 from fovscope.figures.style import DPI
 from fovscope.registry import Catalogue
 from fovscope.tables.render import read_markdown
 from fovscope.verdict import VERDICTS
 
 QUESTION = (
-    "Which factor of variation does each latent dimension carry, how well do simple classifiers do "
-    "on these few dimensions, and does either survive the transfer from synthetic images to "
-    "microscopy?"
+    "What varies in these images, in a few numbers per image: which numbers have earned a name, "
+    "and what do they cost in accuracy?"
 )
 CITATIONS = (
     "Method: Dapueto, Pastore, Noceti, Odone, Disentangled representations of microscopy images, "
@@ -94,6 +98,11 @@ class Picture:
     caption: str
 
     @property
+    def anchor(self) -> str:
+        """Its place on the page, by the name of its file."""
+        return f"figure-{Path(self.path).stem}"
+
+    @property
     def inches(self) -> float:
         """Width on paper, so that the text of all pictures is of one size."""
         with Image.open(self.path) as image:
@@ -102,10 +111,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as a person reads it, and what it says."""
+    """A table as a person reads it, what it says, and its place on the page if it needs one."""
 
     view: pd.DataFrame
     caption: str
+    anchor: str = ""
 
     @property
     def characters(self) -> int:
@@ -117,16 +127,38 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Notes:
+    """A list of texts on one thing."""
+
+    items: Sequence[str]
+    caption: str
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the report."""
 
     title: str
     text: str = ""
-    parts: Sequence[Picture | Table] = field(default_factory=tuple)
+    parts: Sequence[Picture | Table | Notes] = field(default_factory=tuple)
+
+    @property
+    def contents(self) -> str:
+        """What is in it, ``2 tables, 5 pictures``."""
+        kinds = {"table": Table, "picture": Picture, "list": Notes}
+        counts = {k: sum(isinstance(p, kind) for p in self.parts) for k, kind in kinds.items()}
+        return ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n)
 
 
 def render_report(
-    title: str, question: str, facts: Mapping[str, str], sections: Sequence[Section]
+    title: str,
+    question: str,
+    facts: Mapping[str, str],
+    sections: Sequence[Section],
+    *,
+    findings: Mapping[str, Sequence[Finding]] | None = None,
+    explorer: str = "",
 ) -> str:
     """Return the page as HTML.
 
@@ -138,13 +170,38 @@ def render_report(
         The study at a glance.
     sections : sequence of Section
         In the order of reading; those without parts and text are left out.
+    findings : mapping of str to sequence of Finding, optional
+        By target; the page begins with them.
+    explorer : str
+        Address of the page on which images can be explored, relative to this one; empty if there
+        is none.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"html_table": _html_table, "data_uri": data_uri}
-    environment.tests["picture"] = lambda part: isinstance(part, Picture)
+    environment.filters |= {"html_table": _html_table, "data_uri": data_uri, "linked": linked}
+    for kind in (Picture, Table):
+        environment.tests[kind.__name__.lower()] = partial(_is, kind)
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     shown = [section for section in sections if section.parts or section.text]
-    return page.render(title=title, question=question, facts=facts, sections=shown)
+    return page.render(
+        title=title,
+        question=question,
+        facts=facts,
+        sections=shown,
+        found={target: _by_topic(said) for target, said in (findings or {}).items()},
+        glossary=GLOSSARY,
+        explorer=explorer,
+    )
+
+
+def _is(kind: type, part: object) -> bool:
+    return isinstance(part, kind)
+
+
+def _by_topic(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    topics: dict[str, list[Finding]] = {}
+    for finding in findings:
+        topics.setdefault(finding.about, []).append(finding)
+    return topics
 
 
 def report_sections(
@@ -188,12 +245,15 @@ def report_sections(
 
 
 def _tables(file: Path) -> list[Table]:
-    """Return the tables of a Markdown view, each with the caption above them."""
+    """Return the tables of a Markdown view that have lines, with the caption above them."""
     if not file.exists():
         return []
     caption, tables = read_markdown(file.read_text(encoding="utf-8"))
+    shown = [(title, view) for title, view in tables.items() if len(view)]
+    anchors = [f"table-{file.stem}", *[""] * len(shown)]
     return [
-        Table(view, f"{title}. {caption}" if title else caption) for title, view in tables.items()
+        Table(view, f"{title}. {caption}" if title else caption, anchor)
+        for (title, view), anchor in zip(shown, anchors, strict=False)
     ]
 
 

@@ -1322,8 +1322,12 @@ class Expansion:
 
     def reporting(self) -> dict[str, Any]:
         """Return what the report depends on, beside tables and pictures."""
+        facts = self.facts()
+        kinds = {name: one.representation for name, one in self.study.representations.items()}
         return {
             "code": self.code("report"),
+            "kinds": {facts["labels"][name]: kind for name, kind in sorted(kinds.items())},
+            "probes": facts["probes"],
             "views": [
                 {"kind": entry.kind, "name": entry.name}
                 | {key: entry.declared[key] for key in ("section", "order", "caption")}

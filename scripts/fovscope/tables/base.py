@@ -78,6 +78,19 @@ def by_family(scores: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
     return rows
 
 
+def at_last_stage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of models at the last stage that they reach on each target.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Rows with ``target, input, recipe, stage``, none of them of the stage ``baseline``.
+    """
+    rank = rows["stage"].map(STAGES.index)
+    last = rank.groupby([rows[key] for key in ("target", "input", "recipe")]).transform("max")
+    return rows[rank == last]
+
+
 def row_of(
     row: Sequence[str], facts: Mapping[str, Any], long: pd.DataFrame | None = None
 ) -> list[str]:

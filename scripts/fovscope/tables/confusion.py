@@ -8,8 +8,16 @@ from typing import Any
 import pandas as pd
 
 from fovscope.registry import table
-from fovscope.study.layout import SEEN_TARGET
-from fovscope.tables.base import RECIPE, Views, by_family, in_order, label_of, labelled, row_of
+from fovscope.tables.base import (
+    RECIPE,
+    Views,
+    at_last_stage,
+    by_family,
+    in_order,
+    label_of,
+    labelled,
+    row_of,
+)
 from fovscope.tables.render import STATISTICS, mean_sd
 
 _ROW = ["target", "input", *RECIPE, "class"]
@@ -22,10 +30,10 @@ _WHAT = ["stage", "representation", "probe"]
     facts=("probes",),
     section="Accuracy",
     order=30,
-    caption="Which classes the fine-tuned latents tell apart: share of the test images of each "
-    "class that a probe recognises, in %, mean ± SD in points over n models (all β and seeds); "
-    "then the class that it takes them for most often, and how often. The Parquet file has every "
-    "pair of classes, also of other stages and representations. Variant: {variant}.",
+    caption="Which classes the latents tell apart, fine-tuned where models were: share of the test "
+    "images of each class that a probe recognises, in %, mean ± SD in points over n models (all β "
+    "and seeds); then the class that it takes them for most often, and how often. The Parquet file "
+    "has every pair of classes, also of other stages and representations. Variant: {variant}.",
 )
 def confusion(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     """Which classes the probes take for which.
@@ -57,10 +65,9 @@ def confusion(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
 
 
 def _view(long: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a line per class, of the latents of models that have seen the target."""
+    """Return a line per class, of the latents of models at their last stage."""
     row = row_of(_ROW, facts)
-    is_latents = long["representation"] == label_of(facts, "latents")
-    shown = long[long["stage"].isin(SEEN_TARGET) & is_latents]
+    shown = at_last_stage(long[long["representation"] == label_of(facts, "latents")])
     lines = []
     for key, of_class in shown.groupby(row, sort=False):
         line = dict(zip(row, key, strict=True))
