@@ -66,7 +66,7 @@ def _with_links(text: str, source: str, page: str, folder: Path) -> str:
 
 
 def settings(pages: list[str]) -> str:
-    """Return mkdocs.yml for the assembled folder ``docs`` beside it; pages that the menu lacks stand below "More"."""
+    """Return mkdocs.yml for the assembled folder, with pages that the menu lacks below "More"."""
     given = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
     named = set(re.findall(r"'([^']+\.md)'", str(given["nav"])))
     if more := [page for page in pages if page not in named]:
