@@ -58,7 +58,8 @@ generated: $(READY)
 
 # The documentation, into site/: open site/index.html. Strict, and without the network.
 docs: $(READY)
-	$(BIN)/python docs/site.py site
+	$(BIN)/python docs/build.py site
+	@printf 'Open site/index.html; to search in it: python -m http.server --directory site\n'
 
 # Its pictures, from the results of `make demo`.
 docs-pictures: $(READY)

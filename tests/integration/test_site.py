@@ -15,7 +15,7 @@ LOADED = re.compile(r"<(?:script|img|iframe|source)[^>]* src=\"?([^\" >]+)|<link
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs") / "site"
-    command = [sys.executable, ROOT / "docs/site.py", folder]
+    command = [sys.executable, ROOT / "docs/build.py", folder]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return folder

@@ -1,4 +1,4 @@
-"""Puts the site together and has it built, strict: `python docs/site.py site` (`make docs`).
+"""Puts the site together and has it built, strict: `python docs/build.py site` (`make docs`).
 
 MkDocs builds it. What it is given is plain: Zensical, the successor of its theme, builds the same
 from the same `mkdocs.yml`.
@@ -56,6 +56,8 @@ def _with_links(text: str, source: str, page: str, folder: Path) -> str:
         where = _PAGES.get(target)
         if where is None and target.startswith("docs/"):
             where = target.removeprefix("docs/")
+        elif where is None and not (ROOT / target).is_file():
+            return found[0]  # which the build refuses
         elif where is None:
             where = f"repository/{target}"
             (folder / where).parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +84,8 @@ def build(site: Path) -> None:
         room = Path(temporary)
         pages = assemble(room / "docs")
         (room / "mkdocs.yml").write_text(settings(pages), encoding="utf-8")
-        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+        # Not --quiet: of warnings that are not said --strict knows nothing.
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
         quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # an advertisement of its theme
         subprocess.run(command, cwd=room, env=quiet, check=True)
         shutil.rmtree(site, ignore_errors=True)
