@@ -35,12 +35,10 @@ def assemble(folder: Path) -> list[str]:
     """Write everything that the site is made from into a folder; return the names of the pages."""
     pages = {f"docs/{(at := _below_docs(path))}": at for path in (ROOT / "docs").rglob("*.md")}
     pages |= OUTSIDE
-    shutil.copytree(ROOT / "docs/pictures", folder / "pictures")
+    shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for source, page in pages.items():
-        target = folder / page
-        target.parent.mkdir(parents=True, exist_ok=True)
         text = (ROOT / source).read_text("utf-8")
-        target.write_text(_with_links(text, source, page, folder), encoding="utf-8")
+        (folder / page).write_text(_with_links(text, source, page, folder), encoding="utf-8")
     return sorted(pages.values())
 
 
@@ -78,8 +76,8 @@ def settings(pages: list[str]) -> str:
     return yaml.safe_dump(given)
 
 
-def build(site: Path) -> None:
-    """Build the site into a folder; any warning is an error."""
+def build(site: Path) -> int:
+    """Build the site into a folder; return the exit code, 0 if there was not even a warning."""
     with TemporaryDirectory() as temporary:
         room = Path(temporary)
         pages = assemble(room / "docs")
@@ -87,10 +85,12 @@ def build(site: Path) -> None:
         # Not --quiet: of warnings that are not said --strict knows nothing.
         command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
         quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # an advertisement of its theme
-        subprocess.run(command, cwd=room, env=quiet, check=True)
-        shutil.rmtree(site, ignore_errors=True)
-        shutil.copytree(room / "site", site)
+        code = subprocess.run(command, cwd=room, env=quiet, check=False).returncode
+        if code == 0:
+            shutil.rmtree(site, ignore_errors=True)
+            shutil.copytree(room / "site", site)
+        return code
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    sys.exit(build(Path(sys.argv[1])))
