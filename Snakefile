@@ -44,7 +44,8 @@ PROGRESS = Progress(seconds_of_earlier, watched=sys.stderr if sys.stderr.isatty(
 onstart:
     logger.addHandler(FAILURES)
     logger.addHandler(PROGRESS)
-    PROGRESS.expect(job.rule.name for job in workflow.dag.needrun_jobs())
+    due = workflow.dag.needrun_jobs()
+    PROGRESS.expect(job.rule.name for job in due if not job.rule.norun)
     check_results()
     # Also where the plain executor is used: its profile may be anybody's.
     if getattr(workflow.executor_settings, "array_jobs", None):

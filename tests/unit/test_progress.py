@@ -51,13 +51,13 @@ def test_what_nobody_has_timed_is_left_out_and_said():
     run = Run()
     run.begin(0, 1, "train")
     run.end(20, 1)
-    (line,) = run.lines()
-    assert line.endswith("under way: nothing; at least 40 s left")
+    run.begin(20, 2, "train")
+    assert run.lines() == [">> 1 of 4 jobs done; under way: 1 train; at least 40 s left"]
 
 
 def test_a_line_is_written_now_and_then_and_not_at_the_end():
     run = Run()
-    for job, second in enumerate((20, 21, 40, 60)):
+    for job, second in enumerate((20, 21, 22, 60)):
         run.begin(second - 1, job, run.due[job])
         run.end(second, job)
     assert [line.split(";")[0] for line in run.lines()] == [
@@ -72,7 +72,8 @@ def test_a_job_that_failed_is_no_longer_under_way_and_made_nothing():
     run.log(5, event=LogEvent.JOB_ERROR, jobid=1, rule_name="train")
     run.begin(6, 2, "train", "results/models/b.safetensors")
     run.end(30, 2)
-    assert "under way: nothing" in run.lines()[0]
+    run.begin(30, 3, "train")
+    assert "under way: 1 train;" in run.lines()[0]
     said = run.progress.summary(Path("results"), Path("results/report.html"))
     assert said == "Done: 1 job in 30 s. New files: 1 in results/models."
 

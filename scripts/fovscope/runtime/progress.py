@@ -50,6 +50,7 @@ class Progress(logging.Handler):
         self._made: list[str] = []
         self._begun = self._now = math.nan
         self._said = -math.inf
+        self._done = self._total = 0
 
     def expect(self, due: Iterable[str]) -> None:
         """Take the rules of the jobs that will run, one for each job."""
@@ -63,13 +64,14 @@ class Progress(logging.Handler):
                 if math.isnan(self._begun):
                     self._begun = record.created
                 self._under_way[record.jobid] = record
+                self._tell()
             case LogEvent.JOB_ERROR:
                 self._under_way.pop(record.jobid, None)
             case LogEvent.JOB_FINISHED:
                 self._end(record.job_id)
-            case LogEvent.PROGRESS if self._watched and self._is_time(record):
-                self._said = record.created
-                print(self.line(record.done, record.total), file=self._watched, flush=True)
+            case LogEvent.PROGRESS:
+                self._done, self._total = record.done, record.total
+                self._tell()
 
     def _end(self, job: int) -> None:
         begun = self._under_way.pop(job, None)
@@ -79,16 +81,20 @@ class Progress(logging.Handler):
         self._made += begun.output
         self._due[begun.rule_name] -= 1
 
-    def _is_time(self, record: logging.LogRecord) -> bool:
-        return record.done < record.total and record.created - self._said >= self._every
+    def _tell(self) -> None:
+        """Write a line where somebody watches, the last one is a while ago, and something runs."""
+        is_time = self._now - self._said >= self._every
+        if self._watched and is_time and self._under_way and self._done:
+            self._said = self._now
+            print(self.line(), file=self._watched, flush=True)
 
-    def line(self, done: int, total: int) -> str:
+    def line(self) -> str:
         """Return how far the run is, what is under way, and how long it will take yet."""
         rules = Counter(record.rule_name for record in self._under_way.values())
         named = [f"{number} {rule}" for rule, number in rules.most_common(_NAMED)]
         more = rules.total() - sum(number for _, number in rules.most_common(_NAMED))
-        now = ", ".join(named + ([f"{more} more"] if more else [])) or "nothing"
-        return f">> {done} of {total} jobs done; under way: {now}; {self._left()}"
+        now = ", ".join(named + ([f"{more} more"] if more else []))
+        return f">> {self._done} of {self._total} jobs done; under way: {now}; {self._left()}"
 
     def _left(self) -> str:
         """Return how long the jobs that are due will take, as many at a time as up to now."""
@@ -98,7 +104,7 @@ class Progress(logging.Handler):
         spent = {record: self._now - record.created for record in self._under_way.values()}
         work -= sum(min(spent[r], known.get(r.rule_name, 0.0)) for r in spent)
         busy = sum(map(sum, self._seconds.values())) + sum(spent.values())
-        if not known or not busy:
+        if (means and not known) or not busy:
             return "how long yet is not known"
         at_a_time = busy / (self._now - self._begun)
         least = "" if len(known) == len(means) else "at least "
