@@ -7,7 +7,7 @@ READY := .venv/.ready
 # Small networks gain little from a second core, a second job all of it.
 ONE_CORE_EACH := cache_features=1 train=1 finetune=1 finetune_open_set=1
 
-.PHONY: setup demo pictures test test-fast lint bench bench-gpu generated
+.PHONY: setup demo pictures test test-fast lint bench bench-gpu generated docs docs-pictures
 
 setup: $(READY)
 
@@ -59,3 +59,12 @@ bench-gpu: $(READY)
 # What is generated: schema and option tables from the typed config, captions from the figures.
 generated: $(READY)
 	$(BIN)/python -m fovscope.study.documents
+
+# The documentation, into site/: open site/index.html. Strict, and without the network.
+docs: $(READY)
+	$(BIN)/python docs/build.py site
+	@printf 'Open site/index.html; to search in it: python -m http.server --directory site\n'
+
+# Its pictures, from the results of `make demo`.
+docs-pictures: $(READY)
+	$(BIN)/python docs/pictures.py results

@@ -38,16 +38,24 @@ include: "workflow/rules/collect.smk"
 
 
 FAILURES = Failures()
+PROGRESS = Progress(seconds_of_earlier, watched=sys.stderr if sys.stderr.isatty() else None)
 
 
 onstart:
     logger.addHandler(FAILURES)
+    logger.addHandler(PROGRESS)
+    due = workflow.dag.needrun_jobs()
+    PROGRESS.expect(job.rule.name for job in due if not job.rule.norun)
     check_results()
     # Also where the plain executor is used: its profile may be anybody's.
     if getattr(workflow.executor_settings, "array_jobs", None):
         from snakemake_executor_plugin_slurm_packs import ARRAYS_REFUSED
 
         raise WorkflowError(ARRAYS_REFUSED)
+
+
+onsuccess:
+    print(PROGRESS.summary(Path(PATHS.root), Path(PATHS.report)), file=sys.stderr)
 
 
 onerror:

@@ -1,4 +1,7 @@
-"""The command ``fovscope``: questions to a study that is on disk, and its models on new images."""
+"""The command ``fovscope``: questions to a study that is on disk, and its models on new images.
+
+What a command needs is imported where it runs, so that help, names and completion come at once.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
 
-from tabulate import tabulate
-
 from fovscope import FovscopeError
 from fovscope.registry import KINDS, Catalogue
-from fovscope.runtime.parquet import read_table
-from fovscope.runtime.plan import FACTS, plan
-from fovscope.runtime.provenance import read_json
-from fovscope.runtime.verify import verify_study
-from fovscope.runtime.why import dry_run, why
 
 _THREADS = 4
 """That read images: decoding lets other threads run."""
+
+_SHELLS = ("bash", "zsh", "tcsh")
+
+_EXAMPLES = """\
+from a folder of images to a report:
+  fovscope look /data/my_cells
+  fovscope init /data/my_cells > config/mine.yaml
+  fovscope plan -- --profile profiles/local --configfile config/mine.yaml
+  snakemake --profile profiles/local --configfile config/mine.yaml
+
+of a study that is there:
+  fovscope why -- --profile profiles/local --configfile config/mine.yaml
+  fovscope verify
+
+Each command has a help with an example: fovscope look --help"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,32 +54,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fovscope", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    verify = commands.add_parser("verify", help="compare everything with its digest")
-    reasons = commands.add_parser(
-        "why",
-        help="say in words why jobs will run; options for Snakemake come after --",
+    parser = argparse.ArgumentParser(
+        prog="fovscope",
+        description="Ask a study on disk, and apply its models to new images. Snakemake runs it.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    ahead = commands.add_parser(
-        "plan",
-        help="count the jobs ahead and their hours; options for Snakemake come after --",
-    )
-    for command in (reasons, ahead):
-        command.add_argument("targets", nargs="*", help="files or named targets; none: the study")
-    for command in (verify, reasons, ahead):
-        command.add_argument(
-            "--results", type=Path, default=Path("results"), help="results folder of the study"
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def command(name: str, what: str, example: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=what,
+            description=f"{what[0].upper()}{what[1:]}.",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-    there = commands.add_parser("list", help="say what exists by name, and where it comes from")
-    there.add_argument(
-        "kind", nargs="?", choices=sorted(kind.plural for kind in KINDS.values()), help="of what"
-    )
-    there.add_argument(
-        "--plugin", action="append", default=[], metavar="FILE", help="a Python file of yours"
-    )
-    seen = commands.add_parser(
-        "look", help="say what a folder or table of images holds; draw images, or edits of them"
+
+    seen = command(
+        "look",
+        "say what a folder or table of images holds; draw images, or edits of them",
+        "fovscope look /data/my_cells --out my_cells.png",
     )
     seen.add_argument(
         "data",
@@ -77,41 +83,90 @@ def _parser() -> argparse.ArgumentParser:
     )
     seen.add_argument("--rows", type=int, default=16, help="classes, or images, that are drawn")
     seen.add_argument("--out", type=Path, default=Path("look.png"), help="picture to write")
-    begin = commands.add_parser(
-        "init", help="print a configuration that runs, for a folder or table of images"
+    begin = command(
+        "init",
+        "print a configuration that runs, for a folder or table of images",
+        "fovscope init /data/my_cells > config/mine.yaml",
     )
     begin.add_argument("data", type=Path, help="folder or table")
-    encode = commands.add_parser(
-        "encode", help="apply a fine-tuned model to new images: table and contact sheet"
+    ahead = command(
+        "plan",
+        "count the jobs ahead and their hours; options for Snakemake come after --",
+        "fovscope plan -- --profile slurm --configfile config/mine.yaml",
+    )
+    reasons = command(
+        "why",
+        "say in words why jobs will run; options for Snakemake come after --",
+        "fovscope why results/report.html -- --profile profiles/local",
+    )
+    for asked in (reasons, ahead):
+        asked.add_argument("targets", nargs="*", help="files or named targets; none: the study")
+    verify = command(
+        "verify", "compare everything with its digest", "fovscope verify --results results"
+    )
+    for asked in (verify, reasons, ahead):
+        asked.add_argument(
+            "--results", type=Path, default=Path("results"), help="results folder of the study"
+        )
+    there = command(
+        "list",
+        "say what exists by name, and where it comes from",
+        "fovscope list metrics --plugin examples/lab/my_lab.py",
+    )
+    there.add_argument(
+        "kind", nargs="?", choices=sorted(kind.plural for kind in KINDS.values()), help="of what"
+    )
+    there.add_argument(
+        "--plugin",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a Python file of yours",
+    )
+    encode = command(
+        "encode",
+        "apply a model of a study to new images: table and contact sheet",
+        "fovscope encode --images new/ --out encoded/ \\\n"
+        "      --model results/models/lite0/named@my_cells/seed0/source.safetensors",
     )
     encode.add_argument(
         "--model",
         type=Path,
         required=True,
-        help="<results>/models/<backbone>/<recipe>/seed<n>/<target>.safetensors",
+        help="<results>/models/<backbone>/<recipe>/seed<n>/<target or source>.safetensors",
     )
     encode.add_argument("--images", type=Path, required=True, help="folder of images, any depth")
     encode.add_argument("--masks", type=Path, help="folder of masks, if the target is masked")
     encode.add_argument("--probe", default="gbt", help="says the class; `fovscope list probes`")
     encode.add_argument("--out", type=Path, default=Path("encoded"), help="folder to write to")
-    export = commands.add_parser(
-        "export", help="write the wells of a screen as AnnData, for scanpy and the like"
+    export = command(
+        "export",
+        "write the wells of a screen as AnnData, for scanpy and the like",
+        "fovscope export wells.parquet --out wells.h5ad",
     )
     export.add_argument("wells", type=Path, help="<results>/profiles/…/wells.parquet")
     export.add_argument("--out", type=Path, default=Path("wells.h5ad"), help="file to write")
+    complete = command(
+        "completion",
+        "print what makes a shell complete commands, options and files",
+        "fovscope completion bash > ~/.local/share/bash-completion/completions/fovscope",
+    )
+    complete.add_argument("shell", choices=_SHELLS, help="which shell")
     return parser
 
 
 def _run(chosen: argparse.Namespace, options: list[str]) -> int:
     match chosen.command:
         case "why":
+            from fovscope.runtime.why import why
+
             print(why(chosen.targets, options, chosen.results))
         case "plan":
             print(_plan(chosen.targets, options, chosen.results))
         case "list":
             print(listing(Catalogue(chosen.plugin), chosen.kind))
         case "look":
-            # Here, because scikit-image takes long to import and most commands do without.
             from fovscope.apply.look import look
 
             print(look(chosen.data, chosen.out, rows=chosen.rows, workers=_THREADS))
@@ -123,9 +178,14 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
             _encode(chosen)
         case "export":
             from fovscope.profiles.export import write_anndata
+            from fovscope.runtime.parquet import read_table
 
             write_anndata(chosen.out, read_table(chosen.wells))
+        case "completion":
+            print(completion(chosen.shell))
         case "verify":
+            from fovscope.runtime.verify import verify_study
+
             problems = verify_study(chosen.results)
             for problem in problems:
                 print(problem)
@@ -134,6 +194,10 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
 
 
 def _plan(targets: list[str], options: list[str], results: Path) -> str:
+    from fovscope.runtime.plan import FACTS, plan
+    from fovscope.runtime.provenance import read_json
+    from fovscope.runtime.why import dry_run
+
     with TemporaryDirectory() as folder:
         facts = Path(folder) / "facts.json"
         said = dry_run(targets, options, **{FACTS: str(facts)})
@@ -150,6 +214,8 @@ def listing(catalogue: Catalogue, plural: str | None = None) -> str:
     plural : str, optional
         The kind, e.g. ``metrics``; all kinds by default.
     """
+    from tabulate import tabulate
+
     parts = []
     for kind in KINDS.values():
         if plural in (None, kind.plural):
@@ -162,8 +228,26 @@ def listing(catalogue: Catalogue, plural: str | None = None) -> str:
     return "\n\n".join(parts)
 
 
+def completion(shell: str) -> str:
+    """Return the script by which a shell completes the command.
+
+    Parameters
+    ----------
+    shell : str
+        ``bash``, ``zsh`` or ``tcsh``.
+    """
+    import shtab
+
+    parser = _parser()
+    (commands,) = (a.choices for a in parser._actions if isinstance(a.choices, dict))
+    for command in commands.values():
+        for action in command._actions:
+            if action.type is Path:
+                action.complete = shtab.FILE
+    return shtab.complete(parser, shell)
+
+
 def _encode(chosen: argparse.Namespace) -> None:
-    # Here, because torch takes seconds to import and the other commands do without.
     import torch
 
     from fovscope.apply.encode import encode_folder, find_model

@@ -46,6 +46,15 @@ def test_tables_have_a_row_for_everything_that_the_config_asks_for(tiny_study):
     assert long["data_digest"].str.fullmatch("[0-9a-f]{64}").all()
 
 
+def test_a_run_ends_with_what_it_made(new_study):
+    run = new_study().run("data")
+    assert run.code == 0, run.text
+    (line,) = re.findall("^Done: .*$", run.text, re.MULTILINE)
+    number = sum(run.jobs.values()) - 1  # of which the named target is one
+    assert re.fullmatch(rf"Done: {number + 1} jobs in .*\. New files: \d+ in results/data\.", line)
+    assert ">>" not in run.text  # nobody watches
+
+
 def test_a_table_cell_is_the_mean_over_models_in_points(tiny_study):
     results = tiny_study.folder / "results"
     values = []

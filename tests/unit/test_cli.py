@@ -1,12 +1,15 @@
-"""The command line: what `verify` finds, and what it does to whoever it is piped to."""
+"""The command line: its help, what `verify` finds, and what it does to whoever it is piped to."""
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
 
+from fovscope.cli import _parser, completion
 from fovscope.datasets.listing import write_info
 from fovscope.runtime.parquet import write_table
 from fovscope.runtime.provenance import digest_file, write_json
@@ -105,3 +108,57 @@ def test_a_reader_that_leaves_early_is_no_error(study):
     )
     os.close(write_end)
     assert run.stderr.endswith("1 do not match\n")  # and no traceback after it
+
+
+@pytest.fixture(scope="module")
+def commands():
+    """Return the parser of each command by name."""
+    (found,) = (a.choices for a in _parser()._actions if isinstance(a.choices, dict))
+    return found
+
+
+def examples(text):
+    """Return the commands that a help tells to type, as lists of words."""
+    lines = text.replace("\\\n", " ").splitlines()
+    typed = [line for line in lines if line.startswith("  fovscope ")]
+    return [shlex.split(line.partition(" > ")[0])[1:] for line in typed]
+
+
+def test_each_help_has_an_example_that_is_understood(commands):
+    assert len(examples(_parser().format_help())) > 3
+    for name, parser in commands.items():
+        (example,) = examples(parser.epilog)
+        assert _parser().parse_args(example[: [*example, "--"].index("--")]).command == name
+
+
+def test_help_and_names_come_without_anything_heavy():
+    code = (
+        "import sys\nfrom fovscope.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'pandas', 'pydantic', 'torch', 'shtab', 'yaml'} & sys.modules.keys()\n"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "fovscope init /data/my_cells > config/mine.yaml" in run.stdout
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_bash_completes_commands_options_and_files(tmp_path, commands):
+    (tmp_path / "my_cells").mkdir()
+    script = tmp_path / "completion.bash"
+    script.write_text(completion("bash"))
+
+    def completed(*words):
+        typed = " ".join(f"'{word}'" for word in words)
+        code = (
+            f"source {script}; cd {tmp_path}; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; "
+            "$(complete -p fovscope | sed 's/.*-F \\([^ ]*\\).*/\\1/') fovscope; "
+            "printf '%s\\n' \"${COMPREPLY[@]}\""
+        )
+        run = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
+        return set(run.stdout.split())
+
+    assert completed("fovscope", "") >= commands.keys()
+    assert completed("fovscope", "encode", "--m") == {"--model", "--masks"}
+    assert completed("fovscope", "look", "my") == {"my_cells"}

@@ -7,7 +7,7 @@ import yaml
 
 from fovscope.registry import Catalogue
 from fovscope.study.config import Study, bound_factors, load_study, recipe_section
-from fovscope.study.documents import json_schema, readme_with_options
+from fovscope.study.documents import json_schema, page_with_views, readme_with_options
 from fovscope.study.section import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -307,6 +307,7 @@ def test_every_option_has_a_description():
     [
         ("workflow/schemas/config.schema.json", lambda text: json_schema()),
         ("config/README.md", readme_with_options),
+        ("docs/reading.md", lambda text: page_with_views(text, ROOT / "docs/pictures")),
     ],
 )
 def test_generated_files_do_not_drift(path, current):

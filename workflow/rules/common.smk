@@ -15,7 +15,8 @@ sys.path.insert(0, str(SCRIPTS))
 
 from fovscope import FovscopeError
 from fovscope.runtime.failures import Failures
-from fovscope.runtime.plan import gpus_of, leave_facts
+from fovscope.runtime.plan import gpus_of, leave_facts, seconds_per_job
+from fovscope.runtime.progress import Progress
 from fovscope.runtime.provenance import digest_file
 from fovscope.runtime.start import check_interpreter, check_writable, keep_what_is_made
 from fovscope.study.config import IMAGES, load_study
@@ -165,6 +166,12 @@ def shown(path, category, caption):
     text = CAPTIONS / f"{caption}.rst"
     options = {"caption": str(text)} if text.exists() else {}
     return report(path, category=category, **options)
+
+
+@cache
+def seconds_of_earlier(rule):
+    """The mean seconds of jobs of a rule in earlier runs of this results folder, or None."""
+    return seconds_per_job(rule, jobs.plain, Path(PATHS.root))
 
 
 def check_results():

@@ -1,11 +1,14 @@
 """What is generated: JSON schema and tables of options from the typed configuration, captions.
 
+The captions of tables and figures go into Snakemake's own report and into docs/reading.md.
+
 ``python -m fovscope.study.documents`` writes them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import UnionType
@@ -111,12 +114,63 @@ def _shown(value: Any) -> str:  # noqa: ANN401
 
 
 _BEGIN, _END = "<!-- generated: options -->", "<!-- end of generated -->"
+_VIEWS = "<!-- generated: tables and figures -->"
 
 
 def readme_with_options(readme: str) -> str:
     """Return `readme` with its generated part replaced by the current tables."""
-    head, rest = readme.split(_BEGIN)
-    return f"{head}{_BEGIN}\n\n{option_table()}\n{_END}{rest.split(_END)[1]}"
+    return _with_generated(readme, _BEGIN, option_table())
+
+
+def _with_generated(text: str, begin: str, generated: str) -> str:
+    head, rest = text.split(begin)
+    return f"{head}{begin}\n\n{generated}\n{_END}{rest.split(_END)[1]}"
+
+
+_DRAWN = {
+    "study": "One picture.",
+    "dataset": "A picture for each data set.",
+    "input": "A picture for each data set and backbone.",
+    "model": "A picture for each data set, of the first model of each backbone.",
+}
+"""How many pictures a figure of a scope has."""
+
+
+def page_with_views(page: str, pictures: Path) -> str:
+    """Return docs/reading.md with a section for each table and figure, in the order of the report.
+
+    Parameters
+    ----------
+    page : str
+        The page as it is.
+    pictures : Path
+        Folder with ``<figure>.webp`` of some figures.
+    """
+    from fovscope.figures.report import MASKS, SECTIONS
+
+    catalogue = Catalogue()
+    views = [(MASKS.section, MASKS.order, "figure", "masks", _DRAWN["dataset"], MASKS.caption)]
+    for kind in ("table", "figure"):
+        for name, entry in catalogue[kind].items():
+            declared = entry.declared
+            first = entry.description if kind == "table" else _DRAWN[declared["scope"]]
+            where = (declared["section"], declared.get("order", 0))
+            views.append((*where, kind, name, first, declared["caption"]))
+    parts = []
+    for section in SECTIONS:
+        here = sorted(view for view in views if view[0] == section)
+        parts += [f"## {section}", ""] if here else []
+        for _, _, kind, name, first, caption in here:
+            parts += [f"### {name}: {kind}", "", _of_any_study(first), ""]
+            if kind == "figure" and (pictures / f"{name}.webp").exists():
+                parts += [f"![Figure {name} of the demo](pictures/{name}.webp)", ""]
+            parts += [_of_any_study(caption), ""]
+    return _with_generated(page, _VIEWS, "\n".join(parts))
+
+
+def _of_any_study(caption: str) -> str:
+    """Return a caption without what it says of one study."""
+    return re.sub(r" *[^.]*\{\w+\}[^.]*\.", "", caption)
 
 
 def write_generated(root: Path) -> None:
@@ -129,6 +183,9 @@ def write_generated(root: Path) -> None:
     (root / "workflow/schemas/config.schema.json").write_text(json_schema(), encoding="utf-8")
     readme = root / "config/README.md"
     readme.write_text(readme_with_options(readme.read_text("utf-8")), encoding="utf-8")
+    page = root / "docs/reading.md"
+    views = page_with_views(page.read_text("utf-8"), root / "docs/pictures")
+    page.write_text(views, encoding="utf-8")
 
 
 if __name__ == "__main__":
