@@ -65,5 +65,6 @@ rule all:
     input:
         PATHS.config,
         PATHS.report,
+        PATHS.explorer if jobs.explored() else [],
         [path for name in jobs.tables for path in PATHS.table(name).values()],
         rules.encode.input,
