@@ -89,7 +89,7 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def wait(self, condition, seconds=60):
+    def wait(self, condition, seconds=240):
         """Return when a condition in the page is true."""
         until = time.monotonic() + seconds
         while not self.ask(condition):

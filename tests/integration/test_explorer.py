@@ -205,19 +205,27 @@ def test_everything_has_a_name_and_fits_on_a_phone(page, file):
 def test_twenty_thousand_images_are_drawn_within_a_tenth_of_a_second(
     chromium, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(explorer, "image_map", lambda *_, **__: None)  # takes minutes of so many
+    """Of the time of a core, so that others on the machine do not count."""
+
+    def milliseconds(expression):
+        times = []
+        for _ in range(5):
+            before = spent()
+            chromium.ask(expression)
+            times.append(1000 * (spent() - before))
+        return min(times)
+
+    def spent():
+        metrics = chromium.call("Performance.getMetrics")["metrics"]
+        return next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+
+    for name in ("image_map", "oddness"):  # take long of so many, and cost the page nothing
+        monkeypatch.setattr(explorer, name, lambda codes, *_, **__: codes[:, 0])
     file = tmp_path / "many.html"
     explore([given_images(MANY, 10)]).write({"html": file})
+    chromium.call("Performance.enable", timeDomain="threadTicks")
     chromium.open(file)
     assert chromium.ask("set.count") == MANY
-    times = chromium.ask("""Array.from({ length: 5 }, () => {
-        const start = performance.now();
-        draw();
-        document.getElementById('points').getContext('2d').getImageData(0, 0, 1, 1);
-        return performance.now() - start;
-    })""")
-    nearest = chromium.ask(
-        "(s => (nearest(set.point, 10), performance.now() - s))(performance.now())"
-    )
-    assert min(times) <= FLUID
-    assert nearest <= FLUID
+    assert milliseconds("draw()") <= FLUID
+    assert milliseconds("drawOver(), under(300, 300)") <= FLUID / 2
+    assert milliseconds("nearest(set.point, 10), oddest(10), 1") <= FLUID / 2

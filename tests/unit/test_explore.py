@@ -89,9 +89,9 @@ def test_names_of_dimensions_say_whether_they_hold_here():
 def test_odd_is_an_image_whose_tenth_nearest_other_is_far():
     line = np.arange(30.0)[:, None] * [1, 0]
     found = oddness(line, np.array([2.0, 0.0]))
-    assert found[0] == found[-1] == 2 * 10
-    assert found[15] == 2 * 5  # five on either side
-    assert oddness(line[:4], np.ones(2))[0] == 3  # the last one, of fewer
+    assert found[[0, -1]] == pytest.approx(2 * 10)
+    assert found[15] == pytest.approx(2 * 5)  # five on either side
+    assert oddness(line[:4], np.ones(2))[0] == pytest.approx(3)  # the last one, of fewer
     assert oddness(line[:1], np.ones(2)) == 0
 
 

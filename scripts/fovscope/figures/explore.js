@@ -150,7 +150,7 @@ function showImage(i) {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Return the mark of a class, drawn once, because 20,000 paths take long. */
+/** Return the mark of a class. */
 function stamp({ color, marker }, radius, scale) {
   const made = document.createElement("canvas");
   made.width = made.height = Math.ceil((2 * radius + 2) * scale);
@@ -175,7 +175,7 @@ function sized(canvas) {
   const scale = window.devicePixelRatio || 1;
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.scale(scale, scale);
   return { pen, width, height, scale };
 }
@@ -198,30 +198,44 @@ function draw() {
   const toY = (value) => MARGIN.top + ((view[3] - value) / (view[3] - view[2])) * inner[1];
   drawAxes(pen, toX, toY, width, height);
   const [across, up, [xs, ys]] = [set.axes[set.across], set.axes[set.up], set.screen];
-  const radius = set.count > 5000 ? 2 : 3.5;
-  const stamps = set.styles.map((style) => stamp(style, radius, scale));
-  const shift = radius + 1;
+  const [left, top] = [Math.round(MARGIN.left * scale), Math.round(MARGIN.top * scale)];
+  const image = pen.getImageData(left, top, Math.round(inner[0] * scale), Math.round(inner[1] * scale));
+  const marks = set.styles.map((style) => pixelsOf(stamp(style, set.count > 5000 ? 2 : 3.5, scale)));
   const some = set.selected.includes(1);
-  pen.save();
-  pen.beginPath();
-  pen.rect(MARGIN.left, MARGIN.top, ...inner);
-  pen.clip();
   for (const selected of some ? [0, 1] : [0]) {
-    pen.globalAlpha = some && !selected ? 0.25 : 0.8;
     for (let i = 0; i < set.count; i++) {
       if (!set.shown[i] || set.selected[i] !== selected) continue;
       xs[i] = toX(across[i]);
       ys[i] = toY(up[i]);
-      const mark = stamps[set.class[i]];
-      pen.drawImage(mark, xs[i] - shift, ys[i] - shift, mark.width / scale, mark.height / scale);
+      blend(image, marks[set.class[i]], xs[i] * scale - left, ys[i] * scale - top, some && !selected ? 0.25 : 0.8);
     }
   }
-  pen.restore();
+  pen.putImageData(image, left, top);
   set.toScreen = [toX, toY];
   drawOver();
 }
 
+const pixelsOf = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+
+/** Lay a mark over an opaque image: a canvas takes ten times as long for 20,000 of them. */
+function blend({ data: image, width, height }, mark, x, y, opacity) {
+  const [left, top] = [Math.round(x - mark.width / 2), Math.round(y - mark.height / 2)];
+  if (left <= -mark.width || top <= -mark.height || left >= width || top >= height) return;
+  const { data: ink, width: columns, height: rows } = mark;
+  for (let row = Math.max(0, -top); row < Math.min(rows, height - top); row++) {
+    for (let column = Math.max(0, -left); column < Math.min(columns, width - left); column++) {
+      const from = 4 * (row * columns + column);
+      if (!ink[from + 3]) continue;
+      const share = (ink[from + 3] / 255) * opacity;
+      const to = 4 * ((top + row) * width + left + column);
+      for (let k = 0; k < 3; k++) image[to + k] += (ink[from + k] - image[to + k]) * share;
+    }
+  }
+}
+
 function drawAxes(pen, toX, toY, width, height) {
+  pen.fillStyle = colour("--paper");
+  pen.fillRect(0, 0, width, height);
   pen.fillStyle = colour("--quiet");
   pen.strokeStyle = colour("--line");
   pen.font = "11px system-ui, sans-serif";
