@@ -129,7 +129,7 @@ def test_small_targets_are_shown_whole_and_large_ones_share_the_rest():
 
 def test_few_images_are_shown_larger_than_many():
     assert thumbnail_side(600) == 96
-    assert thumbnail_side(20_000) == 48
+    assert thumbnail_side(20_000) == 40
     sides = [thumbnail_side(count) for count in (1, 5_000, 8_000, 12_000, 20_000)]
     assert sides == sorted(sides, reverse=True)
 

@@ -244,13 +244,14 @@ function drawAxes(pen, toX, toY, width, height) {
   const right = width - MARGIN.right;
   const bottom = height - MARGIN.bottom;
   pen.beginPath();
-  for (const value of ticks(view[0], view[1], width / 110)) {
+  const numbers = set.across < set.codes.length; // those of a map mean nothing
+  for (const value of numbers ? ticks(view[0], view[1], width / 110) : []) {
     pen.moveTo(toX(value), MARGIN.top);
     pen.lineTo(toX(value), bottom);
     pen.fillText(value, toX(value), bottom + 13);
   }
   pen.textAlign = "right";
-  for (const value of ticks(view[2], view[3], height / 90)) {
+  for (const value of numbers ? ticks(view[2], view[3], height / 90) : []) {
     pen.moveTo(MARGIN.left, toY(value));
     pen.lineTo(right, toY(value));
     pen.fillText(value, MARGIN.left - 5, toY(value) + 4);

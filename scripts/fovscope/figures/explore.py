@@ -43,7 +43,7 @@ from fovscope.verdict import judged_names
 MOST = 20_000
 """Images on a page, those of all targets together: some 15 MB."""
 
-SIDES = 48, 96
+SIDES = 40, 96
 """Smallest and largest side of a thumbnail in pixels."""
 
 COLUMNS, PER_SHEET = 32, 1024
