@@ -74,5 +74,6 @@ rule all:
         PATHS.config,
         PATHS.report,
         rules.figures.input,
+        PATHS.explorer if jobs.explored() else [],
         [path for name in jobs.tables for path in PATHS.table(name).values()],
         rules.encode.input,

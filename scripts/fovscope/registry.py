@@ -78,12 +78,13 @@ probe = Kind("probe", "probes", "probes")
 evaluation = Kind("evaluation", "evaluations", "evaluation")
 table = Kind("table", "tables", "tables")
 figure = Kind("figure", "figures", "figures")
+page = Kind("page", "pages", "figures")
 
 KINDS = {
     kind.name: kind
     for kind in (
         *(origin, reader, generator, model, objective, supervision, representation, metric),
-        *(probe, evaluation, table, figure),
+        *(probe, evaluation, table, figure, page),
     )
 }
 """All kinds by name."""

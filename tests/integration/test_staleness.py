@@ -860,7 +860,7 @@ _RULE = re.compile(
     r'^(?:use )?rule (?:\w+ as )?(\w+)(?: with)?:.*?^    message:\n        "(.*?)"$',
     re.MULTILINE | re.DOTALL,
 )
-_DRAWING = re.compile(r"plot_|traverse |report$")
+_DRAWING = re.compile(r"plot_|traverse |explore$|report$")
 _USUAL = {
     "backbone": ("lite0", "rgb", "images"),
     "recipe": ("beta1",),
@@ -996,10 +996,17 @@ def test_the_look_of_the_report_is_no_reason_to_draw(work):
     assert planned_jobs(work) == {"report"}
 
 
+@pytest.mark.parametrize("file", ["explore.html.j2", "explore.js"])
+def test_the_look_of_the_explorer_is_no_reason_for_anything_else(work, file):
+    added(f"code/{PACKAGE}/figures/{file}", "// new")(work)
+    assert planned_jobs(work) == {"explore"}
+
+
 def test_pictures_follow_what_they_show(work):
     one_pixel("images/folder/a/0.png")(work)
     drawn = stale_jobs(work, drawing=True)
-    assert {"plot_samples folder", "plot_pairs folder_lite0_beta1_seed0", "report"} <= drawn
+    pages = {"explore", "report"}
+    assert {"plot_samples folder", "plot_pairs folder_lite0_beta1_seed0", *pages} <= drawn
     assert "traverse folder" in drawn
     # Those that show a table of all targets follow the table.
     others = {job for job in drawn if not job.startswith(("plot_correlation", "plot_disentangle"))}

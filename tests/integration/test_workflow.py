@@ -331,6 +331,7 @@ def test_adding_a_seed_plans_only_its_jobs(tiny_study):
         "tabulate_transfer": 1,
         "plot_correlation": 1,
         "plot_disentanglement": 1,
+        "explore": 1,
         "report": 1,
         "all": 1,
     }

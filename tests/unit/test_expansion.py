@@ -202,6 +202,7 @@ def test_what_jobs_depend_on_is_plain_and_says_nothing_of_other_jobs(expand):
         *(jobs.explaining_baseline(name, "pca") for name in jobs.targets),
         *(jobs.comparing(SOURCE, "ada"), jobs.referencing("discs")),
         *(jobs.opening("cells", "spindle"), jobs.reporting()),
+        jobs.exploring(),
         *(jobs.tabulating(name) for name in jobs.tables),
     ]
     for what in everything:
@@ -221,6 +222,21 @@ def test_a_picture_of_a_model_reads_from_it_what_dimensions_are_called(expand):
         assert jobs.figure_inputs("traversal", place)["model"] == f"{models}/{info}.json"
     (place,) = jobs.figure_places("correlation")[:1]
     assert "model" not in jobs.figure_inputs("correlation", place)
+
+
+def test_the_explorer_shows_the_model_of_each_target_and_backbone_that_figures_show(expand):
+    jobs = expand()
+    places, inputs = jobs.explored(), jobs.explorer_inputs()
+    shown = [(place["dataset"], place["backbone"]) for place in places]
+    assert shown == [(name, backbone) for name in jobs.targets for backbone in jobs.backbones]
+    of_figures = [(p["dataset"], p["backbone"], p["recipe"]) for p in jobs.figure_places("scatter")]
+    assert [(*one, p["recipe"]) for one, p in zip(shown, places, strict=True)] == of_figures
+    assert inputs.pop("tables") == ["results/tables/names.parquet"]
+    assert inputs["table"] == [f"results/data/{name}/manifest.parquet" for name, _ in shown]
+    assert {len(files) for files in inputs.values()} == {len(places)}
+    stages = {Path(file).stem for file in inputs["representation"]}
+    assert stages == {place["stage"] for place in places} == {"finetuned"}
+    assert {place["family"] for place in places} == {"beta1, beta2"}
 
 
 SCRATCH = {

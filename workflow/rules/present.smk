@@ -60,6 +60,31 @@ for name, entry in jobs.figures.items():
             "../../scripts/plot.py"
 
 
+rule explore:
+    input:
+        **jobs.explorer_inputs(),
+    output:
+        html=PATHS.explorer,
+    log:
+        PATHS.log("explore"),
+    benchmark:
+        PATHS.benchmark("explore")
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(3000, per_gb=20_000),
+        runtime=scaled(60),
+    params:
+        job=jobs.exploring(),
+        look=[
+            digest_file(SCRIPTS / f"fovscope/figures/explore.{kind}") for kind in ("html.j2", "js")
+        ],
+    message:
+        "Put all images on one page, to be explored"
+    script:
+        "../../scripts/plot.py"
+
+
 rule report:
     input:
         config=PATHS.config,

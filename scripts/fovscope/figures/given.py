@@ -20,12 +20,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.images.source import ImageSource
+from fovscope.datasets.listing import read_info
+from fovscope.dimensions import dimension_names
+from fovscope.factors import Bound, bound_of
+from fovscope.images.source import ImageSource, RGBView, open_images
+from fovscope.interpret.traversal import movement_matrix
+from fovscope.records import read_table, representation_values
+from fovscope.registry import Catalogue
+from fovscope.runtime.provenance import read_json
 
 THUMBNAIL = 112
 """Side of images in figures, pixels."""
@@ -57,6 +66,8 @@ class Given:
         Scores ``moves[z<k>,<factor>]`` of a traversal.
     dimensions : sequence of str
         Names of the model's d dimensions.
+    bound : sequence of Bound
+        Factors with the dimensions of the model that training bound to them.
     options : mapping
         What the study tells figures: ``factors`` (of the sources, as `Factor.to_json` gives
         them), ``metrics``.
@@ -72,6 +83,7 @@ class Given:
     moves: pd.DataFrame | None = None
     decoded: pd.DataFrame | None = None
     dimensions: Sequence[str] = ()
+    bound: Sequence[Bound] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def lines(self, table: str) -> pd.DataFrame:
@@ -79,6 +91,51 @@ class Given:
         long = self.tables[table]
         of_place = long["target"] == self.place["dataset"]
         return long[of_place & (long["input"] == self.place["backbone"])]
+
+
+def read_given(
+    files: Mapping[str, Any],
+    *,
+    place: Mapping[str, str],
+    options: Mapping[str, Any],
+    catalogue: Catalogue,
+) -> Given:
+    """Read what a figure is drawn from.
+
+    Parameters
+    ----------
+    files : mapping of str to str or sequence of str
+        Inputs by the name that the study gives them: ``tables`` and ``decoded`` are several, and
+        ``model`` is the JSON beside a model.
+    place, options : mapping
+        As in `Given`.
+    catalogue : Catalogue
+        Where readers and generators of images are.
+    """
+    given: dict[str, Any] = {"place": place, "options": options}
+    given["tables"] = {Path(path).stem: read_table(path) for path in files.get("tables", [])}
+    dimensions = 0
+    if "table" in files:
+        images, facts = read_table(files["table"]), read_info(files["facts"])
+        if "representation" in files:  # pairs that only training saw have none
+            values = read_table(files["representation"])
+            images = images[images["image_id"].isin(values["image_id"])].reset_index(drop=True)
+            given["values"] = representation_values(values, images)
+            dimensions = given["values"].shape[1]
+        opened = partial(open_images, images, facts, interpolation="bilinear", catalogue=catalogue)
+        given |= {"image_table": images, "info": facts}
+        given["open_images"] = lambda size: RGBView(opened(size=size))
+    for name in ("strips", "moves"):
+        if name in files:
+            given[name] = read_table(files[name])
+    if "decoded" in files:
+        given["decoded"] = pd.concat(map(read_table, files["decoded"]), ignore_index=True)
+    if "strips" in given:
+        dimensions = given["strips"]["dimension"].max() + 1
+    if "moves" in given:
+        dimensions = len(movement_matrix(given["moves"]))
+    bound = bound_of(read_json(files["model"])) if "model" in files else ()
+    return Given(**given, dimensions=dimension_names(dimensions, bound), bound=bound)
 
 
 def kinds_of(long: pd.DataFrame) -> pd.Series:

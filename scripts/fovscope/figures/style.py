@@ -82,6 +82,12 @@ class Drawing:
     height: float
     draw: Callable[[Figure], None]
 
+    def write(self, paths: Mapping[str, str]) -> None:
+        """Draw the picture, and write it to each of `paths` (``svg``, ``png``)."""
+        with figure(self.width, self.height) as canvas:
+            self.draw(canvas)
+            save(canvas, paths)
+
 
 @contextmanager
 def figure(width: float, height: float) -> Iterator[Figure]:

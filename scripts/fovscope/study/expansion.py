@@ -1275,6 +1275,44 @@ class Expansion:
                 inputs |= self.data(place["dataset"])
         return inputs | ({"tables": tables} if tables else {})
 
+    def explored(self) -> list[dict[str, Any]]:
+        """Return the models that the explorer shows: wildcards, stage, and family of the recipe."""
+        return [
+            {
+                "dataset": dataset,
+                "backbone": backbone,
+                "recipe": recipe,
+                "seed": self.seeds[0],
+                "stage": self.stages(dataset, recipe)[-1],
+                "family": self._family(recipe_name(recipe))["family"],
+            }
+            for dataset, backbone in product(self.targets, self.backbones)
+            if (recipe := self._shown_recipe(dataset)) is not None
+        ]
+
+    def explorer_inputs(self) -> dict[str, list[str]]:
+        """Return the inputs of the explorer: tables, and others one for each model."""
+        each = [
+            self.data(place["dataset"])
+            | {need: self._of_shown_model(need, place) for need in ("representation", "model")}
+            for place in self.explored()
+        ]
+        tables = [self.paths.table(name)["parquet"] for name in ("names",) if name in self.tables]
+        return {
+            **({"tables": tables} if tables else {}),
+            **{name: [files[name] for files in each] for name in (each[0] if each else ())},
+        }
+
+    def exploring(self) -> dict[str, Any]:
+        """Return what the explorer depends on, beside its inputs."""
+        readers = {entry.name: entry for name in self.targets for entry in self._readers(name)}
+        return {
+            "code": self.code("plot", self.catalogue.entry("page", "explore"), *readers.values()),
+            "page": "explore",
+            "places": self.explored(),
+            "options": {"active_sd": self.study.metrics.active_sd},
+        }
+
     def _of_shown_model(self, need: str, place: Mapping[str, str]) -> str:
         dataset = SOURCE if self.is_source(place["dataset"]) else place["dataset"]
         stage = self.stages(dataset, place["recipe"])[-1]

@@ -42,6 +42,7 @@ class Paths:
         self.root = root
         self.config = f"{root}/config.yaml"
         self.report = f"{root}/report.html"
+        self.explorer = f"{root}/explore.html"
 
         self.manifest = f"{root}/data/{{dataset}}/manifest.parquet"
         self.facts = f"{root}/data/{{dataset}}/manifest.json"
