@@ -1,4 +1,4 @@
-"""Write down what was asked for, or made: a configuration, what features depend on, a full store."""
+"""Write down a configuration, what features depend on, or what shards a full store has."""
 
 from pathlib import Path
 

@@ -6,9 +6,11 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
@@ -19,6 +21,12 @@ from fovscope.runtime.plan import FACTS, plan
 from fovscope.runtime.provenance import read_json
 from fovscope.runtime.verify import verify_study
 from fovscope.runtime.why import dry_run, why
+
+if TYPE_CHECKING:
+    from fovscope.datasets.named import DataSet
+
+DATASETS = "datasets"
+"""What can be listed beside the kinds of entries: data sets that are retrieved by name."""
 
 _THREADS = 4
 """That read images: decoding lets other threads run."""
@@ -62,10 +70,16 @@ def _parser() -> argparse.ArgumentParser:
         )
     there = commands.add_parser("list", help="say what exists by name, and where it comes from")
     there.add_argument(
-        "kind", nargs="?", choices=sorted(kind.plural for kind in KINDS.values()), help="of what"
+        "kind",
+        nargs="?",
+        choices=sorted([DATASETS, *(kind.plural for kind in KINDS.values())]),
+        help="of what",
     )
     there.add_argument(
         "--plugin", action="append", default=[], metavar="FILE", help="a Python file of yours"
+    )
+    there.add_argument(
+        "--table", action="append", default=[], metavar="FILE", help="data sets of yours (YAML)"
     )
     seen = commands.add_parser(
         "look", help="say what a folder or table of images holds; draw images, or edits of them"
@@ -109,7 +123,13 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
         case "plan":
             print(_plan(chosen.targets, options, chosen.results))
         case "list":
-            print(listing(Catalogue(chosen.plugin), chosen.kind))
+            if chosen.kind == DATASETS:
+                # Here, because the other kinds need nothing of a study.
+                from fovscope.datasets.named import data_sets
+
+                print(dataset_listing(data_sets(chosen.table)))
+            else:
+                print(listing(Catalogue(chosen.plugin), chosen.kind))
         case "look":
             # Here, because scikit-image takes long to import and most commands do without.
             from fovscope.apply.look import look
@@ -138,6 +158,26 @@ def _plan(targets: list[str], options: list[str], results: Path) -> str:
         facts = Path(folder) / "facts.json"
         said = dry_run(targets, options, **{FACTS: str(facts)})
         return plan(said, read_json(facts), results)
+
+
+def dataset_listing(known: Mapping[str, DataSet]) -> str:
+    """Return which data sets can be had by name, a paragraph each."""
+    return "\n\n".join(
+        f"{name}: {one.title} (version {one.version})\n"
+        f"  use:      {'targets.<name>.retrieve: ' if one.is_target else 'retrieve:'}{name}\n"
+        f"  had:      {_had(one)}\n"
+        f"  licence:  {one.licence}\n"
+        f"  citation: {one.citation}"
+        for name, one in known.items()
+    )
+
+
+def _had(one: DataSet) -> str:
+    by_hand = [each for each in one.downloads if not each.url]
+    if by_hand:
+        return f"by hand, from {by_hand[0].page}"
+    hosts = sorted({each.url.split("/")[2] for each in one.downloads})
+    return f"downloaded from {', '.join(hosts)} ({len(one.downloads)} files)"
 
 
 def listing(catalogue: Catalogue, plural: str | None = None) -> str:

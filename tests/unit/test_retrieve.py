@@ -210,11 +210,11 @@ def had(site, tmp_path, name, **changes):
 
 def test_each_layout_becomes_folders_of_splits_and_classes(site, tmp_path):
     counts = {name: had(site, tmp_path, name)[0]["counts"] for name in LAYOUTS}
-    assert counts["lensless"] == dict.fromkeys(sorted(sites.LENSLESS), {"test": 5, "train": 10})
-    assert counts["whoi15"] == dict.fromkeys(sorted(sites.WHOI15), {"all": 14})
+    assert counts["lensless"] == {key: {"test": 5, "train": 10} for key in sorted(sites.LENSLESS)}
+    assert counts["whoi15"] == {key: {"all": 14} for key in sorted(sites.WHOI15)}
     assert set(counts["vacuoles"]) == {"condensed", "multiple", "negative", "positive"}
     assert counts["vacuoles"]["positive"] == {"test": 10, "train": 10}
-    assert counts["sipakmed"] == dict.fromkeys(sorted(sites.SIPAKMED), {"all": 12})
+    assert counts["sipakmed"] == {key: {"all": 12} for key in sorted(sites.SIPAKMED)}
 
 
 LAYOUTS = ("lensless", "whoi15", "vacuoles", "sipakmed")

@@ -37,9 +37,9 @@ rule retrieve:
         PATHS.benchmark("retrieve", "{named}")
     wildcard_constraints:
         named=one_of(jobs.retrieved),
-    localrule: True
     priority: 2  # what is to be put in place by hand is told first
     retries: 0  # it tries again itself
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     resources:

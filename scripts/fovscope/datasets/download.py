@@ -38,7 +38,7 @@ class DownloadError(FovscopeError):
     """A file that cannot be had; the message says why and what to do."""
 
 
-class _Interrupted(Exception):
+class _InterruptedError(Exception):
     """A transfer that can go on."""
 
 
@@ -70,7 +70,7 @@ def download(url: str, target: Path, *, most: int, pause: float = 2.0) -> None:
             try:
                 _transfer(session, url, part, note, most)
                 break
-            except (requests.RequestException, HTTPError, _Interrupted) as error:
+            except (requests.RequestException, HTTPError, _InterruptedError) as error:
                 failures = 1 if _size(part) > before else failures + 1
                 if failures >= ATTEMPTS:
                     raise DownloadError(
@@ -97,7 +97,7 @@ def _transfer(session: requests.Session, url: str, part: Path, note: Path, most:
             goes_on and _start(answer) != there
         ):
             part.unlink(missing_ok=True)  # what is there is no beginning of that file
-            raise _Interrupted("the server has another file than at the first attempt")
+            raise _InterruptedError("the server has another file than at the first attempt")
         start = there if goes_on else 0
         length = answer.headers.get("Content-Length", "")
         whole = start + int(length) if length.isdigit() else None
@@ -113,12 +113,12 @@ def _transfer(session: requests.Session, url: str, part: Path, note: Path, most:
                 if stream.tell() > most:
                     raise DownloadError(_too_large(url, most))
     if whole is not None and _size(part) < whole:
-        raise _Interrupted(f"the connection ended after {_size(part):,} of {whole:,} bytes")
+        raise _InterruptedError(f"the connection ended after {_size(part):,} of {whole:,} bytes")
 
 
 def _require_success(answer: requests.Response, url: str) -> None:
     if answer.status_code in _LATER:
-        raise _Interrupted(f"the server answered {answer.status_code} {answer.reason}")
+        raise _InterruptedError(f"the server answered {answer.status_code} {answer.reason}")
     if answer.status_code == requests.codes.requested_range_not_satisfiable or answer.ok:
         return
     raise DownloadError(

@@ -24,7 +24,7 @@ from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import read_json
 from fovscope.study.entries import worded
 from fovscope.study.paths import normal_path
-from fovscope.study.section import NAME, ConfigError, Section, option
+from fovscope.study.section import ConfigError, Section, option
 
 TABLE = Path(__file__).with_name("named.yaml")
 
@@ -181,7 +181,7 @@ def data_sets(tables: Iterable[str] = ()) -> dict[str, DataSet]:
 def _rows(table: Path) -> dict[str, DataSet]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        raw = yaml.load(table.read_text("utf-8"), loader)  # noqa: S506
+        raw = yaml.load(table.read_text("utf-8"), loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"data_sets: {table} cannot be read: {error}") from error
     if not isinstance(raw, Mapping):

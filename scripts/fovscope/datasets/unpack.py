@@ -146,7 +146,8 @@ def _files(archive: Path) -> list[ZipInfo]:
             )
         if stat.S_ISLNK(info.external_attr >> 16):
             raise UnpackError(
-                f"{archive} holds a link ({info.filename}), so nothing of it was unpacked; {_REMEDY}"
+                f"{archive} holds a link ({info.filename}), so nothing of it was unpacked; "
+                + _REMEDY
             )
     return files
 

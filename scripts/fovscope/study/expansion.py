@@ -479,9 +479,9 @@ class Expansion:
         place = self.place(name)
         if (facts := place.read_facts()) and self._now(place) != facts["content"]:
             raise DataError(
-                f"{place.files} no longer holds what was retrieved as '{name}': files were changed, "
-                f"added or removed. Delete {place.facts}, and it is unpacked again; to use what is "
-                "there, copy it elsewhere and give it as the 'folder' of a target"
+                f"{place.files} no longer holds what was retrieved as '{name}': files were "
+                f"changed, added or removed. Delete {place.facts}, and it is unpacked again; to "
+                "use what is there, copy it elsewhere and give it as the 'folder' of a target"
             )
         return {"retrieved": name, **self.retrieving(name)}
 
