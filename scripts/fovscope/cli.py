@@ -173,11 +173,11 @@ def dataset_listing(known: Mapping[str, DataSet]) -> str:
 
 
 def _had(one: DataSet) -> str:
-    by_hand = [each for each in one.downloads if not each.url]
+    by_hand = [each for each in one.files() if not each.url]
     if by_hand:
         return f"by hand, from {by_hand[0].page}"
-    hosts = sorted({each.url.split("/")[2] for each in one.downloads})
-    return f"downloaded from {', '.join(hosts)} ({len(one.downloads)} files)"
+    hosts = sorted({each.url.split("/")[2] for each in one.files()})
+    return f"downloaded from {', '.join(hosts)} ({len(one.files())} files)"
 
 
 def listing(catalogue: Catalogue, plural: str | None = None) -> str:

@@ -13,14 +13,16 @@ from fovscope.datasets.named import data_sets
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("lensless", "whoi15", "vacuoles", "sipakmed")
+ZIPS = ("lensless", "whoi15", "vacuoles", "sipakmed")
+NAMES = (*ZIPS, "bbbc021")
 BY_HAND = "data/lensless/archives/lensless.zip"
 
 
 @pytest.fixture(scope="module")
 def site():
     with sites.serving() as site:
-        site.files |= {f"{name}.zip": getattr(sites, name)() for name in NAMES}
+        site.files |= {f"{name}.zip": getattr(sites, name)() for name in ZIPS}
+        site.files |= sites.bbbc021(fields=6)
         yield site
 
 
@@ -29,9 +31,11 @@ def study(site, tmp_path_factory):
     """A study of all layouts, whose archives are on a server of its own; nothing is there yet."""
     folder = tmp_path_factory.mktemp("retrieved")
     rows = {name: deepcopy(data_sets()[name].model_dump(mode="json")) for name in NAMES}
-    for name, row in rows.items():
-        if name != "lensless":
-            row["downloads"][0] |= {"url": f"{site.url}/{name}.zip", "git_sha1": ""}
+    for name in ("whoi15", "vacuoles", "sipakmed"):
+        rows[name]["downloads"][0] |= {"url": f"{site.url}/{name}.zip", "git_sha1": ""}
+    for one in rows["bbbc021"]["downloads"]:
+        one |= {"url": f"{site.url}/{one['file']}", "sha256": ""}
+        one["parts"] = ["Week1_21123", "Week2_22123"] if one["parts"] else []
     (folder / "mirror.yaml").write_text(yaml.safe_dump(rows))
     config = {
         "data_sets": ["mirror.yaml"],
@@ -40,6 +44,7 @@ def study(site, tmp_path_factory):
         "targets": {name: {"retrieve": name} for name in NAMES},
         "backbones": {"rgb": {"model": "pixels", "size": 32}},
         "open_set": {"sipakmed": ["Parabasal"]},
+        "profiles": {"bbbc021": {}},
     }
     return Study(folder, config)
 
@@ -75,6 +80,7 @@ def test_all_of_it_from_an_empty_folder(study):
         "whoi15": 42,
         "vacuoles": 80,
         "sipakmed": 36,
+        "bbbc021": 24 * len(sites.NUCLEI),
     }
     assert tables["lensless"]["mask_path"].notna().all()
     task = json.loads((study.folder / "results/features/whoi15/rgb/task.json").read_text())

@@ -4,10 +4,12 @@ import io
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 
@@ -183,3 +185,46 @@ def sipakmed(each=12):
             files[f"{cell}.bmp"] = picture(100 * k + i, "bmp")
             files[f"{cell}_cyt.dat"] = b"1 2 3"
     return zipped(files)
+
+
+NUCLEI = ((60, 60), (60, 150), (150, 60), (105, 100), (105, 118))
+"""Centres of the nuclei of each field of the screen; the last two touch."""
+
+TREATMENTS = (("DMSO", 0.0, "DMSO"), ("taxol", 0.3, "Microtubule stabilizers"), ("AZ-A", 3.0, ""))
+"""Compound, concentration and mechanism of action, which is not known of all."""
+
+
+def field_of_view(seed, height=220):
+    """Return a TIFF file of 16 bit: bright discs, one of them at the edge, on noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :height]
+    pixels = rng.normal(300, 20, (height, height))
+    for row, column in (*NUCLEI, (4, 4)):
+        pixels[np.hypot(y - row, x - column) <= 9] += rng.uniform(12000, 16000)
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels.clip(0, 65535).astype(np.uint16))
+    return stream.getvalue()
+
+
+@cache
+def bbbc021(fields=2):
+    """Return the files of a screen: its tables, and an archive for each of two plates."""
+    header = "TableNumber,ImageNumber,Image_Metadata_Plate_DAPI,Image_Metadata_Well_DAPI,"
+    header += "Image_Metadata_Compound,Image_Metadata_Concentration,"
+    lines = [header + ",".join(f"Image_FileName_{c}" for c in ("DAPI", "Tubulin", "Actin"))]
+    files = {}
+    for week in (1, 2):
+        plate, images = f"Week{week}_2{week}123", {}
+        for k, (compound, concentration, _) in enumerate(TREATMENTS):
+            for i in range(fields):
+                well, site = f"{'BCD'[k]}{2 + i // 2:02}", 1 + i % 2
+                names = [f"Week{week}_{well}_s{site}_w{c}.tif" for c in (1, 2, 4)]
+                for c, name in enumerate(names):
+                    images[f"{plate}/{name}"] = field_of_view(1000 * week + 100 * k + 10 * i + c)
+                cells = ("1", "1", plate, well, compound, str(concentration), *names)
+                lines.append(",".join(cells))
+        files[f"BBBC021_v1_images_{plate}.zip"] = zipped(images)
+    mechanisms = [",".join(map(str, row)) for row in TREATMENTS if row[2]]
+    moa = "\n".join(["compound,concentration,moa", *mechanisms])
+    tables = {"BBBC021_v1_image.csv": "\n".join(lines), "BBBC021_v1_moa.csv": moa}
+    return files | {name: text.encode() for name, text in tables.items()}

@@ -40,6 +40,9 @@ class Download(Section):
 
     file: str = option(..., "What the file is called here.", pattern=r"[^/\\]+")
     url: str = option("", "Where it is downloaded from.", pattern=r"(https?://\S+)?")
+    parts: tuple[str, ...] = option(
+        (), "What stands for `{part}` in `file` and `url`, where there are many of a kind."
+    )
     page: str = option("", "Where a person can have it, if it cannot be downloaded.")
     sha256: str = option("", "SHA-256 of its content.", pattern="([0-9a-f]{64})?")
     git_sha1: str = option("", "Its name as a Git blob.", pattern="([0-9a-f]{40})?")
@@ -73,11 +76,14 @@ class DataSet(Section):
         "below `files`. Without it the downloads are used as they are.",
     )
     unpacked: Unpacked = option(Unpacked(), "How much may come out of the archives.")
+    origin: str = option(
+        "files", "How images come of it: `files` are images, `fields` are cut into cells."
+    )
     masks: bool = option(False, "Whether there is a mask for each image.")
     path: str = option("", "What stands for it in the place of a path, below `files`.")
     options: dict[str, Any] = option({}, "Options that a target made of it has unless it says.")
     classes: int | tuple[str, ...] = option(0, "Classes by name, or how many there are.")
-    counts: dict[str, int] = option({}, "Published numbers: images, train, test.")
+    counts: dict[str, int] = option({}, "Published numbers: images, train, test, fields.")
     notes: dict[str, str] = option({}, "Why a published count is known not to be met.")
 
     @field_validator("members")
@@ -95,11 +101,23 @@ class DataSet(Section):
         """Whether it is a set of images to learn on, and not a file that an option names."""
         return not self.path
 
+    def files(self) -> list[Download]:
+        """Return what it comes in, one by one."""
+        return [
+            one.model_copy(
+                update={key: getattr(one, key).replace("{part}", part) for key in ("file", "url")}
+            )
+            for one in self.downloads
+            for part in one.parts or ("",)
+        ]
+
     def identity(self) -> dict[str, Any]:
         """Return what its files depend on: not from where they come, nor what is said of them."""
         plain = self.model_dump(mode="json")
-        digests = [[one.file, one.sha256, one.git_sha1] for one in self.downloads]
-        return {key: plain[key] for key in ("version", "members", "masks")} | {"digests": digests}
+        digests = [[one.file, one.sha256, one.git_sha1] for one in self.files()]
+        return {key: plain[key] for key in ("version", "members", "masks", "origin")} | {
+            "digests": digests
+        }
 
 
 @dataclass(frozen=True)
@@ -150,7 +168,8 @@ class Place:
 
     def options(self, data_set: DataSet) -> dict[str, str]:
         """Return the options of a target that say where its images and masks are."""
-        places = {"folder": IMAGES} | ({"masks": MASKS} if data_set.masks else {})
+        images = IMAGES if data_set.members else ""
+        places = {"folder": images} | ({"masks": MASKS} if data_set.masks else {})
         return {key: normal_path(str(self.files / name)) for key, name in places.items()}
 
     def path(self, data_set: DataSet) -> str:

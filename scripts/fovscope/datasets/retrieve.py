@@ -60,12 +60,12 @@ def retrieve(name: str, data_set: DataSet, place: Place, *, pause: float = 2.0) 
         If a download or an archive is of no use.
     """
     folder = place.archives if data_set.members else place.files
-    there = [_there(name, one, folder, place.first, pause) for one in data_set.downloads]
+    there = [_there(name, one, folder, place.first, pause) for one in data_set.files()]
     left_out: Counter[str] = Counter()
     if data_set.members:
         limits = data_set.unpacked
         left_out = unpack(
-            [folder / one.file for one in data_set.downloads],
+            [folder / one.file for one in data_set.files()],
             place.files,
             data_set.members,
             Limits(limits.files, limits.megabytes * _MEGABYTE),
@@ -171,6 +171,8 @@ def _differences(
             because = data_set.notes.get(what) or _reason(left_out)
             yield f"{what}: {found[what]:,} found, {published:,} published ({because})"
     wanted = data_set.classes
+    if not counts:
+        return
     if isinstance(wanted, int):
         if wanted and wanted != len(counts):
             yield f"classes: {len(counts)} found, {wanted} published ({_reason(left_out)})"

@@ -354,7 +354,11 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
             if wrong := unknown_data_set(one.retrieve, known, target=True):
                 mistakes.append(f"{where}: {wrong}")
             else:
-                one = of_data_set(known[one.retrieve], one, where)
+                data_set = known[one.retrieve]
+                one = of_data_set(data_set, one, where)
+                if catalogue.entry("origin", data_set.origin).options:
+                    more = options("origin", data_set.origin, one.options, where)
+                    return one.model_copy(update={"options": more})
         mistakes.extend(
             f"{where}: {unknown_name('key', key, Target.model_fields)}" for key in one.options
         )

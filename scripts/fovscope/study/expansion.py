@@ -362,6 +362,8 @@ class Expansion:
             if dataset in self.edited:
                 return INTERVENTIONS
             return "calibrated" if self.followed(dataset) else "design"
+        if name := self.study.targets[dataset].retrieve:
+            return self._known[name].origin
         return "generated" if dataset in self.generated else "files"
 
     @cached_property
@@ -503,7 +505,8 @@ class Expansion:
         if dataset in self.generated:
             return self.study.targets[dataset].images
         if name := self.study.targets[dataset].retrieve:
-            return self._known[name].counts.get("images", 0)
+            counts, options = self._known[name].counts, self.study.targets[dataset].options
+            return counts.get("images", 0) or counts.get("fields", 0) * options.get("per_field", 1)
         channels = self.study.targets[dataset].channels
         files = self.files(dataset)["files"]
         in_files = channels and (channels.file or channels.columns)
@@ -570,6 +573,8 @@ class Expansion:
     def _manifest_options(self, dataset: str) -> dict[str, Any]:
         """Return what of a target's options its manifest depends on."""
         unused = _NOT_IN_MANIFEST | (set() if dataset in self.generated else _OF_GENERATED)
+        if self.study.targets[dataset].options:  # of what cuts images into cells
+            unused -= {"options"}
         return {k: v for k, v in self._target(dataset).items() if k not in unused}
 
     def _content(
