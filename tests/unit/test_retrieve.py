@@ -11,11 +11,12 @@ import sites
 
 from fovscope.datasets import download as downloads
 from fovscope.datasets.download import DownloadError, download, git_sha1
-from fovscope.datasets.listing import find_images
+from fovscope.datasets.listing import DataError, find_images
 from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.named import DataSet, Place, data_sets
 from fovscope.datasets.retrieve import RetrievalError, retrieve
 from fovscope.datasets.unpack import Limits, UnpackError, unpack
+from fovscope.runtime.provenance import write_json
 from fovscope.study.config import load_study
 from fovscope.study.expansion import Expansion
 from fovscope.study.section import ConfigError
@@ -333,3 +334,79 @@ def test_a_table_of_ones_own_adds_rows_and_a_mistake_in_it_is_named(tmp_path):
             data_sets([str(bad)])
         assert "ours" in str(error.value)
         assert says in str(error.value)
+
+
+def plan(**targets):
+    return Expansion(load_study({"targets": targets}), SCRIPTS)
+
+
+def depends(jobs, name):
+    """Return what jobs of a target are planned by: none of it may change when data come."""
+    return [
+        *(jobs.missing_paths(), jobs.with_classes, jobs.retrieved, jobs.retrievals(name)),
+        *(jobs.preparation(name), jobs.features_task(name, "dino"), jobs.number_of_images(name)),
+    ]
+
+
+def test_a_study_is_planned_before_its_data_are_there_and_stays_as_planned(
+    site, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    of = {"sea": {"retrieve": "whoi15"}, "whoi15": {"generator": "synthetic_cells"}}
+    jobs = plan(**of)
+    before = depends(jobs, "sea")
+    assert jobs.missing_paths() == []
+    assert jobs.with_classes == ["sea", "whoi15"]
+    assert jobs.retrieved == ["whoi15"]
+    assert jobs.retrievals("sea") == ["data/whoi15/retrieved.json"]
+    assert jobs.retrievals("whoi15") == []  # a name alone asks for nothing
+    assert jobs.preparation("sea")["options"]["folder"] == "data/whoi15/files/images"
+
+    facts, place = had(site, tmp_path / "data", "whoi15")
+    write_json(place.facts, facts)
+    assert depends(plan(**of), "sea") == before
+
+
+def test_another_edition_is_another_dependence_and_another_server_is_not():
+    known = data_sets()["vacuoles"]
+    elsewhere = known.model_dump() | {"licence": "asked for"}
+    elsewhere["downloads"] = [elsewhere["downloads"][0] | {"url": "https://mirror.example/a.zip"}]
+    assert DataSet.model_validate(elsewhere).identity() == known.identity()
+    other = known.model_dump()
+    other["downloads"] = [other["downloads"][0] | {"git_sha1": "0" * 40}]
+    assert DataSet.model_validate(other).identity() != known.identity()
+
+
+def test_what_was_changed_after_it_was_retrieved_ends_the_plan(site, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    facts, place = had(site, tmp_path / "data", "whoi15")
+    write_json(place.facts, facts)
+    (place.files / "images/pennate/more.png").write_bytes(sites.picture(1))
+    jobs = plan(sea={"retrieve": "whoi15"})
+    with pytest.raises(DataError, match=r"retrieved as 'whoi15'.*Delete data/whoi15/retrieved"):
+        jobs.preparation("sea")
+
+
+def test_a_class_can_be_held_out_once_its_name_is_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = {"targets": {"sea": {"retrieve": "lensless"}}, "open_set": {"sea": ["Volvox"]}}
+    with pytest.raises(DataError, match=r"retrieve it first.*data/lensless/retrieved\.json"):
+        Expansion(load_study(study), SCRIPTS)
+    place = Place(tmp_path / "data/lensless")
+    place.archives.mkdir(parents=True)
+    (place.archives / "lensless.zip").write_bytes(sites.lensless())
+    write_json(place.facts, retrieve("lensless", data_sets()["lensless"], place))
+    assert Expansion(load_study(study), SCRIPTS).held_out == {"sea": {"Volvox": "Volvox"}}
+
+
+def test_published_sprites_and_textures_are_files_of_their_source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = {"sprites": "retrieve:dsprites", "textures": "retrieve:brodatz"}
+    jobs = Expansion(load_study({"sources": {"texture_dsprites": named}}), SCRIPTS)
+    name = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
+    assert jobs.preparation("texture_dsprites")["options"]["options"] == {
+        "sprites": f"data/dsprites/files/{name}",
+        "textures": "data/brodatz/files/images",
+    }
+    assert jobs.missing_paths() == []
+    assert jobs.retrieved == ["brodatz", "dsprites"]
