@@ -66,6 +66,12 @@ def serving():
             start = 0
             if part and site.ranges and self.headers.get("If-Range") == site.tag:
                 start = int(part.removeprefix("bytes=").rstrip("-"))
+            if start >= len(content):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(content)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             self.send_response(206 if start else 200)
             if site.chunked:
                 self.send_header("Transfer-Encoding", "chunked")

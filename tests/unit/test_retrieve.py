@@ -9,6 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import pytest
 import sites
 
+from fovscope.cli import main
 from fovscope.datasets import download as downloads
 from fovscope.datasets.download import DownloadError, download, git_sha1
 from fovscope.datasets.listing import DataError, find_images
@@ -58,6 +59,22 @@ def test_a_later_run_goes_on_where_an_earlier_one_gave_up(site, tmp_path):
     site.stops, site.asked = [], []
     assert fetch(site, tmp_path).read_bytes() == CONTENT
     assert site.asked == [("file", "bytes=2000-")]
+
+
+def test_a_download_that_was_whole_when_its_job_was_killed_is_not_had_again(site, tmp_path):
+    target = fetch(site, tmp_path)
+    target.rename(tmp_path / "file.part")
+    (tmp_path / "file.part.json").write_text(json.dumps({"same": site.tag}))
+    site.asked.clear()
+    assert fetch(site, tmp_path).read_bytes() == CONTENT
+    assert site.asked == [("file", f"bytes={len(CONTENT)}-")]
+
+
+def test_a_server_that_always_ends_early_is_given_up(site, tmp_path):
+    site.ranges, site.stops = False, [1000, 10] * downloads.ATTEMPTS
+    with pytest.raises(DownloadError, match="bytes are kept"):
+        fetch(site, tmp_path)
+    assert len(site.asked) == downloads.ATTEMPTS
 
 
 def test_progress_counts_and_not_the_number_of_breaks(site, tmp_path):
@@ -273,6 +290,16 @@ def test_what_is_there_is_not_downloaded_again(site, tmp_path):
     assert {path.name for path in place.files.rglob("*.png")} == {path.name for path in first}
 
 
+def test_a_page_in_the_place_of_an_archive_is_not_taken_for_its_first_edition(site, tmp_path):
+    place, of = Place(tmp_path / "whoi15"), row(site, "whoi15")
+    site.files["whoi15.zip"] = b"<html>Please log in"
+    with pytest.raises(UnpackError, match=r"whoi15\.zip is no ZIP archive.*delete it"):
+        retrieve("whoi15", of, place)
+    (place.archives / "whoi15.zip").unlink()
+    site.files["whoi15.zip"] = sites.whoi15()
+    assert len(retrieve("whoi15", of, place)["classes"]) == 3
+
+
 @pytest.mark.parametrize("kind", ["sha256", "git_sha1"])
 def test_a_wrong_digest_ends_it_before_anything_is_unpacked(site, tmp_path, kind):
     wrong = "0" * (64 if kind == "sha256" else 40)
@@ -315,6 +342,17 @@ def test_every_row_says_where_it_is_from_and_what_it_may_be_used_for():
         assert (target.licence, target.citation) == (one.licence, one.citation)
     published = {target.published for target in study.targets.values()}
     assert published >= {"Lensless", "WHOI15", "Vacuoles", "SIPaKMeD"}
+
+
+def test_the_list_says_how_each_is_had_and_on_which_terms(capsys):
+    assert main(["list", "datasets"]) == 0
+    paragraphs = capsys.readouterr().out.strip().split("\n\n")
+    assert [text.partition(":")[0] for text in paragraphs] == list(data_sets())
+    said = dict(zip(data_sets(), paragraphs, strict=True))
+    assert "by hand, from https://ibm.ent.box.com/v/PlanktonData" in said["lensless"]
+    assert "downloaded from data.broadinstitute.org (57 files)" in said["bbbc021"]
+    assert "CC BY-NC-SA 3.0" in said["bbbc021"]
+    assert "CC0 1.0" in said["bbbc021"]
 
 
 def test_a_table_of_ones_own_adds_rows_and_a_mistake_in_it_is_named(tmp_path):

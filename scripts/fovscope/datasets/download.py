@@ -63,15 +63,15 @@ def download(url: str, target: Path, *, most: int, pause: float = 2.0) -> None:
     """
     part, note = (target.with_name(f"{target.name}.{end}") for end in ("part", "part.json"))
     target.parent.mkdir(parents=True, exist_ok=True)
-    failures = 0
+    failures, most_yet = 0, _size(part)
     with requests.Session() as session:
         while True:
-            before = _size(part)
             try:
                 _transfer(session, url, part, note, most)
                 break
             except (requests.RequestException, HTTPError, _InterruptedError) as error:
-                failures = 1 if _size(part) > before else failures + 1
+                failures = 1 if _size(part) > most_yet else failures + 1
+                most_yet = max(most_yet, _size(part))
                 if failures >= ATTEMPTS:
                     raise DownloadError(
                         f"{url} could not be downloaded ({error}); {_size(part):,} bytes are "
@@ -92,10 +92,11 @@ def _transfer(session: requests.Session, url: str, part: Path, note: Path, most:
         headers |= {"Range": f"bytes={there}-", "If-Range": same}
     with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
         _require_success(answer, url)
+        nothing_more = answer.status_code == requests.codes.requested_range_not_satisfiable
+        if nothing_more and answer.headers.get("Content-Range") == f"bytes */{there}":
+            return  # an earlier call was killed when all was there
         goes_on = answer.status_code == requests.codes.partial_content
-        if answer.status_code == requests.codes.requested_range_not_satisfiable or (
-            goes_on and _start(answer) != there
-        ):
+        if nothing_more or (goes_on and _start(answer) != there):
             part.unlink(missing_ok=True)  # what is there is no beginning of that file
             raise _InterruptedError("the server has another file than at the first attempt")
         start = there if goes_on else 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from fovscope.datasets.unpack import Limits, unpack
 from fovscope.runtime.provenance import digest_file, read_json, write_json
 
 _MEGABYTE = 1_000_000
+_HAD_FIRST = "the file that was had first"
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def retrieve(name: str, data_set: DataSet, place: Place, *, pause: float = 2.0) 
         If a download or an archive is of no use.
     """
     folder = place.archives if data_set.members else place.files
-    there = [_there(name, one, folder, place.first, pause) for one in data_set.files()]
+    there = [_there(name, one, folder, place, pause) for one in data_set.files()]
     left_out: Counter[str] = Counter()
     if data_set.members:
         limits = data_set.unpacked
@@ -71,6 +72,7 @@ def retrieve(name: str, data_set: DataSet, place: Place, *, pause: float = 2.0) 
             Limits(limits.files, limits.megabytes * _MEGABYTE),
         )
     counts = _counts(data_set, place)
+    _remember(place, there)  # now that they were of use
     differences = list(_differences(data_set, counts, left_out))
     for difference in differences:
         logger.warning("%s: %s", name, difference)
@@ -89,14 +91,14 @@ def retrieve(name: str, data_set: DataSet, place: Place, *, pause: float = 2.0) 
 # Files --------------------------------------------------------------------------------------
 
 
-def _there(name: str, one: Download, folder: Path, first: Path, pause: float) -> dict[str, Any]:
+def _there(name: str, one: Download, folder: Path, place: Place, pause: float) -> dict[str, Any]:
     """Have one file in place and return what it is."""
     path = folder / one.file
     if not path.exists():
         if not one.url:
             raise RetrievalError(_by_hand(name, one, path))
         download(one.url, path, most=one.megabytes * _MEGABYTE, pause=pause)
-    digest, held_to = _checked(one, path, first)
+    digest, held_to = _checked(one, path, place.first)
     return {
         "file": one.file,
         "from": one.url or one.page,
@@ -123,12 +125,16 @@ def _checked(one: Download, path: Path, first: Path) -> tuple[str, str]:
     if one.git_sha1:
         _require_same(one.git_sha1, git_sha1(path), path, "")
         return digest, "published Git blob"
-    known = read_json(first) if first.exists() else {}
-    wanted = known.get(one.file, digest)
+    wanted = (read_json(first) if first.exists() else {}).get(one.file, digest)
     _require_same(wanted, digest, path, f" (or {first}, if it is to be another edition)")
-    if one.file not in known:
-        write_json(first, known | {one.file: digest})
-    return digest, "the file that was had first"
+    return digest, _HAD_FIRST
+
+
+def _remember(place: Place, there: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the digests of files of which none is published."""
+    digests = {one["file"]: one["sha256"] for one in there if one["held_to"] == _HAD_FIRST}
+    if digests:
+        write_json(place.first, digests)
 
 
 def _require_same(wanted: str, found: str, path: Path, also: str) -> None:

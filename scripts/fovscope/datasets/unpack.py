@@ -26,7 +26,7 @@ _ENCRYPTED = 0x1
 _OUTSIDE = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:|\\|[\0-\x1f]")
 """A name that could lead out of a folder on some system, or cannot be shown."""
 
-_REMEDY = "have the archive from its source again; if it stays so, tell whoever offers it"
+_REMEDY = "delete it and have it from its source again; if it stays so, tell whoever offers it"
 
 
 class UnpackError(FovscopeError):
