@@ -448,3 +448,15 @@ def test_published_sprites_and_textures_are_files_of_their_source(tmp_path, monk
     }
     assert jobs.missing_paths() == []
     assert jobs.retrieved == ["brodatz", "dsprites"]
+
+
+def test_cells_depend_on_how_they_are_cut_and_their_number_is_known_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = plan(screen={"retrieve": "bbbc021", "per_field": 5})
+    many = plan(screen={"retrieve": "bbbc021"})
+    assert few.number_of_images("screen") == 5 * 3848
+    assert many.number_of_images("screen") == 20 * 3848
+    images = [jobs.features_task("screen", "dino")["images"] for jobs in (few, many)]
+    assert images[0] != images[1]
+    assert images[0]["code"] == images[1]["code"]
+    assert any(file.endswith("fields.py") for file in images[0]["code"])

@@ -47,7 +47,7 @@ _APART = 0.15  # centres of nuclei, share of the side of the square
 _KEYS = ["compound", "concentration"]
 
 
-@origin("fields")
+@origin("fields", writing="cut_cells")  # the images themselves depend on that alone
 def from_fields(
     options: Mapping[str, Any],
     folder: Path,

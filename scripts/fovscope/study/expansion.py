@@ -52,9 +52,6 @@ _PLACES = {"folder", "table", "masks"}
 """Options of targets: what a manifest does not depend on; what only generated ones have; what
 features do not depend on; what is named by its content."""
 
-_WRITING = "generate_images"
-"""The function that writes the images of a generated target, beside the origin that calls it."""
-
 
 class Expansion:
     """The jobs of a study.
@@ -639,8 +636,9 @@ class Expansion:
         # What is named does not count, so that an option of tomorrow does.
         left_out = _OF_LABELS | _PLACES
         options = {k: v for k, v in self._manifest_options(dataset).items() if k not in left_out}
-        if dataset in self.generated:
-            writing = replace(self.catalogue.entry("origin", "generated"), definition=_WRITING)
+        origin = self.catalogue.entry("origin", self.origin(dataset))
+        if writing := origin.declared.get("writing"):
+            writing = replace(origin, definition=writing)
             code = self.code("prepare", writing, self._generator(dataset))
             return {"code": code, "options": options, "files": self.files(dataset)}
         content = self.files(dataset)
