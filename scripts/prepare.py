@@ -13,7 +13,7 @@ with logged(snakemake) as job:
     what = snakemake.params.job
     given = dict(snakemake.input.items())
     followed = {}
-    if given:
+    if "followed_table" in given:
         followed["followed"] = {
             "name": what["followed"],
             "images": read_table(given["followed_table"]),

@@ -9,12 +9,20 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 from fovscope import FovscopeError
 from fovscope.registry import KINDS, Catalogue
+
+if TYPE_CHECKING:
+    from fovscope.datasets.named import DataSet
+
+DATASETS = "datasets"
+"""What can be listed beside the kinds of entries: data sets that are retrieved by name."""
 
 _THREADS = 4
 """That read images: decoding lets other threads run."""
@@ -114,7 +122,10 @@ def _parser() -> argparse.ArgumentParser:
         "fovscope list metrics --plugin examples/lab/my_lab.py",
     )
     there.add_argument(
-        "kind", nargs="?", choices=sorted(kind.plural for kind in KINDS.values()), help="of what"
+        "kind",
+        nargs="?",
+        choices=sorted([DATASETS, *(kind.plural for kind in KINDS.values())]),
+        help="of what",
     )
     there.add_argument(
         "--plugin",
@@ -123,6 +134,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FILE",
         help="a Python file of yours",
+    )
+    there.add_argument(
+        "--table",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="data sets of yours (YAML)",
     )
     encode = command(
         "encode",
@@ -165,7 +184,13 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
         case "plan":
             print(_plan(chosen.targets, options, chosen.results))
         case "list":
-            print(listing(Catalogue(chosen.plugin), chosen.kind))
+            if chosen.kind == DATASETS:
+                # Here, because the other kinds need nothing of a study.
+                from fovscope.datasets.named import data_sets
+
+                print(dataset_listing(data_sets(chosen.table)))
+            else:
+                print(listing(Catalogue(chosen.plugin), chosen.kind))
         case "look":
             from fovscope.apply.look import look
 
@@ -202,6 +227,26 @@ def _plan(targets: list[str], options: list[str], results: Path) -> str:
         facts = Path(folder) / "facts.json"
         said = dry_run(targets, options, **{FACTS: str(facts)})
         return plan(said, read_json(facts), results)
+
+
+def dataset_listing(known: Mapping[str, DataSet]) -> str:
+    """Return which data sets can be had by name, a paragraph each."""
+    return "\n\n".join(
+        f"{name}: {one.title} (version {one.version})\n"
+        f"  use:      {'targets.<name>.retrieve: ' if one.is_target else 'retrieve:'}{name}\n"
+        f"  had:      {_had(one)}\n"
+        f"  licence:  {one.licence}\n"
+        f"  citation: {one.citation}"
+        for name, one in known.items()
+    )
+
+
+def _had(one: DataSet) -> str:
+    by_hand = [each for each in one.files() if not each.url]
+    if by_hand:
+        return f"by hand, from {by_hand[0].page}"
+    hosts = sorted({each.url.split("/")[2] for each in one.files()})
+    return f"downloaded from {', '.join(hosts)} ({len(one.files())} files)"
 
 
 def listing(catalogue: Catalogue, plural: str | None = None) -> str:

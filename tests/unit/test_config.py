@@ -155,6 +155,20 @@ CELL_VAE, EPOCHS = {"network": "cell_vae"}, {"epochs": 3}
         ({"features": {"shard_rows": 300}}, "features.shard_rows", "multiple of 256"),
         ({"results": ""}, "results", "at least 1 character"),
         ({"betas": [1, 1.0000001]}, "config", "betas: 1.0000001 becomes part of file names"),
+        ({"targets": {"a": {"retrieve": "whoi"}}}, "targets.a", "did you mean 'whoi15'?"),
+        ({"targets": {"a": {"retrieve": "brodatz"}}}, "targets.a", "in the place of a path"),
+        ({"targets": {"a": {"retrieve": "whoi15", "folder": "x"}}}, "targets.a", "exactly one of"),
+        ({"targets": {"a": {"retrieve": "whoi15", "masc": 1}}}, "targets.a", "mean 'mask'?"),
+        (
+            {"targets": {"a": {"retrieve": "bbbc021", "crop": "wide"}}},
+            "targets.a.crop",
+            "valid integer",
+        ),
+        (
+            {"sources": {"texture_dsprites": {"sprites": "retrieve:sipakmed"}}},
+            "sources.texture_dsprites: sprites",
+            "is for 'retrieve: sipakmed' of a target",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(config, where, what):

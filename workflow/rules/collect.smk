@@ -2,6 +2,7 @@
 
 
 localrules:
+    retrieved,
     data,
     objects,
     features,
@@ -10,6 +11,11 @@ localrules:
     scores,
     figures,
     encode,
+
+
+rule retrieved:
+    input:
+        [str(jobs.place(name).facts) for name in jobs.retrieved],
 
 
 rule data:

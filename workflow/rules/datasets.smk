@@ -1,4 +1,9 @@
-"""Folders, tables, generators and designs → image tables with their facts; measured objects."""
+"""Names, folders, tables, generators and designs → image tables with facts; measured objects.
+
+What is retrieved by name is downloaded where Snakemake runs, because nodes of a cluster often
+have no way out. The images are an undeclared payload beside the tracked output, which is written
+last: Snakemake deletes declared outputs when a job starts again, and downloads must outlive that.
+"""
 
 
 rule save_config:
@@ -23,9 +28,36 @@ rule save_config:
         "../../scripts/record.py"
 
 
+rule retrieve:
+    output:
+        f"{study.data_folder}/{{named}}/retrieved.json",
+    log:
+        PATHS.log("retrieve", "{named}"),
+    benchmark:
+        PATHS.benchmark("retrieve", "{named}")
+    wildcard_constraints:
+        named=one_of(jobs.retrieved),
+    priority: 2  # what is to be put in place by hand is told first
+    retries: 0  # it tries again itself
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(1440),
+        row=by(jobs.row_of, "named"),  # from where, and what is said of it: nothing depends on it
+    params:
+        job=by(jobs.retrieving, "named"),
+    message:
+        "Retrieve {wildcards.named}"
+    script:
+        "../../scripts/retrieve.py"
+
+
 rule prepare:
     input:
         unpack(by(jobs.followed_data, "dataset")),
+        retrieved=by(jobs.retrievals, "dataset"),
     output:
         table=PATHS.manifest,
         facts=PATHS.facts,

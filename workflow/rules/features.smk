@@ -13,6 +13,8 @@ run: an ancient edge from there would hide that they changed.
 
 
 rule specify_features:
+    input:
+        by(jobs.retrievals, "dataset"),
     output:
         PATHS.features_task,
     log:
@@ -76,10 +78,10 @@ rule seal_features:
         mem_mb=scaled(1000),
         runtime=scaled(30),
     params:
-        code=jobs.code("seal_features"),
+        code=jobs.code("record"),
         cut=PATHS.cut,
         images=by(jobs.number_of_images, "dataset"),
     message:
         "Seal the {wildcards.backbone} features of {wildcards.dataset}"
     script:
-        "../../scripts/seal_features.py"
+        "../../scripts/record.py"

@@ -126,6 +126,17 @@ def path_content(path: str, cache: Path, *, stems: Collection[str] | None = None
     return summary(file_digests(place.parent, [place.name], cache))
 
 
+def folder_content(folder: Path, cache: Path) -> dict[str, Any]:
+    """Return what all files below a folder hold but the hidden ones, as `target_content` does."""
+    names = [
+        os.path.relpath(os.path.join(inside, name), folder)  # noqa: PTH118
+        for inside, _, files in os.walk(folder)
+        for name in files
+        if not name.startswith(".")
+    ]
+    return summary(file_digests(folder, names, cache))
+
+
 def file_digests(root: Path, names: Iterable[str], cache: Path) -> dict[str, str]:
     """Return the SHA-256 of files; only new and touched ones are read.
 

@@ -44,7 +44,7 @@ def sizes_of(source: Source) -> dict[str, int]:
     return {name: getattr(source, name) for name in names}
 
 
-@origin("generated")
+@origin("generated", writing="generate_images")  # the images themselves depend on that alone
 def generated(
     options: Mapping[str, Any], folder: Path, catalogue: Catalogue, workers: int
 ) -> Manifest:

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
 
+from fovscope.datasets.named import DataSet, data_sets, named, unknown_data_set
 from fovscope.factors import Bound, Factor, bind
 from fovscope.generators.declared import declared_factors
 from fovscope.interventions.factors import FACTORS
@@ -108,6 +109,16 @@ class Study(Section):
         (),
         "Python files of your own that bring generators, objectives, metrics, probes, "
         "representations, tables or figures (docs/extend.md).",
+    )
+    data_folder: PathText = option(
+        "data",
+        "Folder for data sets that are retrieved by name; studies may share it.",
+        min_length=1,
+    )
+    data_sets: tuple[PathText, ...] = option(
+        (),
+        "YAML files with data sets of your own, or other places to have known ones from "
+        "(docs/datasets.md).",
     )
     betas: tuple[float, ...] | None = option(
         None,
@@ -298,6 +309,7 @@ def recipe_section(study: Study, recipe: str, name: str) -> Section:
 def _resolved(study: Study, catalogue: Catalogue) -> Study:
     """Return the study with every name checked and all options of entries filled in."""
     mistakes: list[str] = []
+    known = data_sets(study.data_sets)
 
     def options(kind: str, name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
         try:
@@ -308,6 +320,21 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
             mistakes.extend(str(error).splitlines())
         return dict(given)
 
+    def of_generator(name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+        found = options("generator", name, given, where)
+        for key, value in found.items():
+            if (of := named(value)) and (wrong := unknown_data_set(of, known, target=False)):
+                mistakes.append(f"{where}: {key}: {wrong}")
+        return found
+
+    def of_data_set(data_set: DataSet, one: Target, where: str) -> Target:
+        usual = {"licence": data_set.licence, "citation": data_set.citation} | data_set.options
+        try:
+            return Target.model_validate(usual | one.model_dump(exclude_unset=True))
+        except ValidationError as error:
+            mistakes.extend(worded(error, where))
+            return one
+
     def source(name: str, one: Source) -> Source:
         if one.about not in ("", EACH, *study.targets):
             mistakes.append(f"sources.{name}: {unknown_name('target', one.about, study.targets)}")
@@ -315,14 +342,23 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
             more = options("origin", INTERVENTIONS, one.options, f"sources.{name}")
             return one.model_copy(update={"options": more})
         made_by = one.generator or name
-        more = options("generator", made_by, one.options, f"sources.{name}")
+        more = of_generator(made_by, one.options, f"sources.{name}")
         return one.model_copy(update={"generator": made_by, "options": more})
 
     def target(name: str, one: Target) -> Target:
         where = f"targets.{name}"
         if one.generator:
-            more = options("generator", one.generator, one.options, where)
+            more = of_generator(one.generator, one.options, where)
             return one.model_copy(update={"options": more})
+        if one.retrieve:
+            if wrong := unknown_data_set(one.retrieve, known, target=True):
+                mistakes.append(f"{where}: {wrong}")
+            else:
+                data_set = known[one.retrieve]
+                one = of_data_set(data_set, one, where)
+                if catalogue.entry("origin", data_set.origin).options:
+                    more = options("origin", data_set.origin, one.options, where)
+                    return one.model_copy(update={"options": more})
         mistakes.extend(
             f"{where}: {unknown_name('key', key, Target.model_fields)}" for key in one.options
         )

@@ -76,6 +76,11 @@ class Target(OpenSection):
         "optionally `mask`, `split`, `group`.",
     )
     generator: str | None = option(None, "Images made by a generator, with known factors.")
+    retrieve: str | None = option(
+        None,
+        "Data set that is retrieved by name (`fovscope list datasets`, docs/datasets.md), with its "
+        "classes, splits, masks, groups, licence and citation; options set here win.",
+    )
     images: int = option(1_200, "Number of images to generate.", ge=50)
     seed: int = option(0, "Seed of the generator.", ge=0)
     masks: PathText | None = option(
@@ -124,11 +129,13 @@ class Target(OpenSection):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Target:
-        given = [key for key in ("folder", "table", "generator") if getattr(self, key)]
+        origins = ("folder", "table", "generator", "retrieve")
+        given = [key for key in origins if getattr(self, key)]
         if len(given) != 1:
             now = ", ".join(given) or "none"
             strange = [unknown_name("key", key, type(self).model_fields) for key in self.options]
-            wanted = f"set exactly one of 'folder', 'table', 'generator' (now: {now})"
+            listed = ", ".join(f"'{key}'" for key in origins)
+            wanted = f"set exactly one of {listed} (now: {now})"
             raise ValueError("; ".join([wanted, *(strange if not given else [])]))
         if self.masks and not self.folder:
             raise ValueError("'masks' goes with 'folder'; a table names its masks in column 'mask'")
@@ -166,7 +173,7 @@ class Target(OpenSection):
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what few targets have, so that the jobs of others do not depend on it."""
         values = handler(self)
-        for name in ("channels", "black_level"):
+        for name in ("channels", "black_level", "retrieve"):
             if getattr(self, name) is None:
                 values.pop(name, None)  # gone already where defaults are left out
         return values

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from fovscope.datasets.classes import class_names, held_out_classes
-from fovscope.datasets.content import path_content, target_content
+from fovscope.datasets.content import folder_content, path_content, target_content
 from fovscope.datasets.listing import DataError, require_file, require_folder, require_path
+from fovscope.datasets.named import Place, data_sets, named
 from fovscope.factors import Factor
 from fovscope.generators.declared import declared_classes
 from fovscope.metrics.presets import declaration, preset
@@ -51,9 +52,6 @@ _PLACES = {"folder", "table", "masks"}
 """Options of targets: what a manifest does not depend on; what only generated ones have; what
 features do not depend on; what is named by its content."""
 
-_WRITING = "generate_images"
-"""The function that writes the images of a generated target, beside the origin that calls it."""
-
 
 class Expansion:
     """The jobs of a study.
@@ -80,6 +78,7 @@ class Expansion:
         self._scripts = scripts
         self._digests = CodeDigests(scripts)
         self._contents: dict[str, dict[str, Any]] = {}
+        self._known = data_sets(study.data_sets)
         self.targets = sorted(study.targets)
         # Models of targets alone learn from no source.
         sourced = not all(recipe.from_scratch for recipe in study.recipes.values())
@@ -111,7 +110,7 @@ class Expansion:
     @cached_property
     def with_classes(self) -> list[str]:
         """Targets whose images have classes; the others have no accuracy and no importances."""
-        return [name for name in self.targets if self._classes(name)]
+        return [name for name in self.targets if self._has_classes(name)]
 
     @cached_property
     def profiled(self) -> list[str]:
@@ -301,7 +300,9 @@ class Expansion:
     def _generator_files(
         self, where: str, dataset: str
     ) -> Iterator[tuple[Callable[[Path, str], None], str, str]]:
-        files = file_options(self._generator(dataset), self._generator_options(dataset))
+        options = self._generator_options(dataset)
+        files = file_options(self._generator(dataset), options)
+        files = {key: path for key, path in files.items() if key not in self._named_files(dataset)}
         yield from ((require_path, f"{where}: {key}", path) for key, path in files.items())
 
     # Code --------------------------------------------------------------------------------------
@@ -358,7 +359,47 @@ class Expansion:
             if dataset in self.edited:
                 return INTERVENTIONS
             return "calibrated" if self.followed(dataset) else "design"
+        if name := self.study.targets[dataset].retrieve:
+            return self._known[name].origin
         return "generated" if dataset in self.generated else "files"
+
+    @cached_property
+    def retrieved(self) -> list[str]:
+        """Data sets that are retrieved by name."""
+        return sorted({name for one in self.datasets for name in self._retrieved_for(one)})
+
+    def retrievals(self, dataset: str) -> list[str]:
+        """Return what says that the data sets are there by name of which a data set is made."""
+        datasets = filter(None, [dataset, self.followed(dataset)])
+        names = {name for one in datasets for name in self._retrieved_for(one)}
+        return [str(self.place(name).facts) for name in sorted(names)]
+
+    def retrieving(self, name: str) -> dict[str, Any]:
+        """Return what the files of a data set depend on that is retrieved by name.
+
+        Not on code: what it downloads and unpacks is held to digests, and a study must not be
+        computed anew because downloads are resumed in another way.
+        """
+        return self._known[name].identity()
+
+    def row_of(self, name: str) -> str:
+        """Return all that is known of a data set, as JSON; what of it counts is `retrieving`."""
+        return json.dumps(self._known[name].model_dump(mode="json"))
+
+    def place(self, name: str) -> Place:
+        """Return where a data set lies that is retrieved by name."""
+        return Place.of(self.study.data_folder, name)
+
+    def _retrieved_for(self, dataset: str) -> list[str]:
+        name = "" if self.is_source(dataset) else self.study.targets[dataset].retrieve
+        return [name] if name else list(self._named_files(dataset).values())
+
+    def _named_files(self, dataset: str) -> dict[str, str]:
+        """Return which options of a data set's generator name a data set and no path."""
+        is_source = self.is_source(dataset)
+        section = self._source_section(dataset) if is_source else self.study.targets[dataset]
+        options = section.options
+        return {key: name for key, value in options.items() if (name := named(value))}
 
     def followed_data(self, dataset: str) -> dict[str, str]:
         """Return what a source has to know of the target that it follows, none of the others."""
@@ -410,23 +451,59 @@ class Expansion:
         if dataset in self.edited:
             return {}
         if not self.is_source(dataset) and dataset not in self.generated:
+            if name := self.study.targets[dataset].retrieve:
+                return self._retrieved_content(name)
             return self._content(f"targets/{dataset}", target_content, self._target(dataset))
         entry = self._generator(dataset)
         stems = entry.declared.get("stems", {})
         files = file_options(entry, self._generator_options(dataset))
+        by_name = self._named_files(dataset)
         return {
-            key: self._content(f"{dataset}/{key}", path_content, path, stems=stems.get(key))
+            key: self._retrieved_content(by_name[key])
+            if key in by_name
+            else self._content(f"{dataset}/{key}", path_content, path, stems=stems.get(key))
             for key, path in files.items()
         }
 
+    def _retrieved_content(self, name: str) -> dict[str, Any]:
+        """Return what stands for the content of a data set before and after it is there.
+
+        Its content itself reaches those who depend on it through the file that is written last.
+
+        Raises
+        ------
+        DataError
+            If it is there and is no longer what was retrieved.
+        """
+        place = self.place(name)
+        if (facts := place.read_facts()) and self._now(place) != facts["content"]:
+            raise DataError(
+                f"{place.files} no longer holds what was retrieved as '{name}': files were "
+                f"changed, added or removed. Delete {place.facts}, and it is unpacked again; to "
+                "use what is there, copy it elsewhere and give it as the 'folder' of a target"
+            )
+        return {"retrieved": name, **self.retrieving(name)}
+
+    def _now(self, place: Place) -> dict[str, Any]:
+        key = str(place.folder)
+        if key not in self._contents:
+            self._contents[key] = folder_content(place.files, place.digests)
+        return self._contents[key]
+
     def number_of_images(self, dataset: str) -> int:
-        """Return about how many images a data set has, masks included."""
+        """Return about how many images a data set has, masks included.
+
+        Of one that is retrieved by name it is the published number, before and after it is there.
+        """
         if self.is_source(dataset):
             source = self._source_section(dataset)
             pairs = source.train_pairs + len(self.factors(dataset)) * source.pairs_per_factor
             return source.iid_train + source.iid_test + 2 * pairs
         if dataset in self.generated:
             return self.study.targets[dataset].images
+        if name := self.study.targets[dataset].retrieve:
+            counts, options = self._known[name].counts, self.study.targets[dataset].options
+            return counts.get("images", 0) or counts.get("fields", 0) * options.get("per_field", 1)
         channels = self.study.targets[dataset].channels
         files = self.files(dataset)["files"]
         in_files = channels and (channels.file or channels.columns)
@@ -446,17 +523,46 @@ class Expansion:
         return [self.catalogue.entry("reader", "files")]
 
     def _source(self, name: str) -> dict[str, Any]:
-        return self.plain["sources"][self._sources[name].source]
+        return self._placed(name, self.plain["sources"][self._sources[name].source])
 
     def _target(self, name: str) -> dict[str, Any]:
-        return self.plain["targets"][name]
+        plain = dict(self.plain["targets"][name])
+        if of := plain.pop("retrieve", None):
+            return plain | self.place(of).options(self._known[of])
+        return self._placed(name, plain)
+
+    def _placed(self, dataset: str, plain: dict[str, Any]) -> dict[str, Any]:
+        """Return a section with the paths of data sets that its options name."""
+        paths = {
+            key: self.place(name).path(self._known[name])
+            for key, name in self._named_files(dataset).items()
+        }
+        return plain | {"options": plain["options"] | paths}
+
+    def _has_classes(self, target: str) -> bool:
+        if name := self.study.targets[target].retrieve:
+            return bool(self._known[name].classes)
+        return bool(self._classes(target))
 
     def _classes(self, target: str) -> list[str]:
         """Return the classes of a target, known before any image is read."""
         if target in self.generated:
             classes = declared_classes(self._generator(target), self._generator_options(target))
             return sorted(classes)
+        if name := self.study.targets[target].retrieve:
+            return self._classes_of_named(name)
         return class_names(self._target(target))
+
+    def _classes_of_named(self, name: str) -> list[str]:
+        """Return the classes of a data set: as found, before it is there as published."""
+        place = self.place(name)
+        classes = place.read_facts().get("classes") or self._known[name].classes
+        if isinstance(classes, int):
+            raise DataError(
+                f"open_set: what the classes of '{name}' are called is known when it is there; "
+                f"retrieve it first: snakemake <your options> {place.facts}"
+            )
+        return sorted(classes)
 
     def _generator_options(self, dataset: str) -> dict[str, Any]:
         return (self._source if self.is_source(dataset) else self._target)(dataset)["options"]
@@ -464,6 +570,8 @@ class Expansion:
     def _manifest_options(self, dataset: str) -> dict[str, Any]:
         """Return what of a target's options its manifest depends on."""
         unused = _NOT_IN_MANIFEST | (set() if dataset in self.generated else _OF_GENERATED)
+        if self.study.targets[dataset].options:  # of what cuts images into cells
+            unused -= {"options"}
         return {k: v for k, v in self._target(dataset).items() if k not in unused}
 
     def _content(
@@ -528,8 +636,9 @@ class Expansion:
         # What is named does not count, so that an option of tomorrow does.
         left_out = _OF_LABELS | _PLACES
         options = {k: v for k, v in self._manifest_options(dataset).items() if k not in left_out}
-        if dataset in self.generated:
-            writing = replace(self.catalogue.entry("origin", "generated"), definition=_WRITING)
+        origin = self.catalogue.entry("origin", self.origin(dataset))
+        if writing := origin.declared.get("writing"):
+            writing = replace(origin, definition=writing)
             code = self.code("prepare", writing, self._generator(dataset))
             return {"code": code, "options": options, "files": self.files(dataset)}
         content = self.files(dataset)
