@@ -1171,6 +1171,7 @@ class Expansion:
             "published": {
                 "data": {name: study.targets[name].published for name in self.targets},
                 "images": [n for n in self.backbones if study.backbones[n].is_pixels],
+                "stand_ins": self.generated,
             },
             "factors": self._factors_by_source(study.recipes),
         }

@@ -9,7 +9,16 @@ import pandas as pd
 
 from fovscope.registry import table
 from fovscope.study.layout import SEEN_TARGET
-from fovscope.tables.base import RECIPE, Views, by_family, in_order, label_of, labelled, row_of
+from fovscope.tables.base import (
+    RECIPE,
+    Views,
+    by_family,
+    in_order,
+    label_of,
+    labelled,
+    row_of,
+    variant_of,
+)
 from fovscope.tables.render import STATISTICS, mean_sd
 
 _ROW = ["target", "input", *RECIPE, "class"]
@@ -49,7 +58,7 @@ def confusion(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     )
     keys = [*_ROW, *_WHAT, "predicted", "weights_digest", "data_digest"]
     groups = cells.groupby(keys, as_index=False, dropna=False)
-    long = groups.agg(**STATISTICS).assign(variant=facts["variant"])
+    long = groups.agg(**STATISTICS).assign(variant=variant_of(facts))
     long[["mean", "sd"]] *= 100
     long["representation"] = labelled(long["representation"], facts)
     long = in_order(long, ["target", "input", "recipe"], facts)
