@@ -1191,6 +1191,7 @@ class Expansion:
             "source": self._sources_text(recipe),
             "objective": section.objective,
             "supervision": section.supervision,
+            "variant": section.variant,
             "family": ", ".join(self._kin(recipe)),
         }
 
