@@ -99,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("wells", type=Path, help="<results>/profiles/…/wells.parquet")
     export.add_argument("--out", type=Path, default=Path("wells.h5ad"), help="file to write")
+    pack = commands.add_parser(
+        "archive", help="write a finished study as one file, to give away or to publish"
+    )
+    pack.add_argument("results", type=Path, help="results folder of the study")
+    pack.add_argument("out", type=Path, help="ZIP file to write")
+    pack.add_argument("--licence", default="", help="of the archive, best as an address")
     return parser
 
 
@@ -125,6 +131,10 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
             from fovscope.profiles.export import write_anndata
 
             write_anndata(chosen.out, read_table(chosen.wells))
+        case "archive":
+            from fovscope.runtime.archive import archive_study
+
+            archive_study(chosen.results, chosen.out, licence=chosen.licence)
         case "verify":
             problems = verify_study(chosen.results)
             for problem in problems:

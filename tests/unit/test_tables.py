@@ -279,6 +279,12 @@ def test_recipes_are_compared_each_with_itself(facts):
     )
 
 
+def test_a_single_line_is_compared_with_nothing(facts):
+    views = comparisons(accuracy_scores("0", 0.5), facts)
+    assert len(views.long) == len(views.view) == 0
+    assert views.blocks is None
+
+
 def test_equal_scores_do_not_differ(facts):
     scores = comparison_scores().assign(value=0.5)
     assert set(comparisons(scores, facts).long["p"]) == {1.0}
