@@ -274,9 +274,13 @@ def test_recipes_are_compared_each_with_itself(facts):
     first = first[first["recipe"] != ""]
     worse = first.assign(recipe="ada", value=first["value"].where(first["value"] == 0.5, 0.4))
     long = comparisons(pd.concat([first, worse]), facts).long
-    assert long.set_index("recipe")["mean"].to_dict() == pytest.approx(
+    stages = long[long["question"] == "stage"]
+    assert stages.set_index("recipe")["mean"].to_dict() == pytest.approx(
         {"beta1, beta2": 20, "ada": -10}
     )
+    (between,) = long[long["question"] == "recipe"].itertuples()
+    assert (between.recipe, between.compared_with) == ("beta1, beta2", "recipe ada")
+    assert between.mean == pytest.approx(30)
 
 
 def test_a_single_line_is_compared_with_nothing(facts):
