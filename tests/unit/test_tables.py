@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fovscope.figures.report import Section, Table, render_report
 from fovscope.records import Identity, read_scores, score_table, write_table
 from fovscope.registry import Catalogue
 from fovscope.tables.accuracy import accuracy
@@ -266,6 +267,17 @@ def test_stars_of_a_name_are_not_bold(tmp_path):
     _, tables = read_markdown((tmp_path / "t.md").read_text())
     assert tables[""]["name"].tolist() == ["**a**", "b"]
     assert tables[""].attrs["bold"] == [(1, 0)]
+    page = render_report("t", "q", {}, [Section("s", parts=[Table(tables[""], "c")])])
+    assert "<td><b>b</b></td>" in page
+    assert "<td>**a**</td>" in page
+
+
+def test_names_are_text_on_the_page_beside_bold_cells():
+    view = pd.DataFrame({"<i>": ["R&D", "<b>x"]})
+    view.attrs["bold"] = [(0, 0)]
+    page = render_report("t", "q", {}, [Section("s", parts=[Table(view, "c")])])
+    for text in ("<th>&lt;i&gt;</th>", "<td><b>R&amp;D</b></td>", "<td>&lt;b&gt;x</td>"):
+        assert text in page
 
 
 def test_recipes_are_compared_each_with_itself(facts):
