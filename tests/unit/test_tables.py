@@ -256,8 +256,23 @@ def test_too_few_models_leave_open_what_is_as_good_as_the_best(facts):
     rows += [accuracy_scores(str(k), 0.1, "transferred") for k in range(5)]
     views = accuracy(pd.concat(rows), facts)
     assert views.long["standing"].tolist() == ["open", "best"]  # five pairs give .0625 at best
-    assert views.blocks["GBT"]["against the best"].tolist() == ["too few models to tell", "best"]
+    assert views.blocks["GBT"]["against the best"].tolist() == ["no test, too few models", "best"]
     assert views.bold[""]["GBT"].tolist() == [False, True]
+
+
+def test_lines_that_cannot_be_tested_cost_the_others_nothing(facts):
+    """Six pairs can bear one comparison; a constant is compared with a baseline by no pairs."""
+    rows = [accuracy_scores(str(k), 0.5 + k / 100) for k in range(6)]
+    best, constant = (
+        accuracy_scores("", value, "baseline", recipe="", representation=name)
+        for name, value in (("full", 0.9), ("constant", 0.2))
+    )
+    long = accuracy(pd.concat([*rows, best, constant]), facts).long
+    assert long.set_index("representation")["standing"].to_dict() == {
+        "latents": "behind",
+        "full Φ": "best",
+        "constant (majority class)": "open",
+    }
 
 
 def test_stars_of_a_name_are_not_bold(tmp_path):

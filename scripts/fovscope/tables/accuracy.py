@@ -19,7 +19,7 @@ from fovscope.tables.statistics import BEST, TIED, interval_over_models, standin
 
 _ROW = ["target", "input", *RECIPE, "stage", "representation"]
 _INTERVALS = ["images_low", "images_high", "models_low", "models_high"]
-_STANDINGS = {"tied": "not told apart", "behind": "behind", "open": "too few models to tell"}
+_STANDINGS = {"tied": "not told apart", "behind": "behind", "open": "no test, too few models"}
 
 
 @table(

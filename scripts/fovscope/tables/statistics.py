@@ -169,16 +169,23 @@ def standings(lines: list[pd.DataFrame]) -> list[str]:
     -------
     list of str
         ``best``; ``behind``, where the signed-rank test tells a line from the best one (Holm over
-        all lines); ``tied``, where it does not; ``open``, where it cannot with so few pairs. The
-        same mean is as good.
+        all lines that can be tested); ``tied``, where it does not; ``open``, where it cannot with
+        so few pairs, one for example of two lines without models. The same mean is as good.
     """
     means = np.array([rows["value"].mean() for rows in lines])
     top = int(means.argmax())
-    others = [k for k in range(len(lines)) if means[k] < means[top]]
-    differences = [paired_differences(lines[top], lines[k]) for k in others]
-    adjusted = holm([signed_rank(one).p for one in differences])
-    found = [BEST] * len(lines)
-    for k, one, p in zip(others, differences, adjusted, strict=True):
-        undecided = TIED if can_tell(len(one), len(others)) else OPEN
-        found[k] = BEHIND if p < ALPHA else undecided
+    differences = {
+        k: paired_differences(lines[top], lines[k])
+        for k in range(len(lines))
+        if means[k] < means[top]
+    }
+    found = [OPEN if k in differences else BEST for k in range(len(lines))]
+    # Too few pairs to tell anything are no test, and no other is corrected for it.
+    tested = [k for k, pairs in differences.items() if can_tell(len(pairs), 1)]
+    adjusted = holm([signed_rank(differences[k]).p for k in tested])
+    for k, p in zip(tested, adjusted, strict=True):
+        if p < ALPHA:
+            found[k] = BEHIND
+        elif can_tell(len(differences[k]), len(tested)):
+            found[k] = TIED
     return found
