@@ -75,8 +75,9 @@ def test_an_interval_over_images_is_that_of_scores_of_resampled_images():
     found = classification_intervals(
         true, predicted, groups, rng=np.random.default_rng(1), resamples=40
     )
-    times = np.random.default_rng(1).multinomial(30, np.full(30, 1 / 30), size=40)
-    drawn = [np.repeat(np.arange(60), row[groups]) for row in times]
+    rng = np.random.default_rng(1)
+    pairs = [rng.integers(30, size=30) for _ in range(40)]
+    drawn = [np.concatenate([2 * pair, 2 * pair + 1]) for pair in pairs]
     scores = [classification_scores(true[rows], predicted[rows]) for rows in drawn]
     for name, bounds in found.items():
         expected = np.quantile([one[name] for one in scores], [0.025, 0.975])

@@ -42,9 +42,6 @@ def classification_scores(true: ArrayLike, predicted: ArrayLike) -> dict[str, fl
 RESAMPLES = 1_000
 """Samples of the test images for an interval."""
 
-_AT_ONCE = 1_000_000
-"""Numbers drawn at once, so that memory does not grow with the images."""
-
 
 def classification_intervals(
     true: ArrayLike,
@@ -108,12 +105,10 @@ def _drawn_counts(
 ) -> NDArray[np.float64]:
     """Return the counts of samples of whole groups; `counts` has those of each group first."""
     groups, *shape = counts.shape
-    each, found = np.full(groups, 1 / groups), []
-    at_once = max(1, _AT_ONCE // groups)
-    for begin in range(0, resamples, at_once):
-        times = rng.multinomial(groups, each, size=min(at_once, resamples - begin))
-        found.append(times @ counts.reshape(groups, -1))
-    return np.concatenate(found).reshape(resamples, *shape)
+    counts = counts.reshape(groups, -1)
+    samples = (rng.integers(groups, size=groups) for _ in range(resamples))
+    drawn = [np.bincount(sample, minlength=groups) @ counts for sample in samples]
+    return np.reshape(drawn, (resamples, *shape))
 
 
 def _mean_ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
