@@ -27,6 +27,7 @@ def test_under_the_name_of_its_axis_a_recipe_is_called_as_in_the_short_form():
     study = load_study({"recipes": {"beta": {"beta": [1, 2]}}})
     assert list(study.recipes) == list(load_study({"betas": [1, 2]}).recipes)
     assert list(expanded({"beta": {"beta": [1], "variant": ["paper"]}})) == ["beta1-paper"]
+    assert list(expanded({"b": {"beta": [1]}})) == ["b-beta1"]
 
 
 @pytest.mark.parametrize(

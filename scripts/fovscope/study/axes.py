@@ -51,7 +51,7 @@ def _combinations(name: str, recipe: Any) -> list[tuple[str, Any]]:  # noqa: ANN
             one = _with(one, path, value)
         parts = [f"{_AXES[path]}{_text(v)}" for path, v in zip(axes, values, strict=True)]
         # Under the name of its axis a recipe needs no name of its own.
-        parts = parts if parts[0].startswith(name) else [name, *parts]
+        parts = parts if name == _AXES[next(iter(axes))] else [name, *parts]
         made.append(("-".join(parts), one))
     return made
 
