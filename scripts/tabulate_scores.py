@@ -9,4 +9,5 @@ with logged(snakemake) as job:
     entry, facts = job.catalogue.entry("table", what["table"]), what["facts"]
     views = entry.load()(read_scores(snakemake.input, *entry.declared["kinds"]), facts)
     files = dict(snakemake.output.items())
-    write_views(views.long, views.view, caption_of(entry, facts), files, blocks=views.blocks)
+    caption = caption_of(entry, facts)
+    write_views(views.long, views.view, caption, files, blocks=views.blocks, bold=views.bold)

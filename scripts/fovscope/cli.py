@@ -172,6 +172,14 @@ def _parser() -> argparse.ArgumentParser:
         "fovscope completion bash > ~/.local/share/bash-completion/completions/fovscope",
     )
     complete.add_argument("shell", choices=_SHELLS, help="which shell")
+    pack = command(
+        "archive",
+        "write a finished study as one file, to give away or to publish",
+        "fovscope archive results study.zip --licence https://creativecommons.org/licenses/by/4.0/",
+    )
+    pack.add_argument("results", type=Path, help="results folder of the study")
+    pack.add_argument("out", type=Path, help="ZIP file to write")
+    pack.add_argument("--licence", default="", help="of the archive, best as an address")
     return parser
 
 
@@ -208,6 +216,10 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
             write_anndata(chosen.out, read_table(chosen.wells))
         case "completion":
             print(completion(chosen.shell))
+        case "archive":
+            from fovscope.runtime.archive import archive_study
+
+            archive_study(chosen.results, chosen.out, licence=chosen.licence)
         case "verify":
             from fovscope.runtime.verify import verify_study
 

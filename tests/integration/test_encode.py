@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -69,6 +70,16 @@ def results(study, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(study.folder / "results", copy, ignore=left_out)
     return copy
+
+
+def test_an_archive_is_verified_and_applied_elsewhere(study, images, encoded, tmp_path):
+    assert main(["archive", str(study.folder / "results"), str(tmp_path / "study.zip")]) == 0
+    with ZipFile(tmp_path / "study.zip") as archive:
+        archive.extractall(tmp_path / "elsewhere")
+    assert main(["verify", "--results", str(tmp_path / "elsewhere")]) == 0
+    assert encode(tmp_path / "elsewhere", images, tmp_path / "out") == 0
+    here, there = (pd.read_csv(out / "latents.csv") for out in (encoded, tmp_path / "out"))
+    pd.testing.assert_frame_equal(there, here)
 
 
 @pytest.fixture(scope="module")

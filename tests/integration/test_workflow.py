@@ -67,12 +67,14 @@ def test_a_table_cell_is_the_mean_over_models_in_points(tiny_study):
         )["value"]
         values.append(100 * value)
     cell = f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
-    (line,) = (
+    overview, of_gbt, of_mlp = (
         line
         for line in (results / "tables/accuracy.md").read_text().splitlines()
         if "finetuned" in line and "| latents" in line
     )
-    assert cell in line
+    assert cell in overview
+    assert cell in of_mlp
+    assert len(re.findall(r"\d to \d", of_gbt)) == 1  # over images; of two models none over models
     for kind in ("csv", "tex"):
         text = (results / f"tables/accuracy.{kind}").read_text()
         assert cell.replace("±", "±" if kind == "csv" else r"$\pm$") in text

@@ -45,6 +45,7 @@ def recipe(source="sprites", supervision="labels", family="beta1, beta2"):
         "source": source,
         "objective": "beta_vae",
         "supervision": supervision,
+        "variant": "default",
         "family": family,
     }
 
@@ -79,7 +80,8 @@ def facts_of(recipes, **changes):
         "labels": LABELS,
         "probes": {"gbt": "GBT", "mlp": "MLP"},
         "scores": {name: {"title": t, "group": g} for name, (t, g) in scores.items()},
-        "published": {"data": {"cells": "Lensless", "leaves": None}, "images": ["rgb"]},
+        "published": {"data": {"cells": "Lensless", "leaves": None}, "images": ["rgb"]}
+        | {"stand_ins": []},
         "factors": {name: [f.to_json() for f in factors] for name, factors in SOURCES.items()},
     } | changes
 
@@ -143,6 +145,7 @@ class Rows:
                     rows += [("confusion", share[k], right, right)]
                     rows += [("confusion", 1 - share[k], right, wrong)]
                 table = pd.DataFrame(rows, columns=["score", "value", "true", "predicted"])
+                table = table.assign(low=table["value"] - 0.05, high=table["value"] + 0.05)
                 mask = None if place["stage"] == "baseline" else "11111111"
                 tables.append(table.assign(**place, probe=probe, active_mask=mask))
         return self._table("accuracy", tables)

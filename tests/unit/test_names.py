@@ -93,6 +93,7 @@ def test_verdicts_are_summed_up_in_a_line_the_best_first():
 @pytest.fixture
 def facts():
     recipe = {"source": "made", "objective": "beta_vae", "supervision": "labels", "family": "r"}
+    recipe |= {"variant": "default"}
     return {
         "variant": "default",
         "recipes": {"r": recipe},

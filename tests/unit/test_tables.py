@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fovscope.figures.report import Section, Table, render_report
 from fovscope.records import Identity, read_scores, score_table, write_table
 from fovscope.registry import Catalogue
 from fovscope.tables.accuracy import accuracy
-from fovscope.tables.comparisons import comparisons, holm
+from fovscope.tables.comparisons import comparisons
 from fovscope.tables.confusion import confusion
 from fovscope.tables.disentanglement import disentanglement
 from fovscope.tables.published import published_accuracy
@@ -24,6 +25,8 @@ def accuracy_scores(seed, value, stage="finetuned", **changes):
     return score_table(
         value if is_table else {"balanced_accuracy": value},
         Identity(**(identity | changes), kind="accuracy", stage=stage, probe="gbt"),
+        low=0.4,
+        high=0.9,
         weights_digest="w",
         data_digest="d",
     )
@@ -103,18 +106,33 @@ def test_published_numbers_stand_beside_ours_with_the_difference(facts):
     scores = accuracy_scores("0", 0.7)
     scores = pd.concat([scores, scores.assign(backbone="rgb"), scores.assign(dataset="other")])
     facts["published"] = {"data": {"t": "Lensless", "other": None}, "images": ["rgb"]}
+    facts["published"] |= {"stand_ins": []}
     views = accuracy(scores, facts)
     # Method, section 6: Lensless, fine-tuned, GBT: Φ 93.55 (1.9), RGB 73.04 (2.4).
     found = views.long.set_index(["target", "input"])[["published_mean", "difference"]]
     np.testing.assert_allclose(found.loc[("t", "b")], [93.55, 70 - 93.55])
     np.testing.assert_allclose(found.loc[("t", "rgb")], [73.04, 70 - 73.04])
     assert found.loc[("other", "b")].isna().all()
-    view = views.view
-    assert dict(zip(view["target"] + view["input"], view["published GBT"], strict=True)) == {
-        "tb": "93.5 ± 1.9 (-23.5)",
-        "trgb": "73.0 ± 2.4 (-3.0)",
+    view = views.view.set_index(views.view["target"] + views.view["input"])
+    assert view["published GBT"].to_dict() == {
+        "tb": "93.5 ± 1.9",
+        "trgb": "73.0 ± 2.4",
         "otherb": "–",
     }
+    assert view["GBT − published"].to_dict() == {"tb": "-23.5", "trgb": "-3.0", "otherb": "–"}
+
+
+def test_a_difference_of_generated_images_from_published_ones_is_marked(facts):
+    facts["published"] = {"data": {"t": "Lensless"}, "images": [], "stand_ins": ["t"]}
+    views = accuracy(
+        pd.concat([accuracy_scores("0", 0.7), accuracy_scores("0", 0.1, "other")]), facts
+    )
+    assert views.long.set_index("stage")["stand_in"].to_dict() == {
+        "finetuned": True,
+        "other": False,
+    }
+    assert views.view["GBT − published"].tolist() == ["-23.5 (stand-in)", "–"]
+    assert views.blocks["GBT"]["ours − published"].tolist() == ["-23.5 (stand-in)", "–"]
 
 
 def test_published_table_is_whole():
@@ -153,7 +171,128 @@ def test_models_are_compared_with_themselves_and_with_baselines(facts):
     assert table.loc["constant (majority class)", "mean"] == pytest.approx(50)
     # Of the sign patterns of 3 differences 2 are as extreme; the baseline equals one model.
     assert list(table["p"]) == pytest.approx([2 / 2**3, 2 / 2**2, 2 / 2**3])
-    assert list(views.view["p (Holm)"]) == ["0.75", "0.75", "0.75"]
+    # Two questions: one comparison of stages, two of baselines.
+    assert list(table["comparisons"]) == [1, 2, 2]
+    assert list(views.view["p (Holm)"]) == ["0.25", "0.5", "0.5"]
+    # Three pairs give .25 at best, which must not read as equality.
+    assert set(table["smallest_p"]) == {0.25}
+    assert set(table["verdict"]) == {"open"}
+    assert list(views.blocks) == ["Before and after fine-tuning", "Latents against baselines"]
+
+
+def test_inputs_recipes_and_variants_are_compared_over_the_seeds_that_they_share(facts):
+    of = facts["recipes"]["beta1"]
+    facts["recipes"] |= {
+        "paper": of | {"family": "paper", "variant": "paper"},
+        "ada": of | {"family": "ada", "supervision": "ada"},
+    }
+    seeds = [str(seed) for seed in range(6)]
+    scores = []
+    for k, seed in enumerate(seeds):
+        gain = k / 100
+        scores += [accuracy_scores(seed, 0.5 + gain, recipe="beta1")]
+        scores += [accuracy_scores(seed, 0.6 + gain, recipe="beta2")]
+        scores += [accuracy_scores(seed, 0.54 + gain / 2, recipe="paper")]
+        scores += [accuracy_scores(seed, 0.55, recipe="ada")]
+        scores += [accuracy_scores(seed, 0.4, recipe="beta1", backbone="rgb")]
+    scores += [accuracy_scores("9", 0.1, recipe="ada")]  # of no pair
+    long = comparisons(pd.concat(scores), facts).long
+    found = long.set_index(["question", "recipe", "compared_with"])
+    by_input = found.loc[("input", "beta1, beta2", "input rgb")]
+    assert (by_input["mean"], by_input["n"]) == (pytest.approx(12.5), 6)  # β 1 alone is of both
+    assert by_input["effect"] == 1
+    assert (by_input["p_holm"], by_input["verdict"]) == (pytest.approx(2 / 2**6), "higher")
+    # The mean of both β of a seed, .55 + gain: .00, .01, … .05 more than ada; one is no difference.
+    ada = found.loc[("recipe", "beta1, beta2", "recipe ada")]
+    assert (ada["mean"], ada["n"], ada["p"]) == (pytest.approx(2.5), 6, pytest.approx(2 / 2**5))
+    variant = found.loc[("variant", "beta1, beta2", "recipe paper")]
+    assert (variant["mean"], variant["comparisons"]) == (pytest.approx(2.25), 1)
+    assert variant["variant"] == "default"
+    assert set(found.loc[("recipe", "paper")]["variant"]) == {"paper"}
+
+
+def test_the_best_is_bold_and_what_the_test_does_not_tell_from_it(facts, tmp_path):
+    rows = []
+    for k in range(8):
+        near = (-1) ** k * (k + 1) / 1000
+        rows += [accuracy_scores(str(k), 0.9 + k / 1000), accuracy_scores(str(k), 0.7, "scratch")]
+        rows += [accuracy_scores(str(k), 0.9 + k / 1000 + near - 0.0004, "transferred")]
+    constant = accuracy_scores("", 0.2, "baseline", recipe="", representation="constant")
+    views = accuracy(pd.concat([*rows, constant]), facts)
+    long = views.long.set_index("stage")
+    assert long["standing"].to_dict() == {
+        "finetuned": "best",
+        "transferred": "tied",
+        "scratch": "behind",
+        "baseline": "behind",
+    }
+    assert long.loc["finetuned", ["images_low", "images_high"]].tolist() == pytest.approx([40, 90])
+    assert long.loc["finetuned", "models_low"] < 90.35 < long.loc["finetuned", "models_high"]
+    assert np.isnan(long.loc["baseline", "models_low"])
+    paths = {kind: str(tmp_path / f"t.{kind}") for kind in FORMATS}
+    write_views(views.long, views.view, "All.", paths, blocks=views.blocks, bold=views.bold)
+    texts = {kind: (tmp_path / f"t.{kind}").read_text() for kind in ("csv", "md", "tex")}
+    best, tied = (
+        f"{long.loc[s, 'mean']:.1f} ± {long.loc[s, 'sd']:.1f}" for s in ("finetuned", "transferred")
+    )
+    assert texts["md"].count(f"**{best}**") == texts["md"].count(f"**{tied}**") == 2
+    assert texts["tex"].count(r"\textbf{" + best.replace("±", r"$\pm$") + "}") == 2
+    assert r"\toprule" in texts["tex"]
+    assert "**70.0" not in texts["md"]
+    in_csv = pd.read_csv(tmp_path / "t.csv").set_index("stage")["bold"].fillna("")
+    assert in_csv.to_dict() == {
+        "transferred": "GBT",
+        "finetuned": "GBT",
+        "scratch": "",
+        "baseline": "",
+    }
+    _, tables = read_markdown(texts["md"])
+    cells = tables["GBT"]["accuracy"].tolist()
+    assert [cells[row] for row, _ in tables["GBT"].attrs["bold"]] == [tied, best]
+
+
+def test_too_few_models_leave_open_what_is_as_good_as_the_best(facts):
+    rows = [accuracy_scores(str(k), 0.9 + k / 100) for k in range(5)]
+    rows += [accuracy_scores(str(k), 0.1, "transferred") for k in range(5)]
+    views = accuracy(pd.concat(rows), facts)
+    assert views.long["standing"].tolist() == ["open", "best"]  # five pairs give .0625 at best
+    assert views.blocks["GBT"]["against the best"].tolist() == ["no test, too few models", "best"]
+    assert views.bold[""]["GBT"].tolist() == [False, True]
+
+
+def test_lines_that_cannot_be_tested_cost_the_others_nothing(facts):
+    """Six pairs can bear one comparison; a constant is compared with a baseline by no pairs."""
+    rows = [accuracy_scores(str(k), 0.5 + k / 100) for k in range(6)]
+    best, constant = (
+        accuracy_scores("", value, "baseline", recipe="", representation=name)
+        for name, value in (("full", 0.9), ("constant", 0.2))
+    )
+    long = accuracy(pd.concat([*rows, best, constant]), facts).long
+    assert long.set_index("representation")["standing"].to_dict() == {
+        "latents": "behind",
+        "full Φ": "best",
+        "constant (majority class)": "open",
+    }
+
+
+def test_stars_of_a_name_are_not_bold(tmp_path):
+    view = pd.DataFrame({"name": ["**a**", "b"], "score": ["1", "2"]})
+    paths = {kind: str(tmp_path / f"t.{kind}") for kind in FORMATS}
+    write_views(view, view, "All.", paths, bold={"": pd.DataFrame({"name": [False, True]})})
+    _, tables = read_markdown((tmp_path / "t.md").read_text())
+    assert tables[""]["name"].tolist() == ["**a**", "b"]
+    assert tables[""].attrs["bold"] == [(1, 0)]
+    page = render_report("t", "q", {}, [Section("s", parts=[Table(tables[""], "c")])])
+    assert "<td><b>b</b></td>" in page
+    assert "<td>**a**</td>" in page
+
+
+def test_names_are_text_on_the_page_beside_bold_cells():
+    view = pd.DataFrame({"<i>": ["R&D", "<b>x"]})
+    view.attrs["bold"] = [(0, 0)]
+    page = render_report("t", "q", {}, [Section("s", parts=[Table(view, "c")])])
+    for text in ("<th>&lt;i&gt;</th>", "<td><b>R&amp;D</b></td>", "<td>&lt;b&gt;x</td>"):
+        assert text in page
 
 
 def test_recipes_are_compared_each_with_itself(facts):
@@ -162,20 +301,24 @@ def test_recipes_are_compared_each_with_itself(facts):
     first = first[first["recipe"] != ""]
     worse = first.assign(recipe="ada", value=first["value"].where(first["value"] == 0.5, 0.4))
     long = comparisons(pd.concat([first, worse]), facts).long
-    assert long.set_index("recipe")["mean"].to_dict() == pytest.approx(
+    stages = long[long["question"] == "stage"]
+    assert stages.set_index("recipe")["mean"].to_dict() == pytest.approx(
         {"beta1, beta2": 20, "ada": -10}
     )
+    (between,) = long[long["question"] == "recipe"].itertuples()
+    assert (between.recipe, between.compared_with) == ("beta1, beta2", "recipe ada")
+    assert between.mean == pytest.approx(30)
+
+
+def test_a_single_line_is_compared_with_nothing(facts):
+    views = comparisons(accuracy_scores("0", 0.5), facts)
+    assert len(views.long) == len(views.view) == 0
+    assert views.blocks is None
 
 
 def test_equal_scores_do_not_differ(facts):
     scores = comparison_scores().assign(value=0.5)
     assert set(comparisons(scores, facts).long["p"]) == {1.0}
-
-
-def test_holm_steps_down():
-    # Worked by hand: sorted .01 .03 .04 times 3, 2, 1, then never decreasing.
-    np.testing.assert_allclose(holm([0.04, 0.01, 0.03]), [0.06, 0.03, 0.06])
-    np.testing.assert_allclose(holm([0.9, 0.8]), [1, 1])
 
 
 def test_stages_stand_in_the_order_of_the_method(facts):

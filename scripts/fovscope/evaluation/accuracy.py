@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from fovscope.arrays import mask_text
 from fovscope.probes.classifiers import predict_with_probes
-from fovscope.probes.scores import classification_scores, confusion_shares
+from fovscope.probes.scores import (
+    classification_intervals,
+    classification_scores,
+    confusion_shares,
+)
 from fovscope.registry import Catalogue
 
 
@@ -30,7 +34,7 @@ def probe_values(
     Parameters
     ----------
     images : DataFrame
-        N images with `label` and `split`.
+        N images with `label`, `split` and, where images belong together, `group`.
     values : ndarray, shape (N, D)
         Their representation.
     mask : ndarray of bool, shape (D,), optional
@@ -45,8 +49,9 @@ def probe_values(
     Returns
     -------
     dict of str to DataFrame
-        By probe ``score, value, true, predicted, active_mask``: numbers, the cells of the
-        confusion matrix, and the mask, as text (missing without one).
+        By probe ``score, value, low, high, true, predicted, active_mask``: numbers with their 95 %
+        interval over test images, the cells of the confusion matrix, and the mask, as text
+        (missing without one).
     """
     train, test = ((images["split"] == split).to_numpy() for split in ("train", "test"))
     labels = images["label"].to_numpy()
@@ -61,14 +66,23 @@ def probe_values(
         threads=threads,
     )
     text = None if mask is None else mask_text(mask)
+    groups = _groups(images[test])
     return {
-        name: _scores(labels[test], predicted).assign(active_mask=text)
+        name: _scores(labels[test], predicted, groups, seed).assign(active_mask=text)
         for name, predicted in predictions.items()
     }
 
 
-def _scores(true: NDArray, predicted: NDArray) -> pd.DataFrame:
+def _groups(images: pd.DataFrame) -> NDArray:
+    """Return the group of each image; one without any is a group of its own."""
+    own = images["image_id"]
+    return (images["group"].fillna(own) if "group" in images else own).to_numpy(str)
+
+
+def _scores(true: NDArray, predicted: NDArray, groups: NDArray, seed: int) -> pd.DataFrame:
     scores = classification_scores(true, predicted)
-    table = pd.DataFrame({"score": list(scores), "value": list(scores.values())})
+    intervals = classification_intervals(true, predicted, groups, rng=np.random.default_rng(seed))
+    rows = [(name, value, *intervals[name]) for name, value in scores.items()]
+    table = pd.DataFrame(rows, columns=["score", "value", "low", "high"])
     cells = confusion_shares(true, predicted).assign(score="confusion")
     return pd.concat([table, cells], ignore_index=True)

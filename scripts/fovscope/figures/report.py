@@ -10,6 +10,7 @@ photographs as JPEG, so that the page can be mailed.
 from __future__ import annotations
 
 import base64
+import html
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -385,8 +386,13 @@ def _lines(cells: pd.Series) -> list[str]:
 
 
 def _html_table(view: pd.DataFrame) -> str:
+    bold = view.attrs.get("bold", [])
+    if bold:
+        view = view.map(html.escape).rename(columns=html.escape)
+    for row, column in bold:
+        view.iat[row, column] = f"<b>{view.iat[row, column]}</b>"
     with pd.option_context("display.max_colwidth", None):  # else long names end in dots
-        return view.to_html(index=False, border=0, na_rep="–", classes="numbers")
+        return view.to_html(index=False, border=0, na_rep="–", classes="numbers", escape=not bold)
 
 
 def run_times(benchmarks: Path) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 Everything is read and hashed: the outputs of each job against the digests that the job noted,
 the shards of each feature store against its manifest, and that, like the images and masks,
 against the manifest of the data set. An output that is absent is no mismatch: Snakemake makes
-it again when it is needed.
+it again when it is needed. Of an archive, which is whole, everything must be there; images and
+features are not in it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from fovscope.datasets.listing import read_info
 from fovscope.features.store import verify_store
 from fovscope.runtime.parquet import read_table
 from fovscope.runtime.provenance import digest_file, read_json
+
+ARCHIVED = "digests/archive.sha256"
+"""In an archive the digests of all its files; a results folder has none."""
 
 _WORKERS = 4
 _OUTPUTS = (
@@ -54,17 +58,13 @@ def verify_study(root: Path) -> list[str]:
     FovscopeError
         If there is no study.
     """
-    # Without what a kill left of a list that was being written.
-    lists = sorted(p for p in root.glob("digests/**/*.sha256") if not p.name.startswith("."))
-    if not lists:
-        raise FovscopeError(
-            f"{root} holds no finished job of a study: there are no digests of outputs in it; "
-            "is it the results folder?"
-        )
+    lists = digest_lists(root)
+    if root / ARCHIVED in lists:
+        return _verify_archive(root)
     noted: dict[Path, str] = {}
     problems = []
     for path in lists:
-        entries = _entries(path)
+        entries = entries_of(path)
         noted |= {root / name: digest for name, digest in entries.items()}
         if not entries:
             problems.append(f"{path}: damaged; delete it")
@@ -102,13 +102,54 @@ def verify_study(root: Path) -> list[str]:
     return problems
 
 
+def _verify_archive(root: Path) -> list[str]:
+    """Rehash all files of an unpacked archive, which has neither images nor features."""
+    entries = {root / name: digest for name, digest in entries_of(root / ARCHIVED).items()}
+    if not entries:
+        return [f"{root / ARCHIVED}: damaged; {_AGAIN}"]
+    absent = [path for path in entries if not path.exists()]
+    present = {path: digest for path, digest in entries.items() if path not in absent}
+    damaged = _mismatches(present)
+    unknown = [path for kind in _OUTPUTS for path in sorted(root.glob(kind)) if path not in entries]
+    problems = [f"{path}: absent; {_AGAIN}" for path in absent]
+    problems += [f"{path}: not what was archived; {_AGAIN}" for path in damaged]
+    problems += [f"{path}: no file of the archive; remove it" for path in unknown]
+    logger.info(
+        "archive of %d files compared: %s",
+        len(entries),
+        f"{len(problems)} do not match" if problems else "all match",
+    )
+    return problems
+
+
+_AGAIN = "unpack the archive again"
+
+
+def digest_lists(root: Path) -> list[Path]:
+    """Return the lists of digests that the jobs of a study noted.
+
+    Raises
+    ------
+    FovscopeError
+        If there is no study.
+    """
+    # Without what a kill left of a list that was being written.
+    lists = sorted(p for p in root.glob("digests/**/*.sha256") if not p.name.startswith("."))
+    if not lists:
+        raise FovscopeError(
+            f"{root} holds no finished job of a study: there are no digests of outputs in it; "
+            "is it the results folder?"
+        )
+    return lists
+
+
 def _cure(path: Path) -> str:
     # The target first: some options, `--configfile` for one, take all words that follow.
     return f"delete {path} and run: snakemake {path} <your options>"
 
 
-def _entries(path: Path) -> dict[str, str]:
-    """Return name → digest; nothing of a list that is damaged."""
+def entries_of(path: Path) -> dict[str, str]:
+    """Return name → digest of a list; nothing of one that is damaged."""
     lines = [line.split("  ", maxsplit=1) for line in path.read_text("utf-8").splitlines()]
     whole = all(len(line) == 2 and len(line[0]) == 64 for line in lines)
     return {name: digest for digest, name in lines} if whole else {}

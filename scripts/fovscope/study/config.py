@@ -23,6 +23,7 @@ from fovscope.factors import Bound, Factor, bind
 from fovscope.generators.declared import declared_factors
 from fovscope.interventions.factors import FACTORS
 from fovscope.registry import Catalogue, RegistryError, unknown_name
+from fovscope.study.axes import expanded, with_variants
 from fovscope.study.data import EACH, Source, Target
 from fovscope.study.entries import checked_options, worded
 from fovscope.study.evaluation import (
@@ -36,6 +37,7 @@ from fovscope.study.evaluation import (
 )
 from fovscope.study.features import Backbone, Features, NamedBackbone
 from fovscope.study.models import (
+    SECTIONS,
     TARGET,
     Finetuning,
     ImageModel,
@@ -286,13 +288,16 @@ def load_study(raw: Mapping[str, Any]) -> Study:
         With one line per mistake: where it is, what is wrong, the nearest known key.
     """
     try:
+        raw = dict(raw)
+        if isinstance(raw.get("recipes"), Mapping):
+            raw["recipes"] = with_variants(expanded(raw["recipes"]), raw)
         study = Study.model_validate(
-            _with_paper_values(Study, raw) if raw.get("variant") == PAPER else dict(raw)
+            _with_paper_values(Study, raw) if raw.get("variant") == PAPER else raw
         )
         catalogue = Catalogue(study.plugins)
     except ValidationError as error:
         raise _mistakes(worded(error)) from None
-    except RegistryError as error:
+    except (RegistryError, ConfigError) as error:
         raise _mistakes([str(error)]) from None
     return _resolved(study, catalogue)
 
@@ -367,8 +372,10 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
     def recipe(name: str, one: Recipe) -> Recipe:
         where = f"recipes.{name}"
         usual = UNSUPERVISED if one.from_scratch else study.source_training.supervision
-        published = _published_options(study, catalogue, one.objective)
+        variant = one.variant or study.variant
+        published = _published_options(variant, catalogue, one.objective)
         chosen = {
+            "variant": variant,
             "source": one.source or (next(iter(study.sources)),),
             "supervision": one.supervision or usual,
             "options": options("objective", one.objective, published | one.options, where),
@@ -384,9 +391,23 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
     def representation(name: str, one: Representation) -> Representation:
         which = one.representation or ("file" if "file" in one.options else name)
         more = options("representation", which, one.options, f"representations.{name}")
-        if more.get("dimensions", 0) is None:
-            more["dimensions"] = study.model.latent_dim
         return one.model_copy(update={"representation": which, "options": more})
+
+    def representations() -> Iterator[tuple[str, Representation]]:
+        """Yield all; one of no size of its own in each size that models have."""
+        for name, given in study.representations.items():
+            one = representation(name, given)
+            open_size = one.options.get("dimensions", 0) is None
+            sizes = _latent_dims(study) if open_size else [None]
+            for size in sizes:
+                own = name if len(sizes) == 1 else f"{name}-{size}"
+                if own != name and own in study.representations:
+                    mistakes.append(
+                        f"representations: '{own}' is what '{name}' is called for models of "
+                        f"{size} dimensions; rename it"
+                    )
+                more = {"dimensions": size} if open_size else {}
+                yield own, one.model_copy(update={"options": one.options | more})
 
     def probe(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         published = catalogue.entry("probe", name).declared.get(PAPER, {})
@@ -403,9 +424,7 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
         "sources": {name: source(name, one) for name, one in study.sources.items()},
         "targets": {name: target(name, one) for name, one in study.targets.items()},
         "recipes": {name: recipe(name, one) for name, one in study.recipes.items()},
-        "representations": {
-            name: representation(name, one) for name, one in study.representations.items()
-        },
+        "representations": dict(representations()),
         "probes": {name: probe(name, study.probes.get(name, {})) for name in catalogue["probe"]},
         "metrics": study.metrics.model_copy(
             update={
@@ -429,10 +448,10 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
     return study
 
 
-def _published_options(study: Study, catalogue: Catalogue, objective: str) -> dict[str, Any]:
+def _published_options(variant: str, catalogue: Catalogue, objective: str) -> dict[str, Any]:
     """Return the options of an objective that the published variant has otherwise."""
     known = catalogue["objective"]
-    if study.variant != PAPER or objective not in known:
+    if variant != PAPER or objective not in known:
         return {}
     return known[objective].declared.get(PAPER, {})
 
@@ -493,7 +512,7 @@ def _misfits(study: Study, catalogue: Catalogue) -> Iterator[str]:
     for name, one in study.recipes.items():
         if one.from_scratch:
             yield from _misfits_from_scratch(study, catalogue, name)
-        for section in ("model", "image_model", "source_training", "finetuning", "target_training"):
+        for section in SECTIONS:
             try:
                 recipe_section(study, name, section)
             except ValidationError as error:
@@ -591,6 +610,12 @@ def _channel_count(bag: int) -> str:
 
 def _latent_dim(study: Study, recipe: str) -> int:
     return study.recipes[recipe].model.get("latent_dim", study.model.latent_dim)
+
+
+def _latent_dims(study: Study) -> list[int]:
+    """Return the numbers of latent dimensions that models have, each once."""
+    sizes = {_latent_dim(study, name) for name in study.recipes}
+    return sorted(size for size in sizes if isinstance(size, int)) or [study.model.latent_dim]
 
 
 def _mistakes(lines: list[str]) -> ConfigError:

@@ -1280,6 +1280,7 @@ class Expansion:
             "published": {
                 "data": {name: study.targets[name].published for name in self.targets},
                 "images": [n for n in self.backbones if study.backbones[n].is_pixels],
+                "stand_ins": self.generated,
             },
             "factors": self._factors_by_source(study.recipes),
         }
@@ -1299,6 +1300,7 @@ class Expansion:
             "source": self._sources_text(recipe),
             "objective": section.objective,
             "supervision": section.supervision,
+            "variant": section.variant,
             "family": ", ".join(self._kin(recipe)),
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, field_serializer, model_validator
+from pydantic import BeforeValidator, WithJsonSchema, field_serializer, model_validator
 
 from fovscope.study.section import OpenSection, Section, option
 
@@ -151,8 +151,25 @@ TARGET = "target"
 """In the place of a source: the training images of each target, and nothing else."""
 
 
+SECTIONS = {
+    "model": Model,
+    "image_model": ImageModel,
+    "source_training": SourceTraining,
+    "finetuning": Finetuning,
+    "target_training": TargetTraining,
+}
+"""Sections that a recipe may have values of its own of."""
+
+_VARIANT = {"enum": ["default", "paper"]}
+_VARIANTS = {"type": "array", "items": _VARIANT}
+
+
 class Recipe(OpenSection):
-    """How models are made: source, objective, what is known of pairs, and further differences."""
+    """How models are made: source, objective, what is known of pairs, and further differences.
+
+    A list in the place of `beta`, `variant` or `latent_dim` (of `model`) is several recipes:
+    `usual: {beta: [1, 2], model: {latent_dim: [5, 10]}}` is `usual-beta1-d5` and three others.
+    """
 
     source: OneOrSeveral = option(
         (),
@@ -166,6 +183,13 @@ class Recipe(OpenSection):
         (),
         "Factors that the first dimensions are bound to, in this order; without it all, and with "
         "an anchored objective those that mean something on real images.",
+    )
+    variant: Annotated[
+        Literal["default", "paper"] | None, WithJsonSchema({"anyOf": [_VARIANT, _VARIANTS]})
+    ] = option(
+        None,
+        "Which values its models have where you set none; without it that of the study. Images, "
+        "features, pairs and probes are those of the study.",
     )
     tuning: Literal["finetune", "none"] = option(
         "finetune", "Whether models are fine-tuned on each target, or used as they are."

@@ -6,12 +6,12 @@ is made from, the facts that it asks for, and where and under which sentence it 
 report. Facts are plain values:
 
 * ``variant``: of the study;
-* ``recipes``: by name ``source``, ``objective``, ``supervision`` and ``family``. Recipes of one
-  family differ in β alone; their models are pooled, as in the paper;
+* ``recipes``: by name ``source``, ``objective``, ``supervision``, ``variant`` and ``family``.
+  Recipes of one family differ in β alone; their models are pooled, as in the paper;
 * ``labels``: what tables call a representation;
 * where declared, ``probes`` (title by probe), ``scores`` (``title`` and ``group`` by score, in
-  order), ``published`` (``data``, ``images``) and ``factors`` (those of each source, as
-  `Factor.to_json` gives them).
+  order), ``published`` (``data``, ``images`` and ``stand_ins``: the targets that are generated) and
+  ``factors`` (those of each source, as `Factor.to_json` gives them).
 """
 
 from __future__ import annotations
@@ -44,11 +44,14 @@ class Views:
         What a person reads: one row per line, cells as text.
     blocks : mapping of str to pandas.DataFrame, optional
         The view as several tables by title, where one would be too wide for a page.
+    bold : mapping of str to pandas.DataFrame, optional
+        Which cells are set in bold, as `fovscope.tables.render.write_views` has them.
     """
 
     long: pd.DataFrame
     view: pd.DataFrame
     blocks: Mapping[str, pd.DataFrame] | None = None
+    bold: Mapping[str, pd.DataFrame] | None = None
 
 
 def by_family(scores: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
@@ -89,6 +92,12 @@ def at_last_stage(rows: pd.DataFrame) -> pd.DataFrame:
     rank = rows["stage"].map(STAGES.index)
     last = rank.groupby([rows[key] for key in ("target", "input", "recipe")]).transform("max")
     return rows[rank == last]
+
+
+def variant_of(facts: Mapping[str, Any]) -> Callable[[pd.DataFrame], pd.Series]:
+    """Return what gives each line its variant: that of its recipe, of the study without one."""
+    known = {recipe["family"]: recipe["variant"] for recipe in facts["recipes"].values()}
+    return lambda table: table["recipe"].map(known | {"": facts["variant"]})
 
 
 def row_of(

@@ -17,6 +17,7 @@ from fovscope.tables.base import (
     label_of,
     labelled,
     row_of,
+    variant_of,
 )
 from fovscope.tables.render import STATISTICS, mean_sd
 
@@ -57,7 +58,7 @@ def confusion(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     )
     keys = [*_ROW, *_WHAT, "predicted", "weights_digest", "data_digest"]
     groups = cells.groupby(keys, as_index=False, dropna=False)
-    long = groups.agg(**STATISTICS).assign(variant=facts["variant"])
+    long = groups.agg(**STATISTICS).assign(variant=variant_of(facts))
     long[["mean", "sd"]] *= 100
     long["representation"] = labelled(long["representation"], facts)
     long = in_order(long, ["target", "input", "recipe"], facts)

@@ -11,7 +11,7 @@ import pandas as pd
 from fovscope.dimensions import BOTH, without_part
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import table
-from fovscope.tables.base import RECIPE, Views, by_family, labelled, row_of
+from fovscope.tables.base import RECIPE, Views, by_family, labelled, row_of, variant_of
 from fovscope.tables.matching import in_named_order, name_dimensions, with_names
 from fovscope.tables.render import STATISTICS, mean_sd
 
@@ -65,7 +65,7 @@ def correlation(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     """
     rows = by_family(scores, facts)
     long = _long(with_names(rows, name_dimensions(rows, facts)))
-    long = in_named_order(long.assign(variant=facts["variant"]), _KEYS, facts)
+    long = in_named_order(long.assign(variant=variant_of(facts)), _KEYS, facts)
     long["representation"] = labelled(long["representation"], facts)
     return Views(long, _view(long, facts))
 

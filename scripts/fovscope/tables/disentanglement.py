@@ -16,6 +16,7 @@ from fovscope.tables.base import (
     in_order,
     labelled,
     row_of,
+    variant_of,
 )
 from fovscope.tables.render import MASKS, STATISTICS, mean_sd, widen
 
@@ -114,7 +115,7 @@ def _long(scores: pd.DataFrame, facts: Mapping[str, Any]) -> pd.DataFrame:
     rows.loc[reference, "stage"] = "code: " + rows.loc[reference, "representation"]
     rows.loc[reference, "representation"] = ""
     long = _between_bounds(_aggregate(rows, facts))
-    return long.assign(variant=facts["variant"])
+    return long.assign(variant=variant_of(facts))
 
 
 def _between_bounds(long: pd.DataFrame) -> pd.DataFrame:

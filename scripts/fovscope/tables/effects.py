@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fovscope.registry import table
-from fovscope.tables.base import RECIPE, Views, by_family, in_order, row_of
+from fovscope.tables.base import RECIPE, Views, by_family, in_order, row_of, variant_of
 from fovscope.tables.names import names
 from fovscope.tables.render import STATISTICS, mean_sd
 from fovscope.verdict import NOT_MEASURABLE
@@ -64,7 +64,7 @@ def effects(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     long = long.merge(verdicts, on=[*_PLACE, "factor"], how="left")
     long["verdict"] = long["verdict"].fillna(NOT_MEASURABLE)
     long = in_order(long, [*_PLACE, "compound", "concentration"], facts)
-    return Views(long.assign(variant=facts["variant"]), _view(long, facts))
+    return Views(long.assign(variant=variant_of(facts)), _view(long, facts))
 
 
 def _one_sign(rows: pd.DataFrame) -> pd.DataFrame:

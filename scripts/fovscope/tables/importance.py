@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fovscope.registry import table
-from fovscope.tables.base import RECIPE, Views, by_family, labelled, row_of
+from fovscope.tables.base import RECIPE, Views, by_family, labelled, row_of, variant_of
 from fovscope.tables.matching import in_named_order, name_dimensions, with_names
 from fovscope.tables.render import STATISTICS, mean_sd, widen
 
@@ -50,7 +50,7 @@ def importance(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     importances = with_names(rows[rows["kind"] == "importance"], names)
     keys = [*_ROW, "score", "weights_digest", "data_digest"]
     groups = importances.groupby(keys, sort=False, as_index=False, dropna=False)
-    long = groups.agg(**STATISTICS).assign(variant=facts["variant"])
+    long = groups.agg(**STATISTICS).assign(variant=variant_of(facts))
     long[["mean", "sd"]] *= 100
     long = in_named_order(long, [*_ROW, "score"], facts)
     long["representation"] = labelled(long["representation"], facts)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import table
-from fovscope.tables.base import RECIPE, Views, by_family, in_order
+from fovscope.tables.base import RECIPE, Views, by_family, in_order, variant_of
 
 _KEYS = ["target", "input", *RECIPE, "representation", "factor", "score", "feature"]
 _EFFECTS = {"slope": "slope", "r2": "R²", "r2_within": "R² within pairs"}
@@ -62,7 +62,7 @@ def interventions(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     order = dict.fromkeys(rows["factor"])
     long = in_order(rows, _KEYS, facts, factor=order, feature=FEATURES)
     numbers = ["value", "low", "high", "n", "own", "weights_digest", "data_digest", "fovscope"]
-    long = long[[*_KEYS, *numbers]].assign(variant=facts["variant"])
+    long = long[[*_KEYS, *numbers]].assign(variant=variant_of(facts))
     return Views(long, _view(long))
 
 

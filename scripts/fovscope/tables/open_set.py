@@ -11,7 +11,7 @@ from scipy import stats
 
 from fovscope.dimensions import factor_of
 from fovscope.registry import table
-from fovscope.tables.base import RECIPE, Views, by_family, in_order, labelled, row_of
+from fovscope.tables.base import RECIPE, Views, by_family, in_order, labelled, row_of, variant_of
 from fovscope.tables.matching import factors_of, meaningful
 from fovscope.tables.render import STATISTICS, mean_sd
 
@@ -61,7 +61,7 @@ def open_set(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     for name, limit in (("low", long["mean"] - half), ("high", long["mean"] + half)):
         limit = limit.mask(bounded, limit.clip(0, 1))
         long.insert(long.columns.get_loc("n"), name, limit)
-    long = in_order(long, _ROW, facts).assign(variant=facts["variant"])
+    long = in_order(long, _ROW, facts).assign(variant=variant_of(facts))
     long["representation"] = labelled(long["representation"], facts)
     return Views(long, _view(long, facts))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fovscope.registry import table
-from fovscope.tables.base import RECIPE, Views, by_family, in_order, label_of, row_of
+from fovscope.tables.base import RECIPE, Views, by_family, in_order, label_of, row_of, variant_of
 from fovscope.tables.render import STATISTICS, mean_sd
 
 _ROW = ["target", "input", *RECIPE, "stage", "representation", "normalisation"]
@@ -105,7 +105,7 @@ def profiles(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
         facts,
         representation=facts["labels"],
         normalisation=_NORMALISATIONS,
-    ).assign(variant=facts["variant"])
+    ).assign(variant=variant_of(facts))
     long["representation"] = [label_of(facts, name) for name in long["representation"]]
     return Views(long, _view(long, facts))
 

@@ -6,6 +6,9 @@ Dapueto et al., IJCNN 2025 (arXiv 2506.20649): balanced accuracy in %, mean and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 _ROWS = [
@@ -49,24 +52,24 @@ def published_accuracy() -> pd.DataFrame:
     return table.assign(score="balanced_accuracy", representation="latents")
 
 
-def beside_published(
-    long: pd.DataFrame, data: dict[str, str | None], images: frozenset[str]
-) -> pd.DataFrame:
-    """Add ``published_mean, published_sd, difference`` (points) to an accuracy table.
+def beside_published(long: pd.DataFrame, published: Mapping[str, Any]) -> pd.DataFrame:
+    """Add ``published_mean, published_sd, difference`` (points), ``stand_in`` to a table.
 
     Parameters
     ----------
     long : pandas.DataFrame
         Columns ``target, input, stage, representation, probe, score, mean``.
-    data : dict of str to str or None
-        Which published data set a target is, if any.
-    images : frozenset of str
-        The inputs that are images, not features of a backbone.
+    published : mapping
+        ``data``: which published data set a target is, if any; ``images``: the inputs that are
+        images, not features of a backbone; ``stand_ins``: the targets that are generated, whose
+        difference from the published number says nothing of the method.
     """
     keys = {
-        "published_data": [data.get(target) or "" for target in long["target"]],
-        "published_input": long["input"].isin(images).map({True: "RGB", False: "Φ"}),
+        "published_data": [published["data"].get(target) or "" for target in long["target"]],
+        "published_input": long["input"].isin(published["images"]).map({True: "RGB", False: "Φ"}),
     }
     joined = long.assign(**keys).merge(published_accuracy(), how="left", validate="many_to_one")
     joined["difference"] = joined["mean"] - joined["published_mean"]
+    is_generated = joined["target"].isin(published["stand_ins"])
+    joined["stand_in"] = is_generated & joined["published_mean"].notna()
     return joined.drop(columns=list(keys))

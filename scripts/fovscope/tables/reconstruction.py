@@ -9,7 +9,7 @@ import pandas as pd
 
 from fovscope.interpret.reconstruction import SCORES
 from fovscope.registry import table
-from fovscope.tables.base import RECIPE, Views, by_family, in_order, row_of
+from fovscope.tables.base import RECIPE, Views, by_family, in_order, row_of, variant_of
 from fovscope.tables.render import STATISTICS, mean_sd, widen
 
 _ROW = ["target", "input", *RECIPE, "stage"]
@@ -43,7 +43,7 @@ def reconstruction(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     """
     keys = [*_ROW, "score", "weights_digest", "data_digest"]
     groups = by_family(scores, facts).groupby(keys, sort=False, as_index=False, dropna=False)
-    long = groups.agg(**STATISTICS).assign(variant=facts["variant"])
+    long = groups.agg(**STATISTICS).assign(variant=variant_of(facts))
     long = in_order(long, ["target", "input", "recipe", "stage"], facts)
     shown = long.assign(
         cell=[_cell(*row) for row in zip(long["score"], long["mean"], long["sd"], strict=True)]

@@ -49,9 +49,11 @@ def caption_of(entry: Entry, facts: Mapping[str, Any]) -> str:
     facts : mapping
         Facts of the study, as in `fovscope.tables.base`.
     """
-    supervision = dict.fromkeys(recipe["supervision"] for recipe in facts["recipes"].values())
+    recipes = facts["recipes"].values()
+    supervision = dict.fromkeys(recipe["supervision"] for recipe in recipes)
+    variants = dict.fromkeys(recipe["variant"] for recipe in recipes)
     text = entry.declared["caption"]
-    return text.format(variant=facts["variant"], supervision=", ".join(supervision))
+    return text.format(variant=", ".join(variants), supervision=", ".join(supervision))
 
 
 def mean_sd(mean: float, sd: float, *, digits: int) -> str:
@@ -59,6 +61,11 @@ def mean_sd(mean: float, sd: float, *, digits: int) -> str:
     if pd.isna(mean):
         return "–"
     return f"{mean:.{digits}f}" if pd.isna(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def interval(low: float, high: float, *, digits: int) -> str:
+    """Return ``low to high``, a dash where there is no interval."""
+    return "–" if pd.isna(low) else f"{low:.{digits}f} to {high:.{digits}f}"
 
 
 def widen(cells: pd.DataFrame, row: list[str], column: str) -> pd.DataFrame:
@@ -84,6 +91,7 @@ def write_views(
     paths: dict[str, str],
     *,
     blocks: Mapping[str, pd.DataFrame] | None = None,
+    bold: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
     """Write a table in all its formats.
 
@@ -100,22 +108,40 @@ def write_views(
     blocks : mapping of str to pandas.DataFrame, optional
         The same as several tables by title, for Markdown and LaTeX, where one would be too
         wide for a page.
+    bold : mapping of str to pandas.DataFrame, optional
+        Which cells are set in bold, by the title of a block, empty for the view itself: of the
+        same rows, with the columns that have such cells. The CSV file, which has no bold, names
+        these columns in one of its own, ``bold``.
     """
     write_table(paths["parquet"], long)
+    bold, csv = bold or {}, view
+    if "" in bold:
+        csv = view.assign(bold=bold[""].dot(bold[""].columns + ", ").str.removesuffix(", "))
     markdown, latex = [caption], []
     for title, table in (blocks or {"": view}).items():
+        marks = bold.get(title, pd.DataFrame(index=table.index))
         markdown += [f"**{_in_markdown(title)}**"] if title else []
-        cells = table.rename(columns=_in_markdown).map(_in_markdown)
+        cells = _emboldened(table.map(_in_markdown), marks, "**{}**")
+        cells = cells.rename(columns=_in_markdown)
         markdown.append(cells.to_markdown(index=False, disable_numparse=True))
-        latex.append(_latex(table, f"{title}. {caption}" if title else caption))
+        latex.append(_latex(table, f"{title}. {caption}" if title else caption, marks))
     texts = {
-        "csv": view.to_csv(index=False),
+        "csv": csv.to_csv(index=False),
         "md": "\n\n".join(markdown) + "\n",
         "tex": "\n".join(latex),
     }
     for kind, text in texts.items():
         with replacing(paths[kind]) as temporary:
             Path(temporary).write_text(text, encoding="utf-8")
+
+
+def _emboldened(cells: pd.DataFrame, marks: pd.DataFrame, template: str) -> pd.DataFrame:
+    """Return escaped cells, those that are marked in the template."""
+    changed = {
+        name: cells[name].where(~marks[name], [template.format(cell) for cell in cells[name]])
+        for name in marks
+    }
+    return cells.assign(**changed)
 
 
 def read_markdown(text: str) -> tuple[str, dict[str, pd.DataFrame]]:
@@ -131,7 +157,8 @@ def read_markdown(text: str) -> tuple[str, dict[str, pd.DataFrame]]:
     caption : str
         The sentence above the tables.
     tables : dict of str to pandas.DataFrame
-        By title, empty for a single table; all cells are text.
+        By title, empty for a single table; all cells are text. Which of them are bold stands in
+        ``attrs["bold"]`` of each table: numbers of row and column.
     """
     caption, *parts = text.rstrip("\n").split("\n\n")
     tables, title = {}, ""
@@ -146,8 +173,18 @@ def read_markdown(text: str) -> tuple[str, dict[str, pd.DataFrame]]:
 def _markdown_table(text: str) -> pd.DataFrame:
     cells = re.compile(r"((?:[^\\|]|\\.)*)\|")  # up to a bar that is not escaped
     lines = [cells.findall(line)[1:] for line in text.splitlines()]
-    heading, _, *rows = [[_from_markdown(cell.strip()) for cell in line] for line in lines]
-    return pd.DataFrame(rows, columns=heading)
+    heading, _, *rows = [[cell.strip() for cell in line] for line in lines]
+    bold = [
+        (i, j) for i, row in enumerate(rows) for j, cell in enumerate(row) if _BOLD.fullmatch(cell)
+    ]
+    table = pd.DataFrame(rows, columns=heading).map(lambda cell: _BOLD.sub(r"\1", cell))
+    table = table.map(_from_markdown).rename(columns=_from_markdown)
+    table.attrs["bold"] = bold
+    return table
+
+
+_BOLD = re.compile(r"^\*\*(.*)\*\*$")
+"""Stars that a cell has of its own are escaped."""
 
 
 _MARKDOWN = re.compile(
@@ -169,8 +206,8 @@ def _from_markdown(text: str) -> str:
     return re.sub(r"\\([\\`*|~$_<&(\[])", r"\1", text)
 
 
-def _latex(view: pd.DataFrame, caption: str) -> str:
-    cells = view.rename(columns=_in_latex).map(_in_latex)
+def _latex(view: pd.DataFrame, caption: str, bold: pd.DataFrame) -> str:
+    cells = _emboldened(view.map(_in_latex), bold, r"\textbf{{{}}}").rename(columns=_in_latex)
     style = cells.style.hide(axis="index")
     table = style.to_latex(
         caption=_in_latex(caption), hrules=True, column_format="l" * view.shape[1]

@@ -23,7 +23,7 @@ from scipy import stats
 
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import table
-from fovscope.tables.base import RECIPE, Views, by_family, row_of
+from fovscope.tables.base import RECIPE, Views, by_family, row_of, variant_of
 from fovscope.tables.matching import (
     LATENTS,
     factors_of,
@@ -86,10 +86,10 @@ def transfer(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
             line |= gap_line(strength, own[line["dimension"]])
             if pd.notna(line["gap_mean"]):
                 line |= _stress(strength, own[line["dimension"]])
-            line |= {"fovscope": versions_of(of_line["fovscope"]), "variant": facts["variant"]}
+            line |= {"fovscope": versions_of(of_line["fovscope"])}
             lines.append(line)
     long = in_named_order(pd.DataFrame(lines, columns=None if lines else keys), _KEYS, facts)
-    long = long.rename(columns={"dimension": "factor"})
+    long = long.rename(columns={"dimension": "factor"}).assign(variant=variant_of(facts))
     return Views(long, _view(long, facts))
 
 
