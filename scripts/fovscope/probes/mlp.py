@@ -8,8 +8,9 @@ pairs): 3e-3, in 170 epochs, .6 ± .2; L-BFGS 3.0 ± .3. At 1e-2 the loss is too
 criterion.
 
 The published decay of the second moment, .999, remembers 1,000 steps: gradients that have long
-become small are still divided by large ones, and the end is slow. With .95 it takes three quarters
-of the epochs.
+become small are still divided by large ones, and the end is slow. With .95 the loss stands still
+in 168 epochs instead of 233, at an accuracy that is .3 ± .2 points higher (the made codes of
+``benchmarks/probes.py``, 20 in pairs).
 """
 
 from __future__ import annotations
