@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from fovscope.features.store import read_store
 from fovscope.records import read_table, representation_table, write_table
 from fovscope.representations.base import Given
 from fovscope.runtime.job import logged
@@ -19,11 +18,16 @@ def read(files: Mapping[str, str], prefix: str, held_out: str, file: str) -> Giv
     if f"{prefix}objects" in files:
         objects = read_table(files[f"{prefix}objects"]).set_index("image_id")
         objects = objects.loc[images["image_id"]]
-    features = files.get(f"{prefix}features")
+    features = None
+    if f"{prefix}features" in files:
+        # Here, because Zarr takes half a second to import and most representations need none.
+        from fovscope.features.store import read_store
+
+        features = read_store(files[f"{prefix}features"])
     return Given(
         images,
         fit=fit.to_numpy(),
-        features=read_store(features) if features else None,
+        features=features,
         objects=objects,
         file=Path(file) if file else None,
     )

@@ -1,17 +1,21 @@
 """Probes: separable classes, chance, no leak, names that do not matter; scores and baselines."""
 
 import logging
+import warnings
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.neural_network import MLPClassifier
 
 from fovscope import FovscopeError
 from fovscope.probes.classifiers import fit_classifier, predict_with_probes
 from fovscope.probes.confidence import fit_probe
 from fovscope.probes.gbt import gbt
 from fovscope.probes.mlp import mlp
+from fovscope.probes.perceptron import MultilayerPerceptron
 from fovscope.probes.scores import classification_scores, confusion_shares
 from fovscope.registry import RegistryError
 from fovscope.study.config import load_study
@@ -107,11 +111,11 @@ def test_defaults_are_those_of_the_paper():
     expected = {"n_estimators": 100, "max_depth": 4, "learning_rate": 0.1, "tree_method": "hist"}
     assert {name: trees[name] for name in expected} == expected
     network = mlp(train, labels, 5, 1, max_epochs=1)[-1].get_params()
-    expected = {"hidden_layer_sizes": (256, 256), "solver": "adam", "alpha": 1e-7}
+    expected = {"hidden_layer_sizes": (256, 256), "alpha": 1e-7, "batch_size": 200}
     assert {name: network[name] for name in expected} == expected
     published = load_study({"variant": "paper"}).probes["mlp"]
     network = mlp(train, labels, 5, 1, **published | {"max_epochs": 1})[-1].get_params()
-    expected |= {"learning_rate_init": 1e-4}
+    expected |= {"learning_rate_init": 1e-4, "beta_2": 0.999}
     assert {name: network[name] for name in expected} == expected
 
 
@@ -149,6 +153,37 @@ def test_mlp_converges_by_default_and_explains_every_training_row(caplog):
     assert not caplog.records
     assert network[-1].n_iter_ < 1000
     assert network.score(train, labels) == 1
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("batch_size", [40, 200])
+def test_perceptron_is_that_of_scikit_learn(n_classes, batch_size):
+    """Same seed, same weights: step by step, the last and smaller batch included."""
+    codes, labels = make_blobs(150, 4, centers=n_classes, cluster_std=8, random_state=0)
+    same = {"batch_size": batch_size, "alpha": 0.1, "learning_rate_init": 1e-2, "random_state": 3}
+    ours = MultilayerPerceptron((16, 8), beta_2=0.95, max_iter=20, **same).fit(codes, labels)
+    same["batch_size"] = min(batch_size, len(codes))  # scikit-learn warns of larger ones
+    theirs = MLPClassifier((16, 8), beta_2=0.95, max_iter=20, **same)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        theirs.fit(codes, labels)
+    assert not ours.converged_
+    assert ours.loss_ == pytest.approx(theirs.loss_, rel=1e-9)
+    for layer, weights, biases in zip(ours.layers_, theirs.coefs_, theirs.intercepts_, strict=True):
+        np.testing.assert_allclose(layer, np.vstack([weights, biases]), rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(
+        ours.predict_proba(codes), theirs.predict_proba(codes), rtol=1e-7, atol=1e-10
+    )
+    assert (ours.predict(codes) == theirs.predict(codes)).all()
+
+
+def test_perceptron_ends_where_scikit_learn_does():
+    codes, labels = make_blobs(150, 4, centers=5, cluster_std=2, random_state=0)
+    same = {"learning_rate_init": 1e-2, "alpha": 1e-7, "max_iter": 2000, "random_state": 3}
+    ours = MultilayerPerceptron((16, 8), **same).fit(codes, labels)
+    theirs = MLPClassifier((16, 8), batch_size=150, **same).fit(codes, labels)
+    assert ours.converged_
+    assert ours.n_iter_ == theirs.n_iter_
 
 
 def test_trees_of_wide_codes_see_some_columns_and_of_narrow_ones_all():
