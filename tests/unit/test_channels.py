@@ -491,15 +491,6 @@ def test_new_images_are_read_by_the_same_template(tmp_path):
         open_folder(tmp_path, None, how)
 
 
-def test_ome_zarr_is_refused_by_name(tmp_path):
-    (tmp_path / "cells/1.ome.zarr/0/c").mkdir(parents=True)
-    said = complaint(Target(folder=str(tmp_path / "cells"), channels=[0, 1]))
-    assert "OME-Zarr is not read: save 1.ome.zarr and others as OME-TIFF" in said
-    pd.DataFrame({"path": ["1.ome.zarr"]}).to_csv(tmp_path / "cells/t.csv", index=False)
-    said = complaint(Target(table=str(tmp_path / "cells/t.csv"), channels=[0, 1]))
-    assert "1.ome.zarr: is OME-Zarr, which is not read; save it as OME-TIFF" in said
-
-
 # What depends on them -----------------------------------------------------------------------
 
 
@@ -609,7 +600,6 @@ FORMS = r"write a list of planes of each file \(channels: \[0, 2, 1\]\)"
         ({"use": ["a"], "file": "{folder}/{folder}/{channel}/{image}.tif"}, "in braces alone"),
         ({"use": ["a"], "file": "/{channel}/{image}.tif"}, "relative to the folder"),
         ({"use": ["a"], "file": "../{channel}/{image}.tif"}, "relative to the folder"),
-        ({"use": ["a"], "file": "{channel}/{image}.zarr"}, "is OME-Zarr, which is not read"),
         ({"use": ["a"], "file": "{channel}/{image}.czi"}, "has to end like an image: .bmp"),
         ({"use": [0], "projection": "sum"}, r"is max, mean or the number of a plane.*'sum'"),
         ({"use": [0], "projection": -1}, r"is max, mean or the number of a plane.*-1"),

@@ -1,6 +1,7 @@
 """Files of several channels: pages, planes and samples in the order of their axes.
 
-A TIFF says which axis is which (OME-XML, ImageJ, or the shape that tifffile notes). Channels are
+A TIFF says which axis is which (OME-XML, ImageJ, or the shape that tifffile notes), and so does
+OME-Zarr. Channels are
 the axes C and S, the samples of a pixel; pages without a meaning are channels, too, unless planes
 in z are asked for. What lies along any other axis (time, position) is another image.
 
@@ -23,7 +24,9 @@ from numpy.typing import NDArray
 from tifffile import PHOTOMETRIC
 
 from fovscope.datasets.listing import DataError
+from fovscope.images.ome_zarr import is_ome_zarr, read_ome_zarr
 from fovscope.images.stored import (
+    MOST_PIXELS,
     Stored,
     is_tiff,
     native,
@@ -77,7 +80,7 @@ def read_stack(data: bytes, path: Path, projection: Projection = None) -> Stack:
     Returns
     -------
     Stack
-        Of files other than TIFF the colours that are shown, without alpha.
+        Of files other than TIFF and OME-Zarr the colours that are shown, without alpha.
 
     Raises
     ------
@@ -85,12 +88,12 @@ def read_stack(data: bytes, path: Path, projection: Projection = None) -> Stack:
         If the file is damaged, or holds more than channels and planes of one image; the message
         says what to do.
     """
-    if not is_tiff(data):
+    if not (is_tiff(data) or is_ome_zarr(data)):
         samples, full_scale = shown_samples(read_stored(data, path), path)
         colours = samples[..., :-1] if samples.shape[2] in (2, 4) else samples
         return Stack(colours, full_scale)
     try:
-        stack = _read_tiff(data, projection)
+        stack = (_read_tiff if is_tiff(data) else _read_zarr)(data, projection)
     except Exception as error:  # damaged bytes end in any kind of error
         raise DataError(f"{path}: {reason_for(error, data)}") from error
     if stack.samples.dtype.kind == "f" and not np.isfinite(stack.samples).all():
@@ -119,6 +122,15 @@ def _read_tiff(data: bytes, projection: Projection) -> Stack:
         planes = _channels(samples, series.axes, projection)
         names = _ome_names(tiff.ome_metadata) if tiff.is_ome else _imagej_names(tiff)
     return Stack(planes, full_scale, names if len(names) == planes.shape[2] else ())
+
+
+def _read_zarr(data: bytes, projection: Projection) -> Stack:
+    found = read_ome_zarr(data, MOST_PIXELS)
+    samples = native(found.samples)
+    samples = samples.astype(np.uint8) if samples.dtype == bool else samples
+    full_scale = Stored(samples, "grey", 8 * samples.dtype.itemsize).full_scale
+    planes = _channels(samples, found.axes, projection)
+    return Stack(planes, full_scale, found.names if len(found.names) == planes.shape[2] else ())
 
 
 def _require_all_pages(tiff: tifffile.TiffFile, data: bytes) -> None:

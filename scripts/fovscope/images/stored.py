@@ -17,6 +17,7 @@ TIFF 6.0 (Adobe, 1992), for what PhotometricInterpretation, ExtraSamples and Ink
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from fovscope.datasets.listing import DataError
+from fovscope.images.ome_zarr import Planes, is_ome_zarr, read_ome_zarr
 
 Colours = Literal["grey", "inverted grey", "palette", "rgb", "cmyk"]
 Alpha = Literal["none", "straight", "premultiplied"]
@@ -39,7 +41,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_BITS = slice(24, 25)
 """Where a PNG file says how many bits a sample has (PNG specification, 11.2.1)."""
 
-_MOST_PIXELS = 178_956_970
+MOST_PIXELS = 178_956_970
 """Where Pillow, by default, takes a file for an attack on the memory; a limit for all formats."""
 
 _CHANNELS = {"grey": 1, "inverted grey": 1, "palette": 1, "rgb": 3, "cmyk": 4}
@@ -72,6 +74,12 @@ _OTHER_KINDS = (
     (0, b"\x89HDF", "an HDF5 file, which is not read"),
     (128, b"DICM", "a DICOM file, which is not read"),
     (0, b"%PDF", "a PDF, which is not read"),
+    (0, b"\x93NUMPY", "a NumPy array, which is not read"),
+    (0, b"\x1f\x8b", "compressed (gzip), which is not read"),
+    (0, b"PK\x03\x04", "an archive, which is not read"),
+    (0, b"8BPS", "a Photoshop file, which is not read"),
+    (0, b"v/1\x01", "an OpenEXR file, which is not read"),
+    (0, b"p\x00\x00\x00", "a LIF file of Leica, which is not read"),
 )
 """What goes by the name of an image and is none that can be read: offset, signature, words."""
 
@@ -134,12 +142,20 @@ def read_stored(data: bytes, path: Path) -> Stored:
         which, and what to do.
     """
     try:
-        stored = _read_tiff(data) if is_tiff(data) else _read_with_pillow(data)
+        stored = _read(data)
     except Exception as error:  # damaged bytes end in any kind of error, in Pillow as in tifffile
         raise DataError(f"{path}: {reason_for(error, data)}") from error
     if stored.samples.dtype.kind == "f" and not np.isfinite(stored.samples).all():
         raise DataError(f"{path}: holds values that are not finite; replace them")
     return stored
+
+
+def _read(data: bytes) -> Stored:
+    if is_tiff(data):
+        return _read_tiff(data)
+    if is_ome_zarr(data):
+        return _grey_of(read_ome_zarr(data, MOST_PIXELS))
+    return _read_with_pillow(data)
 
 
 def is_tiff(data: bytes) -> bool:
@@ -154,9 +170,9 @@ def reason_for(error: Exception, data: bytes) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return _what_it_is(data)
     if isinstance(error, Image.DecompressionBombError):
-        return _too_large(_MOST_PIXELS)
+        return _too_large(MOST_PIXELS)
     if isinstance(error, Image.DecompressionBombWarning):  # where warnings are errors
-        return _too_large(_MOST_PIXELS // 2)
+        return _too_large(MOST_PIXELS // 2)
     return f"cannot be decoded, so it may be damaged ({str(error) or type(error).__name__})"
 
 
@@ -166,6 +182,8 @@ def _what_it_is(data: bytes) -> str:
         return "is not an image: it is empty; copy it again"
     if data.startswith(b"version https://git-lfs"):
         return "is not an image: it is a pointer of Git LFS; fetch the file with `git lfs pull`"
+    if data.lstrip().startswith(b"<"):
+        return "is not an image, but text (HTML, XML or SVG); look at it, and download it again"
     for offset, signature, kind in _OTHER_KINDS:
         if data[offset:].startswith(signature):
             return f"is {kind}; save it as PNG or TIFF"
@@ -263,8 +281,8 @@ def _tiff_alpha(page: tifffile.TiffPage, colours: Colours) -> Alpha:
 
 def require_readable(page: tifffile.TiffPage, size: int) -> None:
     """Raise `DataError` where tifffile would fail late or in its own words, or fill gaps."""
-    if page.imagewidth * page.imagelength > _MOST_PIXELS:
-        raise DataError(_too_large(_MOST_PIXELS))
+    if page.imagewidth * page.imagelength > MOST_PIXELS:
+        raise DataError(_too_large(MOST_PIXELS))
     if page.dtype is None or page.dtype.kind == "c":
         kind = getattr(page.sampleformat, "name", page.sampleformat)
         raise DataError(
@@ -306,6 +324,19 @@ def _tiff_palette(page: tifffile.TiffPage) -> NDArray[np.uint8]:
         raise DataError("is damaged: its palette is missing")
     # Some writers fill in 8 bit where 16 are meant; libtiff looks at the values as well.
     return (colours if colours.max() < 256 else colours // 256).T.astype(np.uint8)
+
+
+# OME-Zarr -----------------------------------------------------------------------------------
+
+
+def _grey_of(planes: Planes) -> Stored:
+    """Return the image of one plane."""
+    order = [planes.axes.index(letter) for letter in "YX"]
+    samples = np.moveaxis(planes.samples, order, (-2, -1))
+    _require_one(math.prod(samples.shape[:-2]), "channels or planes")
+    samples = native(samples.reshape(*samples.shape[-2:], 1))
+    samples = samples.astype(np.uint8) if samples.dtype == bool else samples
+    return Stored(samples, "grey", 8 * samples.dtype.itemsize)
 
 
 # All other formats --------------------------------------------------------------------------
