@@ -106,6 +106,18 @@ def test_a_mean_of_planes_keeps_type_and_white():
     np.testing.assert_array_equal(stack.samples[..., 0], np.rint(samples.mean(axis=0)))
 
 
+def test_colours_that_jpeg_converts_are_those_of_the_image(tmp_path):
+    samples = np.repeat(np.repeat(random("YXS", np.uint8), 16, axis=0), 16, axis=1)
+    how = {"photometric": "ycbcr", "compression": "jpeg"}
+    (tmp_path / "1.tif").write_bytes(encoded(samples, **how))
+    shown = read_image(tmp_path / "1.tif", channels=channels([2, 0, 1]))
+    np.testing.assert_array_equal(shown, read_image(tmp_path / "1.tif")[..., [2, 0, 1]])
+    colormap = np.zeros((3, 256), np.uint16)
+    palette = encoded(samples[..., 0], photometric="palette", colormap=colormap)
+    with pytest.raises(DataError, match=r"1\.tif: stores PALETTE colours; save it as grey or RGB"):
+        read_stack(palette, tmp_path / "1.tif")
+
+
 def test_inverted_grey_is_turned():
     samples = random("YX", np.uint8)
     data = encoded(samples, photometric="miniswhite")

@@ -124,6 +124,20 @@ def test_near_copies_are_found_and_others_are_not(change):
     assert near_copies([*thumbnails[:-1], None], splits) == []
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_images_that_viewers_turn_are_named(tmp_path, caplog, suffix):
+    for k in range(12):
+        exif = Image.Exif()
+        exif[274] = 6 if k == 3 else 1
+        path = tmp_path / "ab"[k % 2] / f"{k}.{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(textured(k)).save(path, exif=exif)
+    build_manifest(Target(folder=str(tmp_path)))
+    (said,) = (record.message for record in caplog.records if "turn" in record.message)
+    assert "taken as they are stored (1); if that matters" in said
+    assert said.endswith(f"\n  b/3.{suffix}")
+
+
 def test_blank_and_tiny_images_are_near_copies_of_nothing(tmp_path):
     blank = np.zeros((20, 20, 1), np.uint8)
     tiny = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)

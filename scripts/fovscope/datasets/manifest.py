@@ -43,6 +43,7 @@ from fovscope.datasets.remarks import (
     warn_of_greys,
     warn_of_masks,
     warn_of_near_copies,
+    warn_of_orientation,
     warn_of_shortcuts,
     warn_of_torn_groups,
     warn_of_unmet_shares,
@@ -344,6 +345,7 @@ def _assemble(
         warn_of_shortcuts(rows, readings)
     warn_of_greys(rows, readings, options)
     warn_of_masks(masks, readings)
+    warn_of_orientation(rows, readings)
     warn_of_near_copies(rows, readings)
 
     columns = {

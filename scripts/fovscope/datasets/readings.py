@@ -24,7 +24,8 @@ from fovscope.datasets.listing import DataError
 from fovscope.datasets.stores import content
 from fovscope.images.channels import Channel, decode_channels
 from fovscope.images.masks import examine_mask
-from fovscope.images.read import decode, shown_channels, size_mismatch, to_8bit, without_alpha
+from fovscope.images.read import shown_channels, size_mismatch, to_8bit, without_alpha
+from fovscope.images.stored import read_stored, shown_samples
 from fovscope.study.data import Target
 
 THUMBNAIL = 16
@@ -76,6 +77,8 @@ class Reading:
     border : tuple of float
         Median red, green and blue along the border, of white 1; of grey three times the same, of
         images of one colour 0.
+    turned : bool
+        Whether viewers turn the image, by its orientation in EXIF or TIFF.
     day : int
         When the file was last changed, in days.
     thumbnail : ndarray of uint8, shape (16, 16), optional
@@ -100,6 +103,7 @@ class Reading:
     colour: bool = False
     margins: tuple[int, ...] = (0, 0, 0, 0)
     border: tuple[float, ...] = (0, 0, 0)
+    turned: bool = False
     day: int = 0
     thumbnail: NDArray[np.uint8] | None = None
     problem: tuple[str, str] | None = None
@@ -152,10 +156,11 @@ def _reading(
     files: list[bytes], path: Path, options: Target, channels: ChannelOptions | None
 ) -> Reading:
     if channels is None:
-        samples, white = decode(files[0], path)
+        stored = read_stored(files[0], path)
+        samples, white = shown_samples(stored, path)
         levels = {"white_level": options.white_level, "black_level": options.black_level}
         to_8bit(samples, path, full_scale=white, **levels)
-        return reading_of(samples, white)
+        return replace(reading_of(samples, white), turned=stored.turned)
     found = decode_channels(files, path, channels)
     shown_channels(found, path, channels, options.white_level, options.black_level)
     return reading_of_channels(found)

@@ -121,6 +121,15 @@ def warn_of_masks(masks: Iterable[str | None], readings: Sequence[Reading]) -> N
         logger.warning(message)
 
 
+def warn_of_orientation(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
+    """Warn of images that viewers turn, while here, as their masks, they are as they are stored."""
+    turned = [name for name, one in zip(rows["image_id"], readings, strict=True) if one.turned]
+    if turned:
+        kind = "images that viewers turn by their orientation (EXIF, TIFF), and that are taken as"
+        remedy = "if that matters, turn the pixels themselves, e.g. with 'mogrify -auto-orient'"
+        logger.warning(listed(f"{kind} they are stored; {remedy}", turned))
+
+
 def warn_of_near_copies(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
     """Warn of images that look like one of another split."""
     pairs = near_copies([reading.thumbnail for reading in readings], list(rows["split"]))

@@ -21,7 +21,6 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from tifffile import PHOTOMETRIC
 
 from fovscope.datasets.listing import DataError
 from fovscope.images.ome_zarr import is_ome_zarr, read_ome_zarr
@@ -35,6 +34,7 @@ from fovscope.images.stored import (
     require_parts,
     require_readable,
     shown_samples,
+    tiff_colours,
 )
 
 Projection = str | int | None
@@ -43,7 +43,7 @@ Projection = str | int | None
 _PAGES = "IQ"
 """Letters of tifffile for axes that a file does not name."""
 
-_GREY_OR_RGB = {PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MASK, PHOTOMETRIC.RGB}
+_GREY_OR_RGB = ("grey", "inverted grey", "rgb")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +109,13 @@ def _read_tiff(data: bytes, projection: Projection) -> Stack:
         _require_all_pages(tiff, data)
         _require_whole(series, data)
         page = series.keyframe
-        kind = page.photometric if "PhotometricInterpretation" in page.tags else 1
-        if kind not in _GREY_OR_RGB:
-            raise DataError(f"stores {getattr(kind, 'name', kind)} colours; save it as grey or RGB")
+        colours = tiff_colours(page)
+        if colours not in _GREY_OR_RGB:
+            raise DataError(f"stores {colours.upper()} colours; save it as grey or RGB")
         samples = native(series.asarray(maxworkers=1))
         samples = samples.astype(np.uint8) if samples.dtype == bool else samples
         full_scale = Stored(samples, "grey", page.bitspersample).full_scale
-        if kind == PHOTOMETRIC.MINISWHITE:
+        if colours == "inverted grey":
             if full_scale is None or samples.dtype.kind == "f":
                 raise DataError(f"stores inverted grey of type {samples.dtype}; save it as grey")
             samples = samples.dtype.type(full_scale) - samples

@@ -19,7 +19,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +62,7 @@ _TIFF_JPEG = frozenset(
     {COMPRESSION.JPEG, COMPRESSION.OJPEG, COMPRESSION.ALT_JPEG, COMPRESSION.JPEG_LOSSY}
 )
 _INK_SET, _CMYK = 332, 1
+_ORIENTATION, _TURNED = 274, range(2, 9)
 
 _OTHER_KINDS = (
     (0, b"\xff\xd8\xff", "a JPEG that is cut off, of 12 bit or lossless, and cannot be decoded"),
@@ -102,6 +103,8 @@ class Stored:
         Colours, with alpha where some are transparent.
     lossy : bool
         Whether a JPEG changed the samples.
+    turned : bool
+        Whether viewers turn or mirror the image by its orientation (EXIF, TIFF). Samples are not.
     """
 
     samples: NDArray
@@ -110,6 +113,7 @@ class Stored:
     alpha: Alpha = "none"
     palette: NDArray[np.uint8] | None = None
     lossy: bool = False
+    turned: bool = False
 
     @property
     def full_scale(self) -> float | None:
@@ -217,7 +221,7 @@ def _read_tiff(data: bytes) -> Stored:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         page = _only_page(tiff)
         _require_one(_planes(tiff, page), "planes in one page")
-        colours = _tiff_colours(page)
+        colours = tiff_colours(page)
         alpha = _tiff_alpha(page, colours)
         require_readable(page, len(data))
         samples = native(page.asarray(maxworkers=1))
@@ -230,6 +234,7 @@ def _read_tiff(data: bytes) -> Stored:
         alpha=alpha,
         palette=_tiff_palette(page) if colours == "palette" else None,
         lossy=page.compression in _TIFF_JPEG,
+        turned=page.tags.valueof(_ORIENTATION, 1) in _TURNED,
     )
 
 
@@ -257,7 +262,8 @@ def _planes(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
     return count if end <= tiff.filehandle.size else 1
 
 
-def _tiff_colours(page: tifffile.TiffPage) -> Colours:
+def tiff_colours(page: tifffile.TiffPage) -> Colours:
+    """Return what the samples of a page mean; raise `DataError` where that is not read."""
     kind = page.photometric if "PhotometricInterpretation" in page.tags else PHOTOMETRIC.MINISBLACK
     if kind == PHOTOMETRIC.YCBCR and page.compression in _TIFF_JPEG:
         return "rgb"  # the decoder converts
@@ -345,26 +351,39 @@ def _grey_of(planes: Planes) -> Stored:
 def _read_with_pillow(data: bytes) -> Stored:
     with Image.open(io.BytesIO(data)) as image:
         _require_one(getattr(image, "n_frames", 1), "frames")
-        if data[:8] == _PNG_SIGNATURE and data[_PNG_BITS] == bytes([16]):
-            samples = np.atleast_3d(imagecodecs.png_decode(data))
-            if samples.shape[2] in (1, 3) and "transparency" in image.info:
-                samples = _with_transparent(samples, image.info["transparency"])
-            alpha: Alpha = "straight" if samples.shape[2] in (2, 4) else "none"
-            return Stored(samples, "rgb" if samples.shape[2] > 2 else "grey", 16, alpha)
-        lossy = image.format in ("JPEG", "MPO")
-        if image.mode == "P":
-            return _palette_image(image)
-        if image.mode.startswith(("I", "F")):
-            samples = native(np.asarray(image))
-            return Stored(np.atleast_3d(samples), "grey", samples.dtype.itemsize * 8)
-        if image.mode == "CMYK":
-            return Stored(np.asarray(image), "cmyk", 8, lossy=lossy)
-        transparent = image.has_transparency_data
-        grey = image.mode in ("1", "L", "LA", "La")
-        mode = ("L" if grey else "RGB") + ("A" if transparent else "")
-        samples = np.atleast_3d(np.asarray(image.convert(mode)))
-        alpha = "straight" if transparent else "none"
-        return Stored(samples, "grey" if grey else "rgb", 8, alpha, lossy=lossy)
+        return replace(_of_pillow(image, data), turned=_is_turned(image, data))
+
+
+def _is_turned(image: Image.Image, data: bytes) -> bool:
+    if image.format == "PNG" and b"eXIf" not in data:  # Pillow would decode all to look for it
+        return False
+    try:
+        return image.getexif().get(_ORIENTATION) in _TURNED
+    except Exception:  # damaged EXIF says nothing, and viewers turn nothing by it
+        return False
+
+
+def _of_pillow(image: Image.Image, data: bytes) -> Stored:
+    if data[:8] == _PNG_SIGNATURE and data[_PNG_BITS] == bytes([16]):
+        samples = np.atleast_3d(imagecodecs.png_decode(data))
+        if samples.shape[2] in (1, 3) and "transparency" in image.info:
+            samples = _with_transparent(samples, image.info["transparency"])
+        alpha: Alpha = "straight" if samples.shape[2] in (2, 4) else "none"
+        return Stored(samples, "rgb" if samples.shape[2] > 2 else "grey", 16, alpha)
+    lossy = image.format in ("JPEG", "MPO")
+    if image.mode == "P":
+        return _palette_image(image)
+    if image.mode.startswith(("I", "F")):
+        samples = native(np.asarray(image))
+        return Stored(np.atleast_3d(samples), "grey", samples.dtype.itemsize * 8)
+    if image.mode == "CMYK":
+        return Stored(np.asarray(image), "cmyk", 8, lossy=lossy)
+    transparent = image.has_transparency_data
+    grey = image.mode in ("1", "L", "LA", "La")
+    mode = ("L" if grey else "RGB") + ("A" if transparent else "")
+    samples = np.atleast_3d(np.asarray(image.convert(mode)))
+    alpha = "straight" if transparent else "none"
+    return Stored(samples, "grey" if grey else "rgb", 8, alpha, lossy=lossy)
 
 
 def _with_transparent(samples: NDArray, colour: int | tuple[int, ...]) -> NDArray:
