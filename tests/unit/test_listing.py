@@ -414,7 +414,7 @@ def test_files_that_are_called_like_masks_of_others_are_no_images(tmp_path, endi
     (kind,) = (kind for kind in problems if "like masks" in kind)
     assert "set 'masks' to it" in kind
     assert set(problems[kind]) == {f"{where}{n}{ending}" for where in (place, other) for n in "12"}
-    alone = [f"a/{n}{ending}.png" for n in "12"]  # so their images are called
+    alone = [f"a/{n}{ending}.png" for n in "12"] + ["SEG/1.png"]  # so their images are called
     assert list_folder(folder_of(tmp_path / "alone", *alone, "b/1_x.png", "b/1.png")).problems == {}
 
 

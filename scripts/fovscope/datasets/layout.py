@@ -58,12 +58,15 @@ _HINT_OF_SPLITS = re.compile(r"train|test|valid")
 
 _MASK_WORDS = frozenset(
     {
-        *("mask", "masks", "segmentation", "segmentations", "seg", "segs", "segmented"),
-        *("label", "labels", "lbl", "lbls", "annotation", "annotations", "groundtruth", "gt"),
+        *("mask", "masks", "segmentation", "segmentations", "labels", "lbl", "lbls"),
+        *("annotation", "annotations", "groundtruth", "gt"),
         *("maske", "masken", "masque", "masques", "mascara", "mascaras", "maschera", "maschere"),
     }
 )
 """What masks are called, in lower case and without blanks and the like."""
+
+_MASK_ENDINGS = _MASK_WORDS | {"seg", "label"}
+"""Beside their images; folders of these names may be classes, as of segmented neutrophils."""
 
 _LAST_WORD = re.compile(r"(?P<image>.*[^\W_/])[ _.-]+(?P<word>[^\W_]+)", re.DOTALL)
 """``cell1_mask``."""
@@ -73,7 +76,10 @@ _UNREAD_SUFFIXES = frozenset(
         *(".webp", ".gif", ".heic", ".heif", ".avif", ".jfif", ".jp2", ".j2k", ".jxl", ".svg"),
         *(".czi", ".lif", ".nd2", ".oib", ".oif", ".vsi", ".lsm", ".stk", ".zvi", ".ims", ".dv"),
         *(".svs", ".ndpi", ".mrxs", ".scn", ".dcm", ".nii", ".fits", ".pgm", ".ppm", ".pbm"),
-        *(".npy", ".npz", ".h5", ".hdf5", ".raw", ".cr2", ".nef", ".dng", ".pdf"),
+        *(".npy", ".npz", ".h5", ".hdf5", ".raw", ".cr2", ".nef", ".dng", ".pdf", ".ozx"),
+        *(".jpe", ".jls", ".jxr", ".wdp", ".exr", ".psd", ".xcf", ".tga", ".arw", ".orf", ".rw2"),
+        *(".btf", ".tf2", ".tf8", ".qptiff", ".bif", ".c01", ".flex", ".ics", ".ids", ".mrc"),
+        *(".dm3", ".dm4", ".obf", ".msr", ".sld", ".nrrd", ".mha", ".avi", ".mp4", ".mov"),
     }
 )
 """Of files that hold images too."""
@@ -378,7 +384,7 @@ def _check_for_masks(
 def _mask_of(stem: str) -> str | None:
     """Return the image whose mask a file seems to be by its name."""
     found = _LAST_WORD.fullmatch(stem)
-    return found["image"] if found and found["word"].casefold() in _MASK_WORDS else None
+    return found["image"] if found and found["word"].casefold() in _MASK_ENDINGS else None
 
 
 def _remark_on_folders_of_every_class(
