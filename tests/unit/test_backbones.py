@@ -393,6 +393,30 @@ def test_a_model_that_gives_no_features_is_named_when_it_is_loaded(tmp_path, cha
         load_extractor(backbone, Features())
 
 
+def test_weights_that_tell_no_images_apart_are_named(tmp_path):
+    state = timm.create_model("test_vit", num_classes=0).state_dict()
+    backbone = Backbone(model="test_vit", weights=str(tmp_path / "w.pth"))
+    torch.save({name: torch.zeros_like(value) for name, value in state.items()}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="gives two different images the same features"):
+        load_extractor(backbone, Features())
+    whole = {name: (value * 99).to(torch.int8) for name, value in state.items()}
+    torch.save(whole, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"no floating-point numbers, first cls_token .*int8"):
+        load_extractor(backbone, Features())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_of_half_precision_are_those_of_their_values(tmp_path, dtype):
+    network, backbone = small_vit(tmp_path / "w.safetensors")
+    half = {name: value.to(dtype) for name, value in network.state_dict().items()}
+    torch.save(half, tmp_path / "half.pth")
+    torch.save({name: value.float() for name, value in half.items()}, tmp_path / "whole.pth")
+    files = [str(tmp_path / f"{name}.pth") for name in ("half", "whole")]
+    same = [backbone.model_copy(update={"weights": file}) for file in files]
+    one, other = (load_extractor(each, Features())[1] for each in same)
+    assert one == other
+
+
 def test_no_code_is_unpickled(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state": Evil()}, tmp_path / "evil.pth")

@@ -106,6 +106,18 @@ def test_a_mean_of_planes_keeps_type_and_white():
     np.testing.assert_array_equal(stack.samples[..., 0], np.rint(samples.mean(axis=0)))
 
 
+def test_colours_that_jpeg_converts_are_those_of_the_image(tmp_path):
+    samples = np.repeat(np.repeat(random("YXS", np.uint8), 16, axis=0), 16, axis=1)
+    how = {"photometric": "ycbcr", "compression": "jpeg"}
+    (tmp_path / "1.tif").write_bytes(encoded(samples, **how))
+    shown = read_image(tmp_path / "1.tif", channels=channels([2, 0, 1]))
+    np.testing.assert_array_equal(shown, read_image(tmp_path / "1.tif")[..., [2, 0, 1]])
+    colormap = np.zeros((3, 256), np.uint16)
+    palette = encoded(samples[..., 0], photometric="palette", colormap=colormap)
+    with pytest.raises(DataError, match=r"1\.tif: stores PALETTE colours; save it as grey or RGB"):
+        read_stack(palette, tmp_path / "1.tif")
+
+
 def test_inverted_grey_is_turned():
     samples = random("YX", np.uint8)
     data = encoded(samples, photometric="miniswhite")
@@ -491,15 +503,6 @@ def test_new_images_are_read_by_the_same_template(tmp_path):
         open_folder(tmp_path, None, how)
 
 
-def test_ome_zarr_is_refused_by_name(tmp_path):
-    (tmp_path / "cells/1.ome.zarr/0/c").mkdir(parents=True)
-    said = complaint(Target(folder=str(tmp_path / "cells"), channels=[0, 1]))
-    assert "OME-Zarr is not read: save 1.ome.zarr and others as OME-TIFF" in said
-    pd.DataFrame({"path": ["1.ome.zarr"]}).to_csv(tmp_path / "cells/t.csv", index=False)
-    said = complaint(Target(table=str(tmp_path / "cells/t.csv"), channels=[0, 1]))
-    assert "1.ome.zarr: is OME-Zarr, which is not read; save it as OME-TIFF" in said
-
-
 # What depends on them -----------------------------------------------------------------------
 
 
@@ -609,7 +612,6 @@ FORMS = r"write a list of planes of each file \(channels: \[0, 2, 1\]\)"
         ({"use": ["a"], "file": "{folder}/{folder}/{channel}/{image}.tif"}, "in braces alone"),
         ({"use": ["a"], "file": "/{channel}/{image}.tif"}, "relative to the folder"),
         ({"use": ["a"], "file": "../{channel}/{image}.tif"}, "relative to the folder"),
-        ({"use": ["a"], "file": "{channel}/{image}.zarr"}, "is OME-Zarr, which is not read"),
         ({"use": ["a"], "file": "{channel}/{image}.czi"}, "has to end like an image: .bmp"),
         ({"use": [0], "projection": "sum"}, r"is max, mean or the number of a plane.*'sum'"),
         ({"use": [0], "projection": -1}, r"is max, mean or the number of a plane.*-1"),

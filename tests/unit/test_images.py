@@ -198,6 +198,13 @@ def test_16bit_ends_and_white_level(tmp_path):
     assert at_1000[0, :, 0].tolist() == [0, 66, 255, 255]  # 65.5 rounds to even 66
 
 
+def test_a_white_level_of_deeper_images_is_not_that_of_8_bit(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "grey.png")
+    assert read_image(tmp_path / "grey.png", white_level=255).max() == GREY.max()
+    with pytest.raises(DataError, match=r"grey\.png: 8-bit pixels do not reach .* 4095"):
+        read_image(tmp_path / "grey.png", white_level=4095)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_float_tiff_is_white_at_one(tmp_path, dtype):
     tifffile.imwrite(tmp_path / "float.tif", np.array([[-1, 0, 0.25, 1, 7]], dtype=dtype))

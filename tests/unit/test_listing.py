@@ -202,6 +202,9 @@ def test_forms_of_unicode_make_neither_classes_nor_masks_different(tmp_path):
         *[("train_images", "val_images", "test_images"), ("01_train", "02_val", "03_test")],
         *[("train", "eval", "held-out"), ("train", "val", "evaluation")],
         *[("train2017", "val2017", "test2017"), ("images_train", "images_val", "images_test")],
+        *[("cells_train", "cells_val", "cells_test"), ("split-train", "split-val", "split-test")],
+        *[("train 1", "val 1", "test 1"), ("Trainingsdaten", "Validierungsdaten", "Testdaten")],
+        *[("entrenamiento", "validación", "prueba"), ("训练集", "验证集", "测试集")],
     ],
 )
 @pytest.mark.parametrize("place", ["{split}/{label}/1.png", "{label}/{split}/1.png"])
@@ -388,6 +391,48 @@ def test_masks_beside_images_are_no_class(tmp_path):
     for path in (tmp_path / "gt").iterdir():  # a class of that name
         path.rename(path.with_stem(f"other{path.stem}"))
     assert list_folder(tmp_path).problems == {}
+
+
+def test_masks_within_classes_are_no_images(tmp_path):
+    names = [f"{c}/{kind}/{c}{n}.png" for c in "ab" for kind in ("raw", "masks") for n in range(3)]
+    (problem,) = list_folder(folder_of(tmp_path / "folders", *names)).problems.items()
+    assert problem[0].startswith("folders of masks that would be images; set 'masks'")
+    assert problem[1] == ["masks"]
+    names = [f"{c}/{mask}{c}{n}.png" for c in "ab" for mask in ("", "masks/") for n in range(3)]
+    (problem,) = list_folder(folder_of(tmp_path / "below", *names)).problems.items()
+    assert problem[1] == ["masks"]
+
+
+@pytest.mark.parametrize("ending", ["_mask", "-Segmentation", " label"])
+@pytest.mark.parametrize("place", ["", "a/", "train/a/"])
+def test_files_that_are_called_like_masks_of_others_are_no_images(tmp_path, ending, place):
+    other = place.replace("train", "test").replace("a/", "b/")
+    names = [
+        f"{where}{n}{end}.png" for where in (place, other) for n in "12" for end in ("", ending)
+    ]
+    problems = list_folder(folder_of(tmp_path / "masks", *names)).problems
+    (kind,) = (kind for kind in problems if "like masks" in kind)
+    assert "set 'masks' to it" in kind
+    assert set(problems[kind]) == {f"{where}{n}{ending}" for where in (place, other) for n in "12"}
+    alone = [f"a/{n}{ending}.png" for n in "12"] + ["SEG/1.png"]  # so their images are called
+    assert list_folder(folder_of(tmp_path / "alone", *alone, "b/1_x.png", "b/1.png")).problems == {}
+
+
+def test_a_folder_that_holds_all_of_a_split_is_named(tmp_path):
+    names = [f"seg_{split}/seg_{split}/{c}/1.png" for split in ("train", "test") for c in "ab"]
+    ((kind, cases),) = list_folder(folder_of(tmp_path, *names)).problems.items()
+    assert kind.startswith("a single folder that holds everything, where its folders may be")
+    assert cases == [f"{tmp_path}/seg_{split}/seg_{split}" for split in ("test", "train")]
+
+
+@pytest.mark.parametrize("outer", [("xtrain", "xtest"), ("private_test", "public_test")])
+def test_folders_like_splits_that_hold_the_same_folders_are_named(tmp_path, outer):
+    listing = list_folder(
+        folder_of(tmp_path, *(f"{name}/{c}/1.png" for name in outer for c in "ab"))
+    )
+    assert listing.columns["label"] == sorted(2 * outer)
+    (remark,) = listing.remarks.items()
+    assert remark[0].startswith("folders that lie in every class, and may be the classes")
 
 
 @pytest.mark.parametrize("outer", ["fold", "plate"])

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
+from fovscope.apply.encode import open_folder
+from fovscope.datasets.listing import DataError
 from fovscope.images.masks import (
     ALMOST_ALL,
     EMPTY,
@@ -189,3 +191,15 @@ def test_a_mask_of_jpeg_with_two_values_only_is_not_suspicious(tmp_path):
     mask, doubts = examine_mask(stream.getvalue(), tmp_path / "m.jpg")
     np.testing.assert_array_equal(mask, block > 0)
     assert doubts == ()
+
+
+def test_a_new_image_has_one_mask_by_its_name_in_any_form_of_unicode(tmp_path):
+    for name in ("images/Z\u00fcn/1.png", "masks/Zu\u0308n/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Image.fromarray((DISK * 255).astype(np.uint8)).save(tmp_path / name)
+    how = {"background": 0, "white_level": None, "mask": True}
+    images = open_folder(tmp_path / "images", tmp_path / "masks", how)
+    assert images.masks == (tmp_path / "masks/Zu\u0308n/1.png",)
+    Image.fromarray(DISK).save(tmp_path / "masks/Zu\u0308n/1.tif")
+    with pytest.raises(DataError, match="images with several masks"):
+        open_folder(tmp_path / "images", tmp_path / "masks", how)

@@ -178,6 +178,19 @@ def test_finetuning_starts_from_any_model_and_bears_a_last_batch_of_two_rows(obj
         assert torch.equal(tensor, before[name])
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+@all_objectives
+def test_a_target_of_hardly_any_images_can_be_tuned_on(objective, rows):
+    features, *_ = make_pairs()
+    tuned = finetune(
+        new_model(features),
+        features[:rows].numpy(),
+        options=Finetuning(epochs=2, batch_size=2, learning_rate=1e-3),
+        **{"objective": make(objective), "seed": 0, "device": CPU},
+    )
+    assert np.isfinite(tuned.curve[-1]["loss"])
+
+
 @all_objectives
 def test_images_can_be_trained_on(objective):
     model = ImageVAE(ImageVAEOptions(image_shape=(8, 8, 1), latent_dim=3), seed=0)

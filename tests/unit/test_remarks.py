@@ -124,6 +124,20 @@ def test_near_copies_are_found_and_others_are_not(change):
     assert near_copies([*thumbnails[:-1], None], splits) == []
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_images_that_viewers_turn_are_named(tmp_path, caplog, suffix):
+    for k in range(12):
+        exif = Image.Exif()
+        exif[274] = 6 if k == 3 else 1
+        path = tmp_path / "ab"[k % 2] / f"{k}.{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(textured(k)).save(path, exif=exif)
+    build_manifest(Target(folder=str(tmp_path)))
+    (said,) = (record.message for record in caplog.records if "turn" in record.message)
+    assert "taken as they are stored (1); if that matters" in said
+    assert said.endswith(f"\n  b/3.{suffix}")
+
+
 def test_blank_and_tiny_images_are_near_copies_of_nothing(tmp_path):
     blank = np.zeros((20, 20, 1), np.uint8)
     tiny = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
@@ -268,7 +282,7 @@ def test_what_tells_classes_is_named_with_the_classes_that_it_tells():
     assert list(giveaways(features, pd.Series(["a"] * 93))) == []
 
 
-@pytest.mark.parametrize("shortcut", ["size", "padding", "format", "colour", "day"])
+@pytest.mark.parametrize("shortcut", ["size", "padding", "format", "colour", "day", "border"])
 def test_classes_told_without_a_look_at_the_object_are_a_warning(tmp_path, caplog, shortcut):
     for k in range(20):
         label, odd = "ab"[k % 2], k % 2
@@ -276,6 +290,8 @@ def test_classes_told_without_a_look_at_the_object_are_a_warning(tmp_path, caplo
         pixels = pixels // 2 + np.random.default_rng(k).integers(1, 100, pixels.shape, np.uint8)
         if odd and shortcut == "padding":
             pixels[:5] = pixels[-5:] = 0
+        if odd and shortcut == "border":
+            pixels[:, 0] = pixels[:, -1] = pixels[0] = pixels[-1] = np.arange(len(pixels)) % 9 + 190
         if odd and shortcut == "colour":
             pixels = np.stack([pixels, pixels // 2, pixels // 3], axis=2)
         suffix = "bmp" if odd and shortcut == "format" else "png"
@@ -288,5 +304,6 @@ def test_classes_told_without_a_look_at_the_object_are_a_warning(tmp_path, caplo
     named = {
         **{"size": "image size", "padding": "padding or empty margins", "format": "file format"},
         **{"colour": "grey or colour", "day": "day of the file"},
+        **{"border": "colour along the border"},
     }
     assert f"\n  {named[shortcut]}: a (100%), b (100%)" in record.message

@@ -303,6 +303,9 @@ def test_a_tiff_that_lacks_its_end_is_damaged(tmp_path, compression, tile):
         (b"\0\0\0\x18ftypheic" + bytes(99), "HEIF.*save it as PNG or TIFF"),
         (b"\xff\xd8\xff\xe0" + bytes(99), "JPEG.*save it as PNG or TIFF"),
         (b"<html>404</html>", "not an image"),
+        (b"\x93NUMPY\x01\0" + bytes(99), "a NumPy array.*save it as PNG or TIFF"),
+        (b"PK\x03\x04" + bytes(99), "an archive"),
+        (b"p\0\0\0" + bytes(99), "a LIF file of Leica"),
     ],
 )
 def test_files_that_only_bear_the_name_of_an_image(tmp_path, content, words):

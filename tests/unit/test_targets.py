@@ -13,6 +13,7 @@ from PIL import Image
 
 from fovscope.datasets.listing import DataError, read_info, write_info
 from fovscope.datasets.manifest import build_manifest, manifest_from_table
+from fovscope.datasets.remarks import warn_of_classes_alike
 from fovscope.factors import Factor
 from fovscope.images.read import FolderImages
 from fovscope.study.config import Target
@@ -606,6 +607,52 @@ def test_what_may_be_mistyped_in_a_table_is_a_warning(tmp_path, caplog):
     assert "column 'groups' of the table means nothing; did you mean 'group'?" in caplog.text
     assert "(2); merge them if they are one:" in caplog.text
     assert "'Long A' and 'LongA'\n  'Round' and 'round' and 'round_'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "names", ["1 01 1.0 2", "a-b a_b ab c", "cell cell\u200b x", "Round|round (1)|round - Copy|x"]
+)
+def test_classes_that_hardly_differ_are_named_whatever_makes_them_differ(caplog, names):
+    labels = names.split("|") if "|" in names else names.split()
+    warn_of_classes_alike(pd.Series(labels))
+    (record,) = caplog.records
+    assert record.message.endswith(" and ".join(f"'{name}'" for name in sorted(labels[:-1])))
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"), [("class", "label"), ("Cell type", "label"), ("fold", "split")]
+)
+def test_columns_in_other_words_are_a_warning(tmp_path, caplog, column, meant):
+    rows = table_rows(tmp_path)
+    del rows["label"]
+    build_manifest(write_table(tmp_path, rows | {column: ["x", "y"] * 5}))
+    assert f"column '{column}' of the table means nothing; did you mean '{meant}'?" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("s3://bucket/1.png", "listed addresses, which are not read; download the files"),
+        ("https://a.org/1.png", "listed addresses, which are not read; download the files"),
+        ("~/cells/1.png", "paths are to be completed (~, $); write them out"),
+        ("$DATA/1.png", "paths are to be completed (~, $); write them out"),
+        ("C:/cells/1.png", "listed files that do not exist; correct the table"),
+    ],
+)
+def test_paths_that_lead_to_no_file_here_are_named_so(tmp_path, path, words):
+    rows = table_rows(tmp_path)
+    rows["path"][3] = path
+    with pytest.raises(DataError) as error:
+        build_manifest(write_table(tmp_path, rows))
+    assert words.replace(";", " (1);") in str(error.value)
+
+
+def test_masks_of_several_images_and_images_as_masks_are_a_warning(tmp_path, caplog):
+    rows = table_rows(tmp_path)
+    rows["mask"] = [rows["path"][0]] * 2 + rows["path"][2:]
+    build_manifest(write_table(tmp_path, rows))
+    assert f"its own:\n  {rows['path'][0]}" in caplog.text
+    assert "masks that are the image itself (9); correct the table:\n  long/0.png" in caplog.text
 
 
 def test_what_a_folder_lacks_is_a_warning(tmp_path, caplog):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -37,7 +38,8 @@ from fovscope.datasets.channel_files import (
     in_files,
     missing_channels,
 )
-from fovscope.datasets.listing import IMAGE_SUFFIXES, DataError, image_files, listed, require_folder
+from fovscope.datasets.layout import masks_of
+from fovscope.datasets.listing import DataError, image_files, kinds_read, listed, require_folder
 from fovscope.factors import bound_of
 from fovscope.features.extract import batch_loader, cut_batches, extract
 from fovscope.images.read import FolderImages, reading_options
@@ -230,7 +232,7 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
             logger.info("the target of this model is not masked: masks are left out, no more")
     files = image_files(folder, without=masks)  # masks may lie in the folder itself
     if not files:
-        raise DataError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        raise DataError(f"{folder} holds no images ({kinds_read()})")
     channels, mask_paths = preprocessing.get("channels"), None
     paths, names = files, [name.rpartition(".")[0] for name in files]
     if in_files(channels):
@@ -241,11 +243,12 @@ def open_folder(folder: Path, masks: Path | None, preprocessing: dict[str, Any])
         names = list(found)
         paths = [image_path(name, those, channels) for name, those in found.items()]
     if preprocessing["mask"]:
-        by_name = {name.rpartition(".")[0]: masks / name for name in image_files(masks)}
-        wanted = names
-        without = [name for name in wanted if name not in by_name]
-        _raise_if_any(f"images without a mask in {masks}; add it or remove them", without)
-        mask_paths = tuple(by_name[name] for name in wanted)
+        problems: dict[str, list[str]] = defaultdict(list)
+        inside = {name: name for name in image_files(masks)}
+        found = list(masks_of(names, names, inside, masks, problems))
+        for kind, cases in problems.items():
+            _raise_if_any(kind, cases)
+        mask_paths = tuple(masks / name for name in found)
     images = FolderImages(
         tuple(folder / path for path in paths),
         size=THUMBNAIL,

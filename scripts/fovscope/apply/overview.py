@@ -36,6 +36,7 @@ from fovscope.datasets.listing import SPLITS, DataError, image_files, require_fo
 from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.readings import Reading, reading_of, reading_of_channels
 from fovscope.datasets.remarks import noted_warnings
+from fovscope.datasets.stores import content
 from fovscope.datasets.tables import read_columns
 from fovscope.images.channels import contents, decode_channels, rgb_view
 from fovscope.images.read import decode, shown_channels, square_canvas, to_8bit
@@ -229,7 +230,7 @@ def _read(path: Path, target: Target) -> tuple[Reading, NDArray[np.uint8]]:
         found = decode_channels(contents(path, channels), path, channels)
         shown = rgb_view(shown_channels(found, path, channels, target.white_level))
         return reading_of_channels(found), shown
-    samples, white = decode(path.read_bytes(), path)
+    samples, white = decode(content(path), path)
     shown = to_8bit(samples, path, white_level=target.white_level, full_scale=white)
     return reading_of(samples, white), shown
 

@@ -281,7 +281,9 @@ def _create(backbone: Backbone) -> nn.Module:
     stored = _read_state(path)
     _require_numbers(stored, path)
     state = _without_classifier(_without_prefix(stored, own, path), blank)
-    return _load(backbone, _named_by_position(state, own), own, path)
+    state = _named_by_position(state, own)
+    _require_types(state, own, path)
+    return _load(backbone, state, own, path)
 
 
 def _require_known(model: str) -> None:
@@ -376,6 +378,20 @@ def _require_numbers(state: Mapping[str, Tensor], path: Path) -> None:
         raise WeightsError(
             f"weights {path}: {len(odd)} of {len(state)} entries are not finite, first {odd[0]}: "
             "the training that made them diverged, or the file is damaged"
+        )
+
+
+def _require_types(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
+    """Raise `WeightsError` where weights are whole or complex numbers, of quantised models."""
+    odd = [
+        f"{name} ({value.dtype})"
+        for name, value in state.items()
+        if name in own and own[name].is_floating_point() and not value.is_floating_point()
+    ]
+    if odd:
+        raise WeightsError(
+            f"weights {path}: {len(odd)} entries are no floating-point numbers, first {odd[0]}: "
+            "save the model before it is quantised"
         )
 
 
@@ -566,19 +582,31 @@ def _width(network: nn.Module) -> int:
 
 
 def _require_features(extractor: FeatureExtractor, backbone: Backbone) -> None:
-    """Raise `WeightsError` unless an image has the features that are expected of it."""
+    """Raise `WeightsError` unless images have the features that are expected, and different ones.
+
+    Weights that are zero, as of a model that was saved before it was filled, tell no two images
+    apart.
+    """
     size = extractor.transform.size
     given = f"backbone {backbone.model} (pooling {extractor.pooling}, {size} × {size} pixels)"
     try:
+        noise = torch.randint(
+            256, (1, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+        )
         with torch.no_grad():
-            features = extractor(torch.zeros(1, size, size, 3, dtype=torch.uint8))
+            features = extractor(torch.cat([torch.zeros_like(noise), noise]))
         shape = tuple(features.shape)
     except Exception as error:  # architectures refuse in any kind of error what they cannot take
         raise WeightsError(
             f"{given} gives no features: {error!r}\nTry another size or pooling, or another model"
         ) from error
-    if shape != (1, extractor.dim):
+    if shape != (2, extractor.dim):
         raise WeightsError(
             f"{given} gives an image features of shape {shape[1:]}, not the {extractor.dim} of "
             "timm's description; try another pooling, or another model"
+        )
+    if torch.equal(*features):
+        raise WeightsError(
+            f"{given} gives two different images the same features: are the weights of "
+            f"{backbone.weights or 'the hub'} those of a trained model?"
         )

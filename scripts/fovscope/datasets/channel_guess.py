@@ -23,6 +23,7 @@ from fovscope.datasets.channel_files import (
     missing_channels,
 )
 from fovscope.datasets.listing import DataError
+from fovscope.datasets.stores import content
 from fovscope.images.channels import contents, decode_channels
 from fovscope.images.read import decode
 from fovscope.images.stacks import Stack, read_stack
@@ -173,10 +174,11 @@ def of_content(images: Sequence[str], folder: Path) -> dict[str, Any] | None:
 def _stack(path: Path) -> tuple[Stack, bool] | None:
     """Return the channels of a file that is no plain image, and whether it has planes in z."""
     try:
-        data = path.read_bytes()
-        decode(data, path)
-    except OSError:
+        data = content(path)
+    except (DataError, OSError):
         return None
+    try:
+        decode(data, path)
     except DataError:
         for projection in (None, "max"):
             try:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +28,9 @@ from fovscope.datasets.channel_files import (
 )
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import DataError, image_files
+from fovscope.datasets.stores import digest_of, stamp_of
 from fovscope.datasets.tables import METADATA, TABLE_COLUMNS, listed_paths, read_columns
-from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json, replacing
+from fovscope.runtime.provenance import digest_bytes, digest_json, replacing
 
 _JUST_NOW = 2_000_000_000
 """ns; a file this young could change again without another time stamp, so it is not trusted."""
@@ -129,7 +129,7 @@ def path_content(path: str, cache: Path, *, stems: Collection[str] | None = None
 def folder_content(folder: Path, cache: Path) -> dict[str, Any]:
     """Return what all files below a folder hold but the hidden ones, as `target_content` does."""
     names = [
-        os.path.relpath(os.path.join(inside, name), folder)  # noqa: PTH118
+        os.path.relpath(os.path.join(inside, name), folder)
         for inside, _, files in os.walk(folder)
         for name in files
         if not name.startswith(".")
@@ -182,17 +182,18 @@ def summary(digests: Mapping[str, str]) -> dict[str, Any]:
 
 def _stamp(path: str) -> list[int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116
+        return list(stamp_of(Path(path)))
     except OSError:
         return None
-    return [found.st_size, found.st_mtime_ns]
 
 
 def _digest(path: str) -> str:
     try:
-        return digest_file(path)
+        return digest_of(Path(path))
     except OSError as error:
         return str(error.strerror)
+    except DataError as error:
+        return str(error)
 
 
 def _read(cache: Path) -> dict[str, list]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -18,6 +19,14 @@ _NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"
 
 _OTHER_NUMBER = r"[-+−]?[\d.,'’\s]*\d[\d.,'’\s]*%?"
 """A number as it is written somewhere: ``1.234,5``, ``1 234``, ``50 %``, ``−1``."""
+
+_OTHER_WORDS = {
+    **dict.fromkeys(("class", "classes", "classname", "category", "target", "species"), "label"),
+    **dict.fromkeys(("celltype", "diagnosis", "phenotype"), "label"),
+    **dict.fromkeys(("subset", "partition", "fold", "phase", "splits"), "split"),
+    **dict.fromkeys(("patient", "patientid", "donor", "animal", "slide", "subject"), "group"),
+}
+"""What columns that mean something are called elsewhere, in lower case and without blanks."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +55,10 @@ def _warn_of_misspelt_columns(table: pd.DataFrame, factors: tuple[str, ...]) -> 
     missing = [name for name in TABLE_COLUMNS if name not in table]
     for name in table:
         near = difflib.get_close_matches(name.lower(), missing, n=1, cutoff=0.8)
-        if near and name not in factors:
+        meant = near[0] if near else _OTHER_WORDS.get(re.sub(r"[\W_]+", "", name.lower()))
+        if meant in missing and name not in factors:
             logger.warning(
-                "column '%s' of the table means nothing; did you mean '%s'?", name, near[0]
+                "column '%s' of the table means nothing; did you mean '%s'?", name, meant
             )
 
 

@@ -24,12 +24,13 @@ from fovscope.datasets.channel_files import (
     missing_channels,
 )
 from fovscope.datasets.listing import (
-    IMAGE_SUFFIXES,
     SPLITS,
+    STORE_SUFFIX,
     DataError,
     Found,
     composed,
     find_images,
+    kinds_read,
     listed,
     relative,
     require_folder,
@@ -37,28 +38,48 @@ from fovscope.datasets.listing import (
 from fovscope.registry import unknown_name
 
 _SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("train", "training", "trainings", "trn", "trainval", "learning"), "train"),
+    **dict.fromkeys(("entrenamiento", "entrainement", "entraînement", "apprentissage"), "train"),
+    **dict.fromkeys(("treino", "treinamento", "addestramento", "训练", "訓練", "学習"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "development"), "val"),
-    **dict.fromkeys(("tune", "tuning"), "val"),
-    **dict.fromkeys(("test", "testing", "tst", "heldout", "holdout"), "test"),
+    **dict.fromkeys(("tune", "tuning", "validierung", "validierungs", "validación"), "val"),
+    **dict.fromkeys(("validacion", "validação", "validazione", "验证", "驗證", "検証"), "val"),
+    **dict.fromkeys(("test", "testing", "tst", "heldout", "holdout", "teste"), "test"),
+    **dict.fromkeys(("prueba", "pruebas", "prova", "测试", "測試", "テスト"), "test"),
     **dict.fromkeys(("eval", "evaluation", "evaluate"), "eval"),  # either of the two
 }
 _AROUND_SPLIT_WORDS = re.compile(
-    r"^(\d+|(data|images?|imgs?)(?=[\W_]))|[\W_]+|(data|images?|imgs?|samples|folder)?(sets?|\d{4})?$"
+    r"^(\d+|(data|images?|imgs?)(?=[\W_]))|[\W_]+"
+    r"|(data|daten|images?|imgs?|bilder|samples|folder)?(sets?|集|\d{4})?$"
 )
 """``01_Training-Set``, ``test images`` and ``val2017`` are ``training``, ``test`` and ``val``."""
 
-_MASK_FOLDERS = frozenset(
-    {"mask", "masks", "segmentation", "segmentations", "labels", "annotations", "groundtruth", "gt"}
+_HINT_OF_SPLITS = re.compile(r"train|test|valid")
+
+_MASK_WORDS = frozenset(
+    {
+        *("mask", "masks", "segmentation", "segmentations", "labels", "lbl", "lbls"),
+        *("annotation", "annotations", "groundtruth", "gt"),
+        *("maske", "masken", "masque", "masques", "mascara", "mascaras", "maschera", "maschere"),
+    }
 )
-"""What folders of masks are called, in lower case and without blanks and the like."""
+"""What masks are called, in lower case and without blanks and the like."""
+
+_MASK_ENDINGS = _MASK_WORDS | {"seg", "label"}
+"""Beside their images; folders of these names may be classes, as of segmented neutrophils."""
+
+_LAST_WORD = re.compile(r"(?P<image>.*[^\W_/])[ _.-]+(?P<word>[^\W_]+)", re.DOTALL)
+"""``cell1_mask``."""
 
 _UNREAD_SUFFIXES = frozenset(
     {
         *(".webp", ".gif", ".heic", ".heif", ".avif", ".jfif", ".jp2", ".j2k", ".jxl", ".svg"),
         *(".czi", ".lif", ".nd2", ".oib", ".oif", ".vsi", ".lsm", ".stk", ".zvi", ".ims", ".dv"),
         *(".svs", ".ndpi", ".mrxs", ".scn", ".dcm", ".nii", ".fits", ".pgm", ".ppm", ".pbm"),
-        *(".npy", ".npz", ".h5", ".hdf5", ".raw", ".cr2", ".nef", ".dng", ".pdf"),
+        *(".npy", ".npz", ".h5", ".hdf5", ".raw", ".cr2", ".nef", ".dng", ".pdf", ".ozx"),
+        *(".jpe", ".jls", ".jxr", ".wdp", ".exr", ".psd", ".xcf", ".tga", ".arw", ".orf", ".rw2"),
+        *(".btf", ".tf2", ".tf8", ".qptiff", ".bif", ".c01", ".flex", ".ics", ".ids", ".mrc"),
+        *(".dm3", ".dm4", ".obf", ".msr", ".sld", ".nrrd", ".mha", ".avi", ".mp4", ".mov"),
     }
 )
 """Of files that hold images too."""
@@ -149,7 +170,7 @@ def list_folder(
         require_folder(masks, "folder of masks")
     found = find_images(folder, without=masks)
     if not found.images:
-        raise DataError(f"{folder} holds no images ({_kinds(found)}){_of_zarr(found)}")
+        raise DataError(f"{folder} {_no_images(folder, found)}")
     problems, remarks = defaultdict(list), defaultdict(list)
     paths: dict[str, str] = {}
     if in_files(channels):
@@ -164,11 +185,11 @@ def list_folder(
         innermost = "class" if layout.label == layout.depth - 1 else "split"
         problems[f"images outside of a {innermost} folder; move or remove them"] += astray
     columns: dict[str, list[str | None]] = {"path": list(placed)}
+    if not in_files(channels):
+        _check_for_masks(placed, above, problems)
     if layout.label is not None:
         columns["label"] = [composed(above[image][layout.label]) for image in placed]
-        _check_classes(columns["label"], above, folder, layout, problems)
-        if not in_files(channels):
-            _check_for_masks(placed, above, layout, problems)
+        _check_classes(above, folder, layout, problems)
         _remark_on_folders_of_every_class(above, layout, remarks)
     if layout.split is not None:
         splits = layout.splits
@@ -186,7 +207,7 @@ def list_folder(
         in_masks = find_images(masks).images
         by_name = {name: name if inside == "." else f"{inside}/{name}" for name in in_masks}
         stems = placed if in_files(channels) else [name.rpartition(".")[0] for name in placed]
-        columns["mask"] = list(_masks_of(placed, stems, by_name, masks, problems))
+        columns["mask"] = list(masks_of(placed, stems, by_name, masks, problems))
         files.update(by_name.values())
     if in_files(channels):
         columns["image_id"] = placed
@@ -243,7 +264,7 @@ def _split_folders(
     names: Collection[str], folder: Path, problems: Cases, remarks: Cases
 ) -> dict[str, str]:
     """Return which of some folders beside each other are which split; none are where empty."""
-    meant = {name: _split_word(name) for name in sorted(names) if _split_word(name)}
+    meant = _split_words(names)
     found = set(meant.values())
     if len(meant) < len(names) and not ("train" in found and len(found) > 1):
         if meant:
@@ -271,15 +292,31 @@ def _split_folders(
     return meant
 
 
+def _split_words(names: Collection[str]) -> dict[str, str]:
+    """Return the split that names stand for, of those that stand for one.
+
+    What all have in common does not count: ``cells_train`` and ``cells_test`` are two splits.
+    """
+    plain = {name: composed(name).casefold() for name in sorted(names)}
+    words = {name: re.findall(r"[^\W\d_]+|\d+", text) for name, text in plain.items()}
+    shared = set.intersection(*map(set, words.values())) if len(words) > 1 else set()
+    found = {
+        name: _split_word(name) or _split_word(" ".join(word for word in own if word not in shared))
+        for name, own in words.items()
+    }
+    return {name: word for name, word in found.items() if word}
+
+
 def _split_word(name: str) -> str | None:
-    return _SPLIT_WORDS.get(_AROUND_SPLIT_WORDS.sub("", name.casefold()))
+    return _SPLIT_WORDS.get(_AROUND_SPLIT_WORDS.sub("", composed(name).casefold()))
 
 
 def _splits_of_classes(above: Mapping[str, tuple[str, ...]], folder: Path) -> dict[str, str]:
     """Return which folders in class folders are which split; none are where empty."""
     inner = {folders[1] for folders in above.values() if len(folders) > 1}
-    words = {_split_word(name) for name in inner}
-    if None in words or "train" not in words or len(words) < 2:
+    meant = _split_words(inner)
+    words = set(meant.values())
+    if len(meant) < len(inner) or "train" not in words or len(words) < 2:
         return {}
     outer = sorted({folders[0] for folders in above.values() if len(folders) > 1})
     if len(outer) == 1 or max(map(len, above.values())) > 2:
@@ -295,46 +332,59 @@ def _quoted(names: Collection[str] | Iterator[str]) -> str:
 
 
 def _check_classes(
-    labels: Sequence[str | None],
-    above: Mapping[str, tuple[str, ...]],
-    folder: Path,
-    layout: _Layout,
-    problems: Cases,
+    above: Mapping[str, tuple[str, ...]], folder: Path, layout: _Layout, problems: Cases
 ) -> None:
-    """Note a folder, or folders in each other, that hold everything."""
-    if len(set(labels)) > 1 or layout.label is None:
-        return
+    """Note a folder, or folders in each other, that hold everything, or all of a split."""
     placed = {folders for folders in above.values() if len(folders) > layout.label}
-    below = {"/".join(folders[layout.label :]) for folders in placed}
-    shared = os.path.commonpath(below)
-    if below != {shared}:
-        outer = {folders[: layout.label] for folders in placed}
+    below: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for folders in placed:
+        below[folders[: layout.label]].add("/".join(folders[layout.label :]))
+    everywhere = set().union(*below.values())
+    in_all = os.path.commonpath(everywhere)
+    shared = {outer: in_all or os.path.commonpath(inner) for outer, inner in below.items()}
+    deeper = {
+        outer: (everywhere if in_all else below[outer]) != {one} for outer, one in shared.items()
+    }
+    if all(shared.values()) and all(deeper.values()):
         kind = "a single folder that holds everything, where its folders may be the classes"
         problems[f"{kind}; give it as the folder, or take it out"] += sorted(
-            Path(folder, *folders, shared).as_posix() for folders in outer
+            Path(folder, *outer, one).as_posix() for outer, one in shared.items()
         )
 
 
 def _check_for_masks(
-    images: Sequence[str],
-    above: Mapping[str, tuple[str, ...]],
-    layout: _Layout,
-    problems: Cases,
+    images: Sequence[str], above: Mapping[str, tuple[str, ...]], problems: Cases
 ) -> None:
-    """Note a class that is called like masks and has an image for each of another class."""
-    inside: dict[str, set[str]] = defaultdict(set)
-    for image in images:
-        *outer, name = image.split("/")
-        label = outer.pop(layout.label)
-        inside[label].add("/".join([*outer, name.rpartition(".")[0]]))
-    for label, names in inside.items():
-        if re.sub(r"[\W_]+", "", label).casefold() not in _MASK_FOLDERS:
-            continue
-        if any(other != label and names & of_other for other, of_other in inside.items()):
-            kind = (
-                "folders of masks that would be classes; set 'masks' to them, and 'folder' to that"
-            )
-            problems[f"{kind} of the images, or move them away"].append(label)
+    """Note masks that would be images: in folders, or beside images, with the names of these."""
+    stems = {image.rpartition(".")[0] for image in images}
+    called = {
+        (place, name)
+        for folders in set(above.values())
+        for place, name in enumerate(folders)
+        if re.sub(r"[\W_]+", "", name).casefold() in _MASK_WORDS
+    }
+    for place in sorted({place for place, _ in called}):
+        inside: dict[str, set[str]] = defaultdict(set)
+        for stem in stems:
+            parts = stem.split("/")
+            if len(parts) > place + 1:
+                inside[parts.pop(place)].add("/".join(parts))
+        for name in sorted(inside):
+            others = (held for other, held in inside.items() if other != name)
+            if (place, name) in called and any(inside[name] & held for held in (stems, *others)):
+                kind = "folders of masks that would be classes; set 'masks' to them, and 'folder'"
+                kind += " to that of the images, or move them away"
+                problems[kind if place == 0 else kind.replace("classes", "images")].append(name)
+    beside = [stem for stem in sorted(stems) if _mask_of(stem) in stems]
+    if beside:
+        kind = "files called like masks of images beside them; move them to a folder of their own"
+        problems[f"{kind}, under the names of the images, and set 'masks' to it"] += beside
+
+
+def _mask_of(stem: str) -> str | None:
+    """Return the image whose mask a file seems to be by its name."""
+    found = _LAST_WORD.fullmatch(stem)
+    return found["image"] if found and found["word"].casefold() in _MASK_ENDINGS else None
 
 
 def _remark_on_folders_of_every_class(
@@ -349,6 +399,7 @@ def _remark_on_folders_of_every_class(
             inner[folders[layout.label]].add("")
     first = next(iter(inner.values()), set())
     counted = len({re.sub(r"\d+", "", label) for label in inner}) == 1 < len(inner)
+    counted = counted or any(_HINT_OF_SPLITS.search(label.casefold()) for label in inner)
     if counted and len(first - {""}) > 1 and all(one == first for one in inner.values()):
         kind = "folders that lie in every class, and may be the classes"
         remarks[f"{kind}; if so, make them the outermost, or write a table"] += sorted(first - {""})
@@ -374,33 +425,46 @@ def _remark_on_what_is_left_out(
         if suffix.lower() in _UNREAD_SUFFIXES:
             kind = "formats of images that are not read; convert them to PNG or TIFF if they belong"
             remarks[f"{kind} to the data"].append(f"{suffix} ({count} files)")
-    stores = sum(name.lower().endswith(".zarr") for name in found.folders)
-    if stores:
-        kind = "OME-Zarr, which is not read; save it as OME-TIFF if it belongs to the data"
-        remarks[kind].append(f"{stores} folders")
 
 
 def _counted(kinds: Counter[str]) -> str:
     return ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
 
 
-def _of_zarr(found: Found) -> str:
-    """Return what is to be said of images in OME-Zarr, where there are any."""
-    stores = sorted(name for name in found.folders if name.lower().endswith(".zarr"))
-    return f"; OME-Zarr is not read: save {stores[0]} and others as OME-TIFF" if stores else ""
-
-
-def _kinds(found: Found) -> str:
+def _no_images(folder: Path, found: Found) -> str:
+    """Say of a folder that it holds no images, or is one."""
+    if folder.name.lower().endswith(STORE_SUFFIX):
+        return (
+            "is OME-Zarr, one image or a plate of many; give the folder in which images lie, or "
+            "list those of a plate in a table"
+        )
     there = _counted(found.passed_over())
-    return ", ".join(sorted(IMAGE_SUFFIXES)) + (f"); there are others ({there}" if there else "")
+    return f"holds no images ({kinds_read()})" + (f"; there are others ({there})" if there else "")
 
 
 # Masks --------------------------------------------------------------------------------------
 
 
-def _masks_of(
-    images: list[str], stems: list[str], masks: Mapping[str, str], folder: Path, problems: Cases
+def masks_of(
+    images: Sequence[str],
+    stems: Sequence[str],
+    masks: Mapping[str, str],
+    folder: Path,
+    problems: Cases,
 ) -> Iterator[str | None]:
+    """Yield the mask of each image, None where there is not exactly one.
+
+    Parameters
+    ----------
+    images, stems : sequence of str
+        Paths of images, and what their masks are called without a suffix.
+    masks : mapping of str to str
+        By their paths in the folder of masks, what is to be yielded.
+    folder : Path
+        That folder, for messages.
+    problems : dict of str to list of str
+        Gets what is wrong, by kind.
+    """
     by_name: dict[str, list[str]] = defaultdict(list)
     for mask in masks:
         by_name[composed(mask.rpartition(".")[0])].append(mask)

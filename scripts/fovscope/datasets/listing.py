@@ -26,6 +26,9 @@ SPLITS = ("train", "val", "test")
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
+STORE_SUFFIX = ".zarr"
+"""What the names of folders end with that are images (OME-Zarr)."""
+
 _LISTED = 20
 """How many cases of one problem an error message lists."""
 
@@ -104,7 +107,8 @@ class Found:
     Attributes
     ----------
     images : list of str
-        The image files, relative to the folder, with forward slashes and sorted.
+        The image files, and the folders of OME-Zarr, relative to the folder, with forward slashes
+        and sorted.
     folders : dict of str to str
         The folders in it, and what is to be said of those that are not entered.
     others : dict of str to Counter
@@ -192,7 +196,9 @@ def _scan(folder: Path, inside: str, found: Found) -> Iterator[tuple[str, bool]]
         ) from error
     for entry in entries:
         if _is_folder(entry):
-            if not _is_clutter(entry.name):
+            if entry.name.lower().endswith(STORE_SUFFIX):
+                found.images.append(prefix + entry.name)
+            elif not _is_clutter(entry.name):
                 yield prefix + entry.name, entry.is_symlink()
         elif _is_clutter(entry.name):
             others["hidden"] += 1
@@ -233,6 +239,11 @@ def composed(text: str) -> str:
 
 def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
+
+
+def kinds_read() -> str:
+    """Return what the names of images end with, in words."""
+    return ", ".join(sorted((*IMAGE_SUFFIXES, STORE_SUFFIX)))
 
 
 def relative(path: Path, root: Path) -> str:

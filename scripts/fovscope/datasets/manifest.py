@@ -43,6 +43,7 @@ from fovscope.datasets.remarks import (
     warn_of_greys,
     warn_of_masks,
     warn_of_near_copies,
+    warn_of_orientation,
     warn_of_shortcuts,
     warn_of_torn_groups,
     warn_of_unmet_shares,
@@ -234,7 +235,10 @@ def _require_columns(table: pd.DataFrame, needed: Sequence[str], root: Path) -> 
     missing = [name for name in needed if name not in table]
     if missing:
         there = ", ".join(map(str, table.columns))
-        raise DataError(f"table in {root} has no column {missing}; columns there: {there}")
+        files = [name for name in table if re.search("file|path|image", str(name).lower())]
+        hint = f"; rename the one that names the files ('{files[0]}'?) to 'path'" if files else ""
+        hint = hint if "path" in missing else ""
+        raise DataError(f"table in {root} has no column {missing}; columns there: {there}{hint}")
 
 
 # Groups and splits ---------------------------------------------------------------------------
@@ -257,7 +261,7 @@ def _splits(rows: pd.DataFrame, options: Target, problems: Problems) -> pd.Serie
     provided = rows.get("split")
     drawn = pd.Series(True, rows.index)
     if provided is not None:
-        for name in sorted(set(provided) - {*SPLITS, ""}):
+        for name in sorted(set(provided) - {*SPLITS, ""}) if options.table else ():
             problems["unknown splits; correct the table"].append(
                 unknown_name("split", name, SPLITS)
             )
@@ -341,6 +345,7 @@ def _assemble(
         warn_of_shortcuts(rows, readings)
     warn_of_greys(rows, readings, options)
     warn_of_masks(masks, readings)
+    warn_of_orientation(rows, readings)
     warn_of_near_copies(rows, readings)
 
     columns = {

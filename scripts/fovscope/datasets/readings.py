@@ -7,6 +7,7 @@ tells classes apart without a look at the object) rests on these readings.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +21,11 @@ from tqdm import tqdm
 
 from fovscope.datasets.channel_files import ChannelOptions, channel_files
 from fovscope.datasets.listing import DataError
+from fovscope.datasets.stores import content
 from fovscope.images.channels import Channel, decode_channels
 from fovscope.images.masks import examine_mask
-from fovscope.images.read import decode, shown_channels, size_mismatch, to_8bit, without_alpha
+from fovscope.images.read import shown_channels, size_mismatch, to_8bit, without_alpha
+from fovscope.images.stored import read_stored, shown_samples
 from fovscope.study.data import Target
 
 THUMBNAIL = 16
@@ -35,6 +38,12 @@ _SAMPLES = 1_000_000
 """Of so many samples of a large image, evenly spaced, greys are taken."""
 
 _SECONDS_PER_DAY = 86_400
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+"""What a path as ``s3://bucket/1.png`` has among its folders; ``C:`` is none."""
+
+_TO_COMPLETE = re.compile(r"~|\$\w+|\$\{\w+\}|%\w+%")
+"""What a shell would complete."""
 
 _MASK_SIZE = "masks of another size than their image; make them of one size"
 _UNREADABLE = "files that cannot be read; repair or remove them"
@@ -65,6 +74,11 @@ class Reading:
     margins : tuple of int
         Rows at the top and bottom, columns at the left and right that have the colour of the first
         pixel throughout.
+    border : tuple of float
+        Median red, green and blue along the border, of white 1; of grey three times the same, of
+        images of one colour 0.
+    turned : bool
+        Whether viewers turn the image, by its orientation in EXIF or TIFF.
     day : int
         When the file was last changed, in days.
     thumbnail : ndarray of uint8, shape (16, 16), optional
@@ -88,6 +102,8 @@ class Reading:
     high: float = 0
     colour: bool = False
     margins: tuple[int, ...] = (0, 0, 0, 0)
+    border: tuple[float, ...] = (0, 0, 0)
+    turned: bool = False
     day: int = 0
     thumbnail: NDArray[np.uint8] | None = None
     problem: tuple[str, str] | None = None
@@ -116,12 +132,12 @@ def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Read
     channels = options.channels and options.channels.model_dump(mode="json")
     paths = [Path(file) for file in channel_files(str(path), channels)]
     try:
-        files = [_content(file) for file in paths]
+        files = [content(file) for file in paths]
         sha256 = " ".join(hashlib.sha256(data).hexdigest() for data in files)
         reading = _reading(files, path, options, channels)
         day = int(paths[0].stat().st_mtime // _SECONDS_PER_DAY)
         if mask is not None:
-            data = _content(mask)
+            data = content(mask)
             mask_sha256 = hashlib.sha256(data).hexdigest()
             examined = examine_mask(data, mask)
             doubts = examined.doubts
@@ -136,20 +152,15 @@ def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Read
     return replace(reading, sha256=sha256, mask_sha256=mask_sha256, mask_doubts=doubts, day=day)
 
 
-def _content(path: Path) -> bytes:
-    if path.suffix.lower() == ".zarr":
-        raise DataError(f"{path}: is OME-Zarr, which is not read; save it as OME-TIFF")
-    return path.read_bytes()
-
-
 def _reading(
     files: list[bytes], path: Path, options: Target, channels: ChannelOptions | None
 ) -> Reading:
     if channels is None:
-        samples, white = decode(files[0], path)
+        stored = read_stored(files[0], path)
+        samples, white = shown_samples(stored, path)
         levels = {"white_level": options.white_level, "black_level": options.black_level}
         to_8bit(samples, path, full_scale=white, **levels)
-        return reading_of(samples, white)
+        return replace(reading_of(samples, white), turned=stored.turned)
     found = decode_channels(files, path, channels)
     shown_channels(found, path, channels, options.white_level, options.black_level)
     return reading_of_channels(found)
@@ -184,6 +195,10 @@ def reading_of_channels(found: Sequence[Channel]) -> Reading:
 def _missing(path: Path) -> str:
     if path.is_symlink():
         return "links to files that do not exist; mend or remove them"
+    if any(_ADDRESS.fullmatch(part) for part in path.parts):
+        return "listed addresses, which are not read; download the files, and list their paths"
+    if any(_TO_COMPLETE.fullmatch(part) for part in path.parts):
+        return "listed files whose paths are to be completed (~, $); write them out"
     how = ", neither as written nor with '/' for each backslash" if "\\" in path.name else ""
     return f"listed files that do not exist{how}; correct the table"
 
@@ -217,6 +232,7 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
         high=high,
         colour=shown.shape[2] > 1,
         margins=_margins(shown),
+        border=_border(shown, white),
         thumbnail=_thumbnail(shown),
     )
 
@@ -257,6 +273,14 @@ def _margins(shown: NDArray) -> tuple[int, ...]:
     plain = (shown == shown[:1, :1]).all(axis=2)
     rows, columns = plain.all(axis=1), plain.all(axis=0)
     return tuple(_run(flags) for flags in (rows, rows[::-1], columns, columns[::-1]))
+
+
+def _border(shown: NDArray, white: float) -> tuple[float, ...]:
+    if (shown == shown[:1, :1]).all():
+        return 0, 0, 0
+    ring = np.concatenate([shown[0], shown[-1], shown[:, 0], shown[:, -1]])
+    colour = np.median(ring, axis=0) / white
+    return tuple(float(one) for one in np.broadcast_to(colour, 3))
 
 
 def _run(flags: NDArray[np.bool_]) -> int:

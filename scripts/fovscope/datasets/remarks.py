@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import BufferingHandler
@@ -21,6 +24,9 @@ from fovscope.datasets.readings import Reading
 from fovscope.datasets.splits import unmet_shares
 from fovscope.images.masks import warnings_of_masks
 from fovscope.study.data import Target
+
+_COPY = re.compile(r"\s*(\(\d+\)|-\s*(copy|kopie|copie|copia)(\s*\(\d+\))?)$")
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 logger = logging.getLogger(__name__)
 
@@ -73,12 +79,20 @@ def warn_of_torn_groups(rows: pd.DataFrame) -> None:
 def warn_of_classes_alike(labels: pd.Series) -> None:
     """Warn of classes whose names differ in what is easily mistyped."""
     names = pd.Series(sorted(set(labels)))
-    alike = names.groupby(names.str.casefold().str.replace(r"[\s_]+", "", regex=True)).unique()
+    alike = names.groupby(names.map(_as_meant)).unique()
     cases = [" and ".join(f"'{name}'" for name in same) for same in alike if len(same) > 1]
     if cases:
         logger.warning(
             listed("classes whose names hardly differ; merge them if they are one", cases)
         )
+
+
+def _as_meant(name: str) -> str:
+    """Return the name of a class without what is easily mistyped, or added by a file manager."""
+    plain = _COPY.sub("", "".join(c for c in name if unicodedata.category(c) != "Cf").casefold())
+    if _NUMBER.fullmatch(plain):
+        return f"{float(plain):g}"
+    return re.sub(r"[\s_-]+", "", plain)
 
 
 def warn_of_unmet_shares(
@@ -116,9 +130,32 @@ def warn_of_greys(rows: pd.DataFrame, readings: Sequence[Reading], options: Targ
 
 def warn_of_masks(masks: Iterable[str | None], readings: Sequence[Reading]) -> None:
     """Warn of masks in which the object may be something else than it seems."""
-    doubts = {str(mask): one.mask_doubts for mask, one in zip(masks, readings, strict=True)}
-    for message in warnings_of_masks(doubts):
+    masks = list(map(str, masks))
+    doubts = {mask: one.mask_doubts for mask, one in zip(masks, readings, strict=True)}
+    same = {
+        "masks that are the image itself; correct the table": [
+            mask
+            for mask, one in zip(masks, readings, strict=True)
+            if one.sha256 is not None and one.sha256 == one.mask_sha256
+        ],
+        "masks of more than one image; see that each image has its own": [
+            mask
+            for mask, count in Counter(masks).items()
+            if count > 1 and mask not in ("None", "nan")
+        ],
+    }
+    said = [listed(kind, cases) for kind, cases in same.items() if cases]
+    for message in [*said, *warnings_of_masks(doubts)]:
         logger.warning(message)
+
+
+def warn_of_orientation(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
+    """Warn of images that viewers turn, while here, as their masks, they are as they are stored."""
+    turned = [name for name, one in zip(rows["image_id"], readings, strict=True) if one.turned]
+    if turned:
+        kind = "images that viewers turn by their orientation (EXIF, TIFF), and that are taken as"
+        remedy = "if that matters, turn the pixels themselves, e.g. with 'mogrify -auto-orient'"
+        logger.warning(listed(f"{kind} they are stored; {remedy}", turned))
 
 
 def warn_of_near_copies(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
@@ -143,6 +180,7 @@ def warn_of_shortcuts(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
             "padding or empty margins": margins / sizes[["height", "height", "width", "width"]],
             "file format": pd.DataFrame({"suffix": pd.factorize(suffixes)[0]}),
             "grey or colour": _facts(readings, "colour"),
+            "colour along the border": pd.DataFrame([reading.border for reading in readings]),
             "day of the file": _facts(readings, "day"),
         },
         rows["label"],

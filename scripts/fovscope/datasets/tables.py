@@ -27,7 +27,10 @@ METADATA = "Metadata_"
 _PATHS = ("path", "mask")
 _DELIMITERS = ",;\t|"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_WORKBOOKS = {b"PK\x03\x04": "a workbook", b"\xd0\xcf\x11\xe0": "a workbook", b"PAR1": "Parquet"}
+_WORKBOOKS = {
+    **{b"PK\x03\x04": "a workbook", b"\xd0\xcf\x11\xe0": "a workbook"},
+    **{b"PAR1": "Parquet", b"\x1f\x8b": "compressed (gzip)", b"SQLite": "a database (SQLite)"},
+}
 _EXCEL = "in Excel, save it as 'CSV UTF-8'"
 _SAYS_DELIMITER = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 """The first line of a table that Excel is to open."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fovscope.datasets.channel_files import ChannelOptions, channel_files, in_files
 from fovscope.datasets.listing import DataError
+from fovscope.datasets.stores import content
 from fovscope.images.stacks import Stack, read_stack
 from fovscope.registry import unknown_name
 
@@ -44,7 +45,7 @@ def contents(path: Path, channels: ChannelOptions) -> list[bytes]:
     channels : mapping
         The section `channels` of a target, as plain values.
     """
-    return [Path(file).read_bytes() for file in channel_files(str(path), channels)]
+    return [content(Path(file)) for file in channel_files(str(path), channels)]
 
 
 def decode_channels(files: Sequence[bytes], path: Path, channels: ChannelOptions) -> list[Channel]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fovscope.datasets.listing import listed
+from fovscope.datasets.stores import content
 from fovscope.images.stored import Stored, read_stored, shown_samples
 
 Mask = NDArray[np.bool_]
@@ -99,7 +100,7 @@ def read_mask(path: Path) -> Mask:
     -------
     ndarray of bool, shape (height, width)
     """
-    return examine_mask(path.read_bytes(), path).mask
+    return examine_mask(content(path), path).mask
 
 
 def warnings_of_masks(doubts: Mapping[str, Sequence[str]]) -> list[str]:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from fovscope.datasets.channel_files import ChannelOptions
 from fovscope.datasets.listing import DataError
+from fovscope.datasets.stores import content
 from fovscope.images.channels import Channel, contents, decode_channels, each_plane
 from fovscope.images.masks import read_mask
 from fovscope.images.stored import read_stored, shown_samples
@@ -96,11 +97,17 @@ def to_8bit(
     Raises
     ------
     DataError
-        If the pixel type has no usual white level and none is given, or black is not below white.
+        If the pixel type has no usual white level and none is given, white is beyond its range, or
+        black is not below white.
     """
     white = white_level or full_scale
     if white is None:
         raise DataError(f"{path}: {samples.dtype} pixels have no usual white; set 'white_level'")
+    if samples.dtype == np.uint8 and white > 255:
+        raise DataError(
+            f"{path}: 8-bit pixels do not reach the white_level of {white:g}, which is that of "
+            "deeper images; save all images in one depth"
+        )
     black = black_level or 0
     if black >= white:
         raise DataError(
@@ -181,8 +188,8 @@ def read_image(
     ----------
     path : Path
         PNG, JPEG, TIFF or BMP file of one image: grey, RGB, CMYK or palette, with or without
-        alpha, of 1 to 16 bit; TIFF also in floating point. With `channels` as of
-        `fovscope.images.channels.contents`.
+        alpha, of 1 to 16 bit; TIFF also in floating point. Or a folder of OME-Zarr. With
+        `channels` as of `fovscope.images.channels.contents`.
     background, white_level, black_level
         As in `to_8bit`.
     channels : mapping, optional
@@ -203,7 +210,7 @@ def read_image(
     if channels is not None:
         found = decode_channels(contents(path, channels), path, channels)
         return shown_channels(found, path, channels, white_level, black_level)
-    samples, full_scale = decode(path.read_bytes(), path)
+    samples, full_scale = decode(content(path), path)
     how = {"white_level": white_level, "black_level": black_level, "background": background}
     return to_8bit(samples, path, full_scale=full_scale, **how)
 

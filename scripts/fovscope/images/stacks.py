@@ -1,6 +1,7 @@
 """Files of several channels: pages, planes and samples in the order of their axes.
 
-A TIFF says which axis is which (OME-XML, ImageJ, or the shape that tifffile notes). Channels are
+A TIFF says which axis is which (OME-XML, ImageJ, or the shape that tifffile notes), and so does
+OME-Zarr. Channels are
 the axes C and S, the samples of a pixel; pages without a meaning are channels, too, unless planes
 in z are asked for. What lies along any other axis (time, position) is another image.
 
@@ -20,10 +21,11 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from tifffile import PHOTOMETRIC
 
 from fovscope.datasets.listing import DataError
+from fovscope.images.ome_zarr import is_ome_zarr, read_ome_zarr
 from fovscope.images.stored import (
+    MOST_PIXELS,
     Stored,
     is_tiff,
     native,
@@ -32,6 +34,7 @@ from fovscope.images.stored import (
     require_parts,
     require_readable,
     shown_samples,
+    tiff_colours,
 )
 
 Projection = str | int | None
@@ -40,7 +43,7 @@ Projection = str | int | None
 _PAGES = "IQ"
 """Letters of tifffile for axes that a file does not name."""
 
-_GREY_OR_RGB = {PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MASK, PHOTOMETRIC.RGB}
+_GREY_OR_RGB = ("grey", "inverted grey", "rgb")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +80,7 @@ def read_stack(data: bytes, path: Path, projection: Projection = None) -> Stack:
     Returns
     -------
     Stack
-        Of files other than TIFF the colours that are shown, without alpha.
+        Of files other than TIFF and OME-Zarr the colours that are shown, without alpha.
 
     Raises
     ------
@@ -85,12 +88,12 @@ def read_stack(data: bytes, path: Path, projection: Projection = None) -> Stack:
         If the file is damaged, or holds more than channels and planes of one image; the message
         says what to do.
     """
-    if not is_tiff(data):
+    if not (is_tiff(data) or is_ome_zarr(data)):
         samples, full_scale = shown_samples(read_stored(data, path), path)
         colours = samples[..., :-1] if samples.shape[2] in (2, 4) else samples
         return Stack(colours, full_scale)
     try:
-        stack = _read_tiff(data, projection)
+        stack = (_read_tiff if is_tiff(data) else _read_zarr)(data, projection)
     except Exception as error:  # damaged bytes end in any kind of error
         raise DataError(f"{path}: {reason_for(error, data)}") from error
     if stack.samples.dtype.kind == "f" and not np.isfinite(stack.samples).all():
@@ -106,19 +109,28 @@ def _read_tiff(data: bytes, projection: Projection) -> Stack:
         _require_all_pages(tiff, data)
         _require_whole(series, data)
         page = series.keyframe
-        kind = page.photometric if "PhotometricInterpretation" in page.tags else 1
-        if kind not in _GREY_OR_RGB:
-            raise DataError(f"stores {getattr(kind, 'name', kind)} colours; save it as grey or RGB")
+        colours = tiff_colours(page)
+        if colours not in _GREY_OR_RGB:
+            raise DataError(f"stores {colours.upper()} colours; save it as grey or RGB")
         samples = native(series.asarray(maxworkers=1))
         samples = samples.astype(np.uint8) if samples.dtype == bool else samples
         full_scale = Stored(samples, "grey", page.bitspersample).full_scale
-        if kind == PHOTOMETRIC.MINISWHITE:
+        if colours == "inverted grey":
             if full_scale is None or samples.dtype.kind == "f":
                 raise DataError(f"stores inverted grey of type {samples.dtype}; save it as grey")
             samples = samples.dtype.type(full_scale) - samples
         planes = _channels(samples, series.axes, projection)
         names = _ome_names(tiff.ome_metadata) if tiff.is_ome else _imagej_names(tiff)
     return Stack(planes, full_scale, names if len(names) == planes.shape[2] else ())
+
+
+def _read_zarr(data: bytes, projection: Projection) -> Stack:
+    found = read_ome_zarr(data, MOST_PIXELS)
+    samples = native(found.samples)
+    samples = samples.astype(np.uint8) if samples.dtype == bool else samples
+    full_scale = Stored(samples, "grey", 8 * samples.dtype.itemsize).full_scale
+    planes = _channels(samples, found.axes, projection)
+    return Stack(planes, full_scale, found.names if len(found.names) == planes.shape[2] else ())
 
 
 def _require_all_pages(tiff: tifffile.TiffFile, data: bytes) -> None:

@@ -17,8 +17,9 @@ TIFF 6.0 (Adobe, 1992), for what PhotometricInterpretation, ExtraSamples and Ink
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,7 @@ from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from fovscope.datasets.listing import DataError
+from fovscope.images.ome_zarr import Planes, is_ome_zarr, read_ome_zarr
 
 Colours = Literal["grey", "inverted grey", "palette", "rgb", "cmyk"]
 Alpha = Literal["none", "straight", "premultiplied"]
@@ -39,7 +41,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_BITS = slice(24, 25)
 """Where a PNG file says how many bits a sample has (PNG specification, 11.2.1)."""
 
-_MOST_PIXELS = 178_956_970
+MOST_PIXELS = 178_956_970
 """Where Pillow, by default, takes a file for an attack on the memory; a limit for all formats."""
 
 _CHANNELS = {"grey": 1, "inverted grey": 1, "palette": 1, "rgb": 3, "cmyk": 4}
@@ -60,6 +62,7 @@ _TIFF_JPEG = frozenset(
     {COMPRESSION.JPEG, COMPRESSION.OJPEG, COMPRESSION.ALT_JPEG, COMPRESSION.JPEG_LOSSY}
 )
 _INK_SET, _CMYK = 332, 1
+_ORIENTATION, _TURNED = 274, range(2, 9)
 
 _OTHER_KINDS = (
     (0, b"\xff\xd8\xff", "a JPEG that is cut off, of 12 bit or lossless, and cannot be decoded"),
@@ -72,6 +75,12 @@ _OTHER_KINDS = (
     (0, b"\x89HDF", "an HDF5 file, which is not read"),
     (128, b"DICM", "a DICOM file, which is not read"),
     (0, b"%PDF", "a PDF, which is not read"),
+    (0, b"\x93NUMPY", "a NumPy array, which is not read"),
+    (0, b"\x1f\x8b", "compressed (gzip), which is not read"),
+    (0, b"PK\x03\x04", "an archive, which is not read"),
+    (0, b"8BPS", "a Photoshop file, which is not read"),
+    (0, b"v/1\x01", "an OpenEXR file, which is not read"),
+    (0, b"p\x00\x00\x00", "a LIF file of Leica, which is not read"),
 )
 """What goes by the name of an image and is none that can be read: offset, signature, words."""
 
@@ -94,6 +103,8 @@ class Stored:
         Colours, with alpha where some are transparent.
     lossy : bool
         Whether a JPEG changed the samples.
+    turned : bool
+        Whether viewers turn or mirror the image by its orientation (EXIF, TIFF). Samples are not.
     """
 
     samples: NDArray
@@ -102,6 +113,7 @@ class Stored:
     alpha: Alpha = "none"
     palette: NDArray[np.uint8] | None = None
     lossy: bool = False
+    turned: bool = False
 
     @property
     def full_scale(self) -> float | None:
@@ -134,12 +146,20 @@ def read_stored(data: bytes, path: Path) -> Stored:
         which, and what to do.
     """
     try:
-        stored = _read_tiff(data) if is_tiff(data) else _read_with_pillow(data)
+        stored = _read(data)
     except Exception as error:  # damaged bytes end in any kind of error, in Pillow as in tifffile
         raise DataError(f"{path}: {reason_for(error, data)}") from error
     if stored.samples.dtype.kind == "f" and not np.isfinite(stored.samples).all():
         raise DataError(f"{path}: holds values that are not finite; replace them")
     return stored
+
+
+def _read(data: bytes) -> Stored:
+    if is_tiff(data):
+        return _read_tiff(data)
+    if is_ome_zarr(data):
+        return _grey_of(read_ome_zarr(data, MOST_PIXELS))
+    return _read_with_pillow(data)
 
 
 def is_tiff(data: bytes) -> bool:
@@ -154,9 +174,9 @@ def reason_for(error: Exception, data: bytes) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return _what_it_is(data)
     if isinstance(error, Image.DecompressionBombError):
-        return _too_large(_MOST_PIXELS)
+        return _too_large(MOST_PIXELS)
     if isinstance(error, Image.DecompressionBombWarning):  # where warnings are errors
-        return _too_large(_MOST_PIXELS // 2)
+        return _too_large(MOST_PIXELS // 2)
     return f"cannot be decoded, so it may be damaged ({str(error) or type(error).__name__})"
 
 
@@ -166,6 +186,8 @@ def _what_it_is(data: bytes) -> str:
         return "is not an image: it is empty; copy it again"
     if data.startswith(b"version https://git-lfs"):
         return "is not an image: it is a pointer of Git LFS; fetch the file with `git lfs pull`"
+    if data.lstrip().startswith(b"<"):
+        return "is not an image, but text (HTML, XML or SVG); look at it, and download it again"
     for offset, signature, kind in _OTHER_KINDS:
         if data[offset:].startswith(signature):
             return f"is {kind}; save it as PNG or TIFF"
@@ -199,7 +221,7 @@ def _read_tiff(data: bytes) -> Stored:
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         page = _only_page(tiff)
         _require_one(_planes(tiff, page), "planes in one page")
-        colours = _tiff_colours(page)
+        colours = tiff_colours(page)
         alpha = _tiff_alpha(page, colours)
         require_readable(page, len(data))
         samples = native(page.asarray(maxworkers=1))
@@ -212,6 +234,7 @@ def _read_tiff(data: bytes) -> Stored:
         alpha=alpha,
         palette=_tiff_palette(page) if colours == "palette" else None,
         lossy=page.compression in _TIFF_JPEG,
+        turned=page.tags.valueof(_ORIENTATION, 1) in _TURNED,
     )
 
 
@@ -239,7 +262,8 @@ def _planes(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
     return count if end <= tiff.filehandle.size else 1
 
 
-def _tiff_colours(page: tifffile.TiffPage) -> Colours:
+def tiff_colours(page: tifffile.TiffPage) -> Colours:
+    """Return what the samples of a page mean; raise `DataError` where that is not read."""
     kind = page.photometric if "PhotometricInterpretation" in page.tags else PHOTOMETRIC.MINISBLACK
     if kind == PHOTOMETRIC.YCBCR and page.compression in _TIFF_JPEG:
         return "rgb"  # the decoder converts
@@ -263,8 +287,8 @@ def _tiff_alpha(page: tifffile.TiffPage, colours: Colours) -> Alpha:
 
 def require_readable(page: tifffile.TiffPage, size: int) -> None:
     """Raise `DataError` where tifffile would fail late or in its own words, or fill gaps."""
-    if page.imagewidth * page.imagelength > _MOST_PIXELS:
-        raise DataError(_too_large(_MOST_PIXELS))
+    if page.imagewidth * page.imagelength > MOST_PIXELS:
+        raise DataError(_too_large(MOST_PIXELS))
     if page.dtype is None or page.dtype.kind == "c":
         kind = getattr(page.sampleformat, "name", page.sampleformat)
         raise DataError(
@@ -308,32 +332,58 @@ def _tiff_palette(page: tifffile.TiffPage) -> NDArray[np.uint8]:
     return (colours if colours.max() < 256 else colours // 256).T.astype(np.uint8)
 
 
+# OME-Zarr -----------------------------------------------------------------------------------
+
+
+def _grey_of(planes: Planes) -> Stored:
+    """Return the image of one plane."""
+    order = [planes.axes.index(letter) for letter in "YX"]
+    samples = np.moveaxis(planes.samples, order, (-2, -1))
+    _require_one(math.prod(samples.shape[:-2]), "channels or planes")
+    samples = native(samples.reshape(*samples.shape[-2:], 1))
+    samples = samples.astype(np.uint8) if samples.dtype == bool else samples
+    return Stored(samples, "grey", 8 * samples.dtype.itemsize)
+
+
 # All other formats --------------------------------------------------------------------------
 
 
 def _read_with_pillow(data: bytes) -> Stored:
     with Image.open(io.BytesIO(data)) as image:
         _require_one(getattr(image, "n_frames", 1), "frames")
-        if data[:8] == _PNG_SIGNATURE and data[_PNG_BITS] == bytes([16]):
-            samples = np.atleast_3d(imagecodecs.png_decode(data))
-            if samples.shape[2] in (1, 3) and "transparency" in image.info:
-                samples = _with_transparent(samples, image.info["transparency"])
-            alpha: Alpha = "straight" if samples.shape[2] in (2, 4) else "none"
-            return Stored(samples, "rgb" if samples.shape[2] > 2 else "grey", 16, alpha)
-        lossy = image.format in ("JPEG", "MPO")
-        if image.mode == "P":
-            return _palette_image(image)
-        if image.mode.startswith(("I", "F")):
-            samples = native(np.asarray(image))
-            return Stored(np.atleast_3d(samples), "grey", samples.dtype.itemsize * 8)
-        if image.mode == "CMYK":
-            return Stored(np.asarray(image), "cmyk", 8, lossy=lossy)
-        transparent = image.has_transparency_data
-        grey = image.mode in ("1", "L", "LA", "La")
-        mode = ("L" if grey else "RGB") + ("A" if transparent else "")
-        samples = np.atleast_3d(np.asarray(image.convert(mode)))
-        alpha = "straight" if transparent else "none"
-        return Stored(samples, "grey" if grey else "rgb", 8, alpha, lossy=lossy)
+        return replace(_of_pillow(image, data), turned=_is_turned(image, data))
+
+
+def _is_turned(image: Image.Image, data: bytes) -> bool:
+    if image.format == "PNG" and b"eXIf" not in data:  # Pillow would decode all to look for it
+        return False
+    try:
+        return image.getexif().get(_ORIENTATION) in _TURNED
+    except Exception:  # damaged EXIF says nothing, and viewers turn nothing by it
+        return False
+
+
+def _of_pillow(image: Image.Image, data: bytes) -> Stored:
+    if data[:8] == _PNG_SIGNATURE and data[_PNG_BITS] == bytes([16]):
+        samples = np.atleast_3d(imagecodecs.png_decode(data))
+        if samples.shape[2] in (1, 3) and "transparency" in image.info:
+            samples = _with_transparent(samples, image.info["transparency"])
+        alpha: Alpha = "straight" if samples.shape[2] in (2, 4) else "none"
+        return Stored(samples, "rgb" if samples.shape[2] > 2 else "grey", 16, alpha)
+    lossy = image.format in ("JPEG", "MPO")
+    if image.mode == "P":
+        return _palette_image(image)
+    if image.mode.startswith(("I", "F")):
+        samples = native(np.asarray(image))
+        return Stored(np.atleast_3d(samples), "grey", samples.dtype.itemsize * 8)
+    if image.mode == "CMYK":
+        return Stored(np.asarray(image), "cmyk", 8, lossy=lossy)
+    transparent = image.has_transparency_data
+    grey = image.mode in ("1", "L", "LA", "La")
+    mode = ("L" if grey else "RGB") + ("A" if transparent else "")
+    samples = np.atleast_3d(np.asarray(image.convert(mode)))
+    alpha = "straight" if transparent else "none"
+    return Stored(samples, "grey" if grey else "rgb", 8, alpha, lossy=lossy)
 
 
 def _with_transparent(samples: NDArray, colour: int | tuple[int, ...]) -> NDArray:

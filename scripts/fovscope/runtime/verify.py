@@ -18,10 +18,11 @@ from typing import Any
 
 from fovscope import FovscopeError
 from fovscope.datasets.channel_files import digests_of_images
-from fovscope.datasets.listing import read_info
+from fovscope.datasets.listing import DataError, read_info
+from fovscope.datasets.stores import digest_of
 from fovscope.features.store import verify_store
 from fovscope.runtime.parquet import read_table
-from fovscope.runtime.provenance import digest_file, read_json
+from fovscope.runtime.provenance import read_json
 
 ARCHIVED = "digests/archive.sha256"
 """In an archive the digests of all its files; a results folder has none."""
@@ -185,7 +186,9 @@ def _mismatches(expected: dict[Path, str]) -> list[Path]:
 
 def _digest(path: Path) -> str | None:
     try:
-        return digest_file(path)
+        return digest_of(path)
     except OSError as error:
         logger.warning("%s: %s", path, error.strerror)
-        return None
+    except DataError as error:
+        logger.warning("%s", error)
+    return None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fovscope.datasets.channel_files import CHANNEL, FOLDER, IMAGE
-from fovscope.datasets.listing import IMAGE_SUFFIXES
+from fovscope.datasets.listing import IMAGE_SUFFIXES, STORE_SUFFIX, kinds_read
 from fovscope.registry import unknown_name
 from fovscope.study.section import Section, option
 
@@ -39,7 +39,8 @@ class Channels(Section):
     use: tuple[int | str, ...] = option(
         ...,
         "Channels in their order: of files or columns what stands for `{channel}`; else the "
-        "numbers of channels in each file, from 0, or the names that OME-XML or ImageJ gives them.",
+        "numbers of channels in each file, from 0, or the names that OME-XML, OME-Zarr or ImageJ "
+        "gives them.",
         min_length=1,
     )
     names: tuple[str, ...] = option((), "What they are called here; by default as in `use`.")
@@ -116,11 +117,8 @@ def _require_template(file: str) -> None:
         raise ValueError(
             f"file '{file}' is to be relative to the folder of images, with '/'; e.g. {_EXAMPLE}"
         )
-    if place.suffix == ".zarr":
-        raise ValueError(f"file '{file}' is OME-Zarr, which is not read; save it as OME-TIFF")
-    if place.suffix.lower() not in IMAGE_SUFFIXES:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise ValueError(f"file '{file}' has to end like an image: {known}")
+    if place.suffix.lower() not in {*IMAGE_SUFFIXES, STORE_SUFFIX}:
+        raise ValueError(f"file '{file}' has to end like an image: {kinds_read()}")
 
 
 _EXAMPLE = f"{CHANNEL}/{IMAGE}.tif"

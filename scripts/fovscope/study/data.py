@@ -68,7 +68,8 @@ class Target(OpenSection):
     folder: PathText | None = option(
         None,
         "Folder with one sub-folder per class, or with `train`, `val`, `test` folders of class "
-        "folders (or Training, valid, held-out), or class folders of these; png, jpg, tif, bmp.",
+        "folders (or Training, valid, held-out), or class folders of these; png, jpg, tif, bmp, "
+        "OME-Zarr.",
     )
     table: PathText | None = option(
         None,
