@@ -6,6 +6,7 @@ from pathlib import Path
 from fovscope.datasets.enough import require_enough
 from fovscope.datasets.listing import read_info, write_info
 from fovscope.datasets.remarks import noted_warnings
+from fovscope.profiles.screen import require_screen
 from fovscope.records import read_table, write_table
 from fovscope.runtime.job import logged
 
@@ -33,6 +34,8 @@ with logged(snakemake) as job:
         )
     demands = json.loads(snakemake.resources.demands)
     require_enough(manifest.table, demands, snakemake.wildcards.dataset)
+    if "screen" in demands:
+        require_screen(manifest.table, demands["screen"], snakemake.wildcards.dataset)
     write_table(snakemake.output.table, manifest.table)
     remarks = sorted({record.getMessage() for record in warnings})  # in whatever order they came
     write_info(snakemake.output.facts, manifest.info | {"remarks": remarks})

@@ -12,6 +12,7 @@ from fovscope.profiles.mechanism import bootstrap_mean, confusion, nearest_neigh
 from fovscope.profiles.normalisation import normalise
 from fovscope.profiles.precision import activity, consistency
 from fovscope.profiles.replication import percent_matching, percent_replicating
+from fovscope.profiles.screen import require_screen
 from fovscope.profiles.wells import (
     ProfileError,
     Profiles,
@@ -21,6 +22,7 @@ from fovscope.profiles.wells import (
     treatment_names,
     varying,
 )
+from fovscope.study.profiles import Profiling
 
 
 def cells(rows):
@@ -208,6 +210,47 @@ def test_plates_and_batches_without_controls_are_named():
     assert np.isfinite(normalise(screen, "tvn").values).all()
 
 
+SCREEN = cells([*PLATE, ("p1", "B01", "b1", *DOSED), ("p2", "A01", "b2", *DOSED)])
+"""A plate with four controls, and one without."""
+
+
+@pytest.mark.parametrize(
+    ("images", "ways", "message"),
+    [
+        (SCREEN.drop(columns="Metadata_Batch"), ["none"], r"nothing of Metadata_Batch \(batch\)"),
+        (SCREEN.assign(Metadata_Control=True), ["none"], "all wells are controls"),
+        (SCREEN.assign(Metadata_Control=False), ["none", "tvn"], "there are 0 control wells"),
+        (SCREEN, ["tvn", "mad"], "plate p2 has no control wells"),
+        (SCREEN, ["tvn", "tvn_coral"], "batch b2 has fewer than 2 control wells"),
+        (pd.concat([SCREEN, SCREEN[:1].assign(Metadata_Batch="b2")]), ["none"], "is there twice"),
+    ],
+)
+def test_a_screen_is_refused_with_its_table(images, ways, message):
+    options = Profiling(normalisations=ways).model_dump()
+    with pytest.raises(ProfileError, match=f"my_screen cannot be profiled: .*{message}"):
+        require_screen(images, options, "my_screen")
+
+
+def test_a_screen_is_accepted_for_what_can_be_done_with_it():
+    require_screen(SCREEN, Profiling(normalisations=["none", "tvn"]).model_dump(), "my_screen")
+    renamed = SCREEN.rename(columns={"Metadata_Plate": "Barcode"})
+    options = Profiling(normalisations=["none"], plate="Barcode").model_dump()
+    require_screen(renamed, options, "my_screen")
+
+
+def test_a_batch_with_one_treatment_is_normalised_with_the_others():
+    rng = np.random.default_rng(0)
+    rows = [(f"p{b}", f"A{k}", f"b{b}", "DMSO", None, None) for b in (0, 1) for k in range(4)]
+    rows += [("p0", "B1", "b0", *DOSED), ("p0", "B2", "b0", "other", 1, "y")]
+    rows += [("p1", "B1", "b1", "third", 1, "x")]
+    screen = wells(rows, rng.normal(size=(11, 2)))
+    for how in ("mad", "tvn", "tvn_coral"):
+        treatments = pool_treatments(normalise(screen, how))
+        nscb = nearest_neighbours(treatments, other_batch=True)
+        assert nscb.without == ("other@1",)  # of x there is a compound in each batch
+        assert set(nscb.found["neighbour"]) == {"drug@1", "third@1"}
+
+
 def test_harmony_joins_batches():
     pytest.importorskip("harmonypy")
     rng = np.random.default_rng(0)
@@ -329,6 +372,16 @@ def test_treatments_of_one_well_are_named_and_a_screen_of_them_is_refused():
     assert found.scores["treatment"].tolist() == ["drug@1"]
     with pytest.raises(ProfileError, match="no treatment has two wells"):
         activity(screen.at([0, 2, 3]), null_size=100)
+
+
+def test_wells_of_a_plate_without_controls_have_no_activity():
+    rows = [("p1", f"A{k}", "b", *DOSED) for k in range(3)]
+    rows += [("p1", f"B{k}", "b", "DMSO", None, None) for k in range(2)]
+    usual = activity(wells(rows, turned([0, 10, 30, 90, 100])), null_size=100).scores
+    more = [(f"p{k}", "C1", "b", "bare", 1, "x") for k in (2, 3)]
+    found = activity(wells(rows + more, turned([0, 10, 30, 90, 100, 5, 6])), null_size=100)
+    assert found.without == ("bare@1",)
+    assert found.scores["map"].tolist() == usual["map"].tolist()
 
 
 def test_consistency_by_hand():

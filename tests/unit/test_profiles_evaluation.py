@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pycytominer import aggregate, normalize
+from pycytominer.cyto_utils import infer_cp_features, load_profiles
 
 from fovscope.cli import main
 from fovscope.evaluation.base import Given
@@ -10,7 +12,7 @@ from fovscope.evaluation.profiles import profiles
 from fovscope.factors import Factor, bind
 from fovscope.generators.screen import SHIFTED, Screen
 from fovscope.profiles.export import write_anndata
-from fovscope.profiles.wells import COLUMNS
+from fovscope.profiles.wells import COLUMNS, pool_treatments, pool_wells, screen_columns
 from fovscope.records import Identity, representation_table
 from fovscope.registry import Catalogue
 from fovscope.representations.base import Given as Represented
@@ -102,6 +104,19 @@ def test_a_screen_without_mechanisms_says_so_and_has_the_other_scores(screen):
     assert scores.loc["active", "value"] > 0.5
 
 
+def test_a_screen_without_controls_has_mechanisms_but_no_effects(screen, caplog):
+    table, values = screen
+    treated = ~table["Metadata_Control"].to_numpy()
+    bound = bind([Factor(name="Size", limits=(0.0, 1.0))], angles=False)
+    bare = (table[treated].reset_index(drop=True), values[treated])
+    scores = evaluated(bare, bound=bound, normalisations=("none",))["scores"]
+    assert set(scores["kind"]) == {"profiles"}
+    assert "has no control wells: there is nothing to measure effects against" in caplog.text
+    scores = scores.set_index("score")
+    assert scores.loc["nsc", "value"] >= 0
+    assert "none shares its plate with controls" in scores.loc["active", "left_out"]
+
+
 def test_what_is_the_same_in_all_wells_has_no_profile(screen, caplog):
     table, values = screen
     assert evaluated((table, np.ones_like(values[:, :1])))["scores"].empty
@@ -134,6 +149,27 @@ def test_exported_wells_are_read_by_anndata(rows, tmp_path):
     assert list(made.var_names) == features
     assert made.obs["Metadata_Plate"].tolist() == read["Metadata_Plate"].tolist()
     assert made.obs["Metadata_CellCount"].tolist() == [CELLS] * len(read)
+
+
+def test_exported_wells_are_read_by_pycytominer(screen, rows, tmp_path):
+    path = tmp_path / "wells.parquet"
+    write_table(path, rows["wells"])
+    read = load_profiles(path)
+    metadata = infer_cp_features(read, metadata=True)  # by its rule: what begins with Metadata_
+    assert {*COLUMNS.values(), "Metadata_Perturbation", "Metadata_CellCount"} == set(metadata)
+    features = [name for name in read if name not in metadata]
+    assert len(features) == len(SHIFTED)
+    treated = read[~read["Metadata_Control"]]
+    pooled = aggregate(treated, strata=["Metadata_Perturbation"], features=features)
+    table, values = screen
+    expected = pool_treatments(pool_wells(screen_columns(table), values))
+    expected = pd.DataFrame(expected.values, expected.about["treatment"].to_numpy())
+    pooled = pooled.set_index("Metadata_Perturbation")[features].loc[expected.index]
+    np.testing.assert_allclose(pooled.to_numpy(), expected.to_numpy(), rtol=1e-12)
+    scaled = normalize(read, features=features, samples="Metadata_Control")
+    controls = scaled.loc[scaled["Metadata_Control"], features].to_numpy()
+    np.testing.assert_allclose(controls.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(controls.std(axis=0), 1)
 
 
 def test_a_broken_export_leaves_nothing_behind(rows, tmp_path):

@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from fovscope.profiles.wells import ProfileError, Profiles
@@ -45,7 +46,22 @@ def normalise(wells: Profiles, how: str, *, regularisation: float = 1.0, seed: i
     ProfileError
         If the controls are missing that it needs, or the library of Harmony is.
     """
+    require_controls(wells, how)
     return NORMALISATIONS[how](wells, regularisation, seed)
+
+
+def require_controls(wells: Profiles, how: str) -> None:
+    """Raise `ProfileError` unless the wells have the controls that a normalisation needs.
+
+    Parameters
+    ----------
+    wells : Profiles
+        Of which `about` counts.
+    how : str
+        As for `normalise`.
+    """
+    if how in _CONTROLS:
+        _require(wells.about, *_CONTROLS[how])
 
 
 def none(wells: Profiles, regularisation: float, seed: int) -> Profiles:
@@ -62,7 +78,6 @@ def mad(wells: Profiles, regularisation: float, seed: int) -> Profiles:
     """
     del regularisation, seed
     plates, control = wells.about["plate"].to_numpy(), wells.about["control"].to_numpy()
-    _require_controls(wells, "plate")
     values = wells.values.copy()
     scales = {}
     for plate in np.unique(plates):
@@ -84,7 +99,6 @@ def tvn(wells: Profiles, regularisation: float, seed: int) -> Profiles:
     dimensions or not.
     """
     del seed
-    _require_controls(wells, None)
     controls = wells.values[wells.about["control"].to_numpy()]
     mean = controls.mean(axis=0)
     variances, axes = np.linalg.eigh(_covariance(controls))
@@ -99,7 +113,6 @@ def tvn_coral(wells: Profiles, regularisation: float, seed: int) -> Profiles:
     X_b ↦ X_b·(C_b + I)^(−½)·(C + I)^(½), where C_b and C are the covariances of the control wells
     of batch b and of all batches, each about its own mean.
     """
-    _require_controls(wells, "batch", at_least=_NEEDED)
     whitened = tvn(wells, regularisation, seed)
     batches, control = wells.about["batch"].to_numpy(), wells.about["control"].to_numpy()
     colour = _power(_covariance(whitened.values[control]), 0.5)
@@ -139,10 +152,16 @@ NORMALISATIONS: dict[str, Callable[[Profiles, float, int], Profiles]] = {
 }
 """All normalisations by name."""
 
+_CONTROLS: dict[str, tuple[str | None, int]] = {
+    "mad": ("plate", 1),
+    "tvn": (None, _NEEDED),
+    "tvn_coral": ("batch", _NEEDED),
+}
+"""Of what each needs how many control wells at least: each plate, each batch, or all together."""
 
-def _require_controls(wells: Profiles, of: str | None, *, at_least: int = 1) -> None:
-    """Raise unless there are controls, in each plate or batch if `of` is ``plate`` or ``batch``."""
-    control = wells.about["control"]
+
+def _require(about: pd.DataFrame, of: str | None, at_least: int) -> None:
+    control = about["control"]
     if control.sum() < _NEEDED:
         raise ProfileError(
             f"there are {control.sum()} control wells: a normalisation by controls needs two and "
@@ -150,7 +169,7 @@ def _require_controls(wells: Profiles, of: str | None, *, at_least: int = 1) -> 
         )
     if of is None:
         return
-    counts = control.groupby(wells.about[of]).sum()
+    counts = control.groupby(about[of]).sum()
     without = counts.index[counts < at_least]
     if len(without):
         wanted = "no control wells" if at_least == 1 else f"fewer than {at_least} control wells"

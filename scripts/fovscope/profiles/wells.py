@@ -92,7 +92,8 @@ def screen_columns(images: pd.DataFrame, columns: Mapping[str, str] = COLUMNS) -
         there = [name for name in images if str(name).startswith("Metadata_")] or ["none"]
         raise ProfileError(
             f"the image table says nothing of {', '.join(absent)}; its columns of this kind: "
-            f"{', '.join(there)}. Name others under profiles.<target>.columns"
+            f"{', '.join(there)}. Columns of other names are set in profiles, under the words in "
+            "brackets"
         )
     found = pd.DataFrame({k: images.get(columns[k]) for k in COLUMNS}, index=images.index)
     for name in ("plate", "well", "batch", "compound"):

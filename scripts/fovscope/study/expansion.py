@@ -431,6 +431,7 @@ class Expansion:
     def demands(self, dataset: str) -> str:
         """Return what a target must have images enough for (`fovscope.datasets.enough`), as JSON.
 
+        Of a screen also what its table must say (`fovscope.profiles.screen`).
         It is no part of what an image table depends on: more demands do not make it stale.
         """
         demands: dict[str, Any] = {}
@@ -444,6 +445,8 @@ class Expansion:
             demands["held_out"] = sorted(self.held_out.get(dataset, {}).values())
             encoded = {one.model.split("/")[-1] for one in self.study.encode.values()}
             demands["spreads"] = bool(demands["held_out"]) or dataset in encoded
+        if dataset in self.profiled:
+            demands["screen"] = self.plain["profiles"][dataset]
         return json.dumps(demands)
 
     def files(self, dataset: str) -> dict[str, Any]:
