@@ -130,7 +130,7 @@ def path_content(path: str, cache: Path, *, stems: Collection[str] | None = None
 def folder_content(folder: Path, cache: Path) -> dict[str, Any]:
     """Return what all files below a folder hold but the hidden ones, as `target_content` does."""
     names = [
-        os.path.relpath(os.path.join(inside, name), folder)
+        str((Path(inside) / name).relative_to(folder))
         for inside, _, files in os.walk(folder)
         for name in files
         if not name.startswith(".")
