@@ -69,7 +69,7 @@ class Page:
             temporary.write_text(self.html, encoding="utf-8")
 
 
-@page("explore", of="targets", needs=("images", "representation"))
+@page("explore", needs=("representation", "model"), tables=("names",))
 def explore(models: Sequence[Given]) -> Page:
     """Every image of every target, to be looked at by what a model says of it.
 

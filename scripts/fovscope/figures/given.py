@@ -14,6 +14,10 @@ needs=…, section=…, order=…, caption=…)``:
 * ``facts``, what of the study it wants in `Given.options`: ``factors``, ``metrics``.
 
 What a figure does not ask for is empty or None.
+
+A page (``@page``) is a function from a `Given` for each model that figures show to what writes it.
+It has their images, what else it ``needs`` of each, and of the ``tables`` those that there are.
+There is one, `fovscope.figures.explore`.
 """
 
 from __future__ import annotations

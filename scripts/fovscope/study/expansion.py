@@ -1406,12 +1406,14 @@ class Expansion:
 
     def explorer_inputs(self) -> dict[str, list[str]]:
         """Return the inputs of the explorer: tables, and others one for each model."""
+        declared = self.catalogue.entry("page", "explore").declared
         each = [
             self.data(place["dataset"])
-            | {need: self._of_shown_model(need, place) for need in ("representation", "model")}
+            | {need: self._of_shown_model(need, place) for need in declared["needs"]}
             for place in self.explored()
         ]
-        tables = [self.paths.table(name)["parquet"] for name in ("names",) if name in self.tables]
+        made = [name for name in declared["tables"] if name in self.tables]
+        tables = [self.paths.table(name)["parquet"] for name in made]
         return {
             **({"tables": tables} if tables else {}),
             **{name: [files[name] for files in each] for name in (each[0] if each else ())},
