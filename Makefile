@@ -7,7 +7,7 @@ READY := .venv/.ready
 # Small networks gain little from a second core, a second job all of it.
 ONE_CORE_EACH := cache_features=1 train=1 finetune=1 finetune_open_set=1
 
-.PHONY: setup demo pictures test test-fast lint bench bench-gpu generated docs docs-pictures
+.PHONY: setup demo pictures test test-fast lint bench bench-gpu generated docs
 
 setup: $(READY)
 
@@ -24,9 +24,10 @@ demo: $(READY)
 	@printf '\n'; cat results/tables/accuracy.md
 	@printf '\nReport: results/report.html    tables: results/tables    models: results/models\n'
 
-# The picture of the README, from what the demo has left.
+# The pictures of README and documentation, from what the demo has left.
 pictures: $(READY)
 	$(BIN)/python docs/pictures/overview.py
+	$(BIN)/python docs/pictures/copies.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -64,7 +65,3 @@ generated: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/build.py site
 	@printf 'Open site/index.html; to search in it: python -m http.server --directory site\n'
-
-# Its pictures, from the results of `make demo`.
-docs-pictures: $(READY)
-	$(BIN)/python docs/pictures.py results

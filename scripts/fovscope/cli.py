@@ -323,3 +323,7 @@ def _encode(chosen: argparse.Namespace) -> None:
         device=resolve_device(),
         threads=torch.get_num_threads(),
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
