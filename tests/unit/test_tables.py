@@ -102,6 +102,19 @@ def test_confusions_are_means_over_models_and_the_worst_is_named(facts):
     ]
 
 
+@pytest.mark.parametrize(
+    ("stages", "shown"),
+    [({"transferred": 0.9}, "90.0"), ({"transferred": 0.9, "finetuned": 0.5}, "50.0")],
+)
+def test_confusions_are_shown_of_the_last_stage_that_models_reach(facts, stages, shown):
+    rows = {"score": "confusion", "true": ["b", "b"], "predicted": ["a", "b"]}
+    scores = [
+        accuracy_scores("0", pd.DataFrame(rows | {"value": [1 - right, right]}), stage)
+        for stage, right in stages.items()
+    ]
+    assert confusion(pd.concat(scores), facts).view["GBT"].tolist() == [shown]
+
+
 def test_published_numbers_stand_beside_ours_with_the_difference(facts):
     scores = accuracy_scores("0", 0.7)
     scores = pd.concat([scores, scores.assign(backbone="rgb"), scores.assign(dataset="other")])
