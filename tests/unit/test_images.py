@@ -18,6 +18,7 @@ from fovscope.images.read import (
     load_for_network,
     read_image,
     read_mask,
+    resized,
     square_canvas,
 )
 
@@ -55,6 +56,19 @@ def write_png16(path, samples):
         + chunk(b"IDAT", zlib.compress(lines))
         + chunk(b"IEND", b"")
     )
+
+
+@pytest.mark.parametrize("size", [5, 23])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear", "lanczos", "nearest"])
+@pytest.mark.parametrize("differing", [None, 1, 2])
+def test_resized_pictures_are_those_of_pillow_whether_grey_or_not(size, interpolation, differing):
+    image = as_rgb(RNG.integers(0, 256, (11, 11), dtype=np.uint8))
+    if differing is not None:
+        image[4, 6, differing] ^= 255
+    expected = Image.fromarray(image).resize(
+        (size, size), getattr(Image.Resampling, interpolation.upper())
+    )
+    np.testing.assert_array_equal(resized(image, size, interpolation), np.asarray(expected))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".bmp", ".PNG"])

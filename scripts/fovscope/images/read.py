@@ -285,9 +285,15 @@ def resized(image: np.ndarray, size: int, interpolation: str) -> np.ndarray:
     ndarray of uint8, shape (size, size, channels)
     """
     shape, how = (size, size), Image.Resampling[interpolation.upper()]
+    if image.shape[2] == 3 and _is_grey(image):  # once for all three
+        return np.dstack([np.asarray(Image.fromarray(image[..., 0]).resize(shape, how))] * 3)
     if image.shape[2] == 3:  # the same, in one go
         return np.asarray(Image.fromarray(image).resize(shape, how))
     return np.dstack([Image.fromarray(plane).resize(shape, how) for plane in each_plane(image)])
+
+
+def _is_grey(image: np.ndarray) -> bool:
+    return all(np.array_equal(image[..., 0], image[..., other]) for other in (1, 2))
 
 
 def load_for_network(
