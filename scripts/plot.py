@@ -34,7 +34,7 @@ with logged(snakemake) as job:
         )
         given |= {"image_table": images, "info": facts}
         given["open_images"] = lambda size: RGBView(opened(size=size))
-    for name in ("strips", "moves"):
+    for name in ("strips", "moves", "wells"):
         if name in files:
             given[name] = read_table(files[name])
     if "decoded" in files:

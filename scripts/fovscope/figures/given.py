@@ -9,9 +9,9 @@ needs=…, section=…, order=…, caption=…)``:
   ``with_factors`` (known ones), ``open_set`` (with held-out classes) or ``profiled`` (screens);
 * ``needs``: ``table:<name>`` (a long table), ``images`` (image table, facts and images),
   ``representation`` (the values of the model's last stage on the data set, with its image table),
-  ``strips`` and ``moves`` (of the traversal), ``decoded`` (what models of images draw; such a
-  figure is of pixels alone);
-* ``facts``, what of the study it wants in `Given.options`: ``factors``, ``metrics``.
+  ``strips`` and ``moves`` (of the traversal), ``wells`` (of a screen, by the codes of the model),
+  ``decoded`` (what models of images draw; such a figure is of pixels alone);
+* ``facts``, what of the study it wants in `Given.options`: ``factors``, ``metrics``, ``profiles``.
 
 What a figure does not ask for is empty or None.
 """
@@ -53,13 +53,15 @@ class Given:
         ``dimension, step, value, image_id`` of a traversal.
     decoded : pandas.DataFrame, optional
         ``recipe, kind, place, picture`` of all recipes: what models of images draw.
+    wells : pandas.DataFrame, optional
+        ``Metadata_…`` of wells, and the mean of each dimension of the model at its last stage.
     moves : pandas.DataFrame, optional
         Scores ``moves[z<k>,<factor>]`` of a traversal.
     dimensions : sequence of str
         Names of the model's d dimensions.
     options : mapping
         What the study tells figures: ``factors`` (of the sources, as `Factor.to_json` gives
-        them), ``metrics``.
+        them), ``metrics``, ``profiles`` (the section of this target).
     """
 
     place: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Given:
     values: NDArray | None = None
     strips: pd.DataFrame | None = None
     moves: pd.DataFrame | None = None
+    wells: pd.DataFrame | None = None
     decoded: pd.DataFrame | None = None
     dimensions: Sequence[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
