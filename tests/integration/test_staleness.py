@@ -58,6 +58,7 @@ CONFIG = {
 }
 # No class is held out, no target is a screen, no model draws images.
 OTHER_PLOTS = {"plot_open_set", "plot_dose_response", "plot_mechanisms", "plot_reconstructions"}
+OTHER_PLOTS |= {"plot_plates", "plot_treatments"}
 PLOTS = {f"plot_{name}" for name in Catalogue()["figure"]} - OTHER_PLOTS
 LAB = '''"""A metric and a probe of a laboratory."""
 

@@ -10,8 +10,12 @@ from fovscope.factors import Factor, bind
 from fovscope.figures import sizes
 from fovscope.figures.given import Given
 from fovscope.figures.style import PAGE, figure, save
+from fovscope.generators.screen import Screen
 from fovscope.interpret.reconstruction import decoded_table
 from fovscope.interpret.traversal import as_png
+from fovscope.profiles.export import metadata
+from fovscope.profiles.wells import pool_wells
+from fovscope.study.profiles import Profiling
 
 ENTRIES = CATALOGUE["figure"]
 SCOPES = {
@@ -22,7 +26,7 @@ SCOPES = {
 }
 DATASETS = {"datasets", "targets", "sources", "with_factors", "open_set", "profiled"}
 PLACE = {"dataset": "cells", "backbone": "lite0", "recipe": "beta1", "seed": "0"}
-PLAIN_NEEDS = {"images", "representation", "strips", "moves", "decoded"}
+PLAIN_NEEDS = {"images", "representation", "strips", "moves", "wells", "decoded"}
 IMAGES, DIMS = 60, 8
 BOUND = bind([Factor(name="Texture", values=5), Factor(name="Hue", period=360.0)], angles=True)
 
@@ -54,6 +58,11 @@ def given(name, study, monkeypatch):
     if "moves" in needs:
         scores = [f"moves[z{k},{factor}]" for k in range(DIMS) for factor in ("Texture", "Scale")]
         made["moves"] = pd.DataFrame({"score": scores, "value": rng.uniform(0, 2, len(scores))})
+    if "wells" in needs:
+        about, values = Screen(replicates=1).wells_of(0)
+        pooled = pool_wells(about, values)
+        numbers = pd.DataFrame(pooled.values, columns=dimension_names(values.shape[1], BOUND))
+        made["wells"] = pd.concat([metadata(pooled.about), numbers], axis=1)
     if "decoded" in needs:
         png = as_png(rng.integers(0, 256, (3, 8, 8, 2), np.uint8))
         tables = [decoded_table({"images": png, "samples": png}, name) for name in ("a", "b")]
@@ -65,7 +74,7 @@ def given(name, study, monkeypatch):
     return Given(
         place={key: PLACE[key] for key in SCOPES[entry.declared["scope"]]},
         dimensions=dimension_names(DIMS, BOUND),
-        options={"factors": factors, "metrics": {}},
+        options={"factors": factors, "metrics": {}, "profiles": Profiling().model_dump()},
         **made,
     )
 
@@ -85,7 +94,7 @@ def test_every_figure_is_drawn_from_what_it_asks_for(given, name, tmp_path):
 def test_declarations_are_complete(name):
     declared = ENTRIES[name].declared
     assert declared.keys() - {"facts"} == {"scope", "of", "needs", "section", "order", "caption"}
-    assert set(declared.get("facts", ())) <= {"factors", "metrics"}
+    assert set(declared.get("facts", ())) <= {"factors", "metrics", "profiles"}
     assert declared["scope"] in SCOPES
     assert declared["of"] in DATASETS
     tables = {f"table:{table}" for table in CATALOGUE["table"]}

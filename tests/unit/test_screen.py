@@ -122,6 +122,22 @@ def test_the_image_table_says_what_is_in_each_well(tmp_path):
     assert abs(places.mean()) < 4 * 0.1 / np.sqrt(50)
 
 
+def test_all_cells_are_seen_through_one_microscope():
+    screen = Screen(**SMALL)
+    table = pd.DataFrame({"image_id": np.arange(40), "factor_Elongation": 2.0})
+    assert screen.known(table, seed=0).all(axis=None)  # no nucleus is hidden, no image grey
+    # A larger nucleus has the same colour in each cell: redder than the cytoplasm it takes.
+    factors = {factor.name: np.mean(factor.limits) for factor in FACTORS}
+    for seed in range(6):
+        small, large = (
+            screen.render(factors | {"NucleusRatio": ratio}, np.random.default_rng(seed))
+            for ratio in (0.1, 0.5)
+        )
+        change = large.image.astype(float) - small.image
+        redder = (change[..., 0] - change[..., 1])[large.mask > 0]
+        assert redder.max() > -redder.min()
+
+
 def test_a_stronger_phenotype_moves_the_drawn_cells():
     weak, strong = (Screen(**SMALL, strength=s) for s in (0.0, 1.0))
     about, _ = strong.wells_of(0)

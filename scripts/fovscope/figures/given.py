@@ -9,9 +9,9 @@ needs=…, section=…, order=…, caption=…)``:
   ``with_factors`` (known ones), ``open_set`` (with held-out classes) or ``profiled`` (screens);
 * ``needs``: ``table:<name>`` (a long table), ``images`` (image table, facts and images),
   ``representation`` (the values of the model's last stage on the data set, with its image table),
-  ``strips`` and ``moves`` (of the traversal), ``decoded`` (what models of images draw; such a
-  figure is of pixels alone);
-* ``facts``, what of the study it wants in `Given.options`: ``factors``, ``metrics``.
+  ``strips`` and ``moves`` (of the traversal), ``wells`` (of a screen, by the codes of the model),
+  ``decoded`` (what models of images draw; such a figure is of pixels alone);
+* ``facts``, what of the study it wants in `Given.options`: ``factors``, ``metrics``, ``profiles``.
 
 What a figure does not ask for is empty or None.
 
@@ -66,6 +66,8 @@ class Given:
         ``dimension, step, value, image_id`` of a traversal.
     decoded : pandas.DataFrame, optional
         ``recipe, kind, place, picture`` of all recipes: what models of images draw.
+    wells : pandas.DataFrame, optional
+        ``Metadata_…`` of wells, and the mean of each dimension of the model at its last stage.
     moves : pandas.DataFrame, optional
         Scores ``moves[z<k>,<factor>]`` of a traversal.
     dimensions : sequence of str
@@ -74,7 +76,7 @@ class Given:
         Factors with the dimensions of the model that training bound to them.
     options : mapping
         What the study tells figures: ``factors`` (of the sources, as `Factor.to_json` gives
-        them), ``metrics``.
+        them), ``metrics``, ``profiles`` (the section of this target).
     """
 
     place: Mapping[str, str] = field(default_factory=dict)
@@ -85,6 +87,7 @@ class Given:
     values: NDArray | None = None
     strips: pd.DataFrame | None = None
     moves: pd.DataFrame | None = None
+    wells: pd.DataFrame | None = None
     decoded: pd.DataFrame | None = None
     dimensions: Sequence[str] = ()
     bound: Sequence[Bound] = ()
@@ -129,7 +132,7 @@ def read_given(
         opened = partial(open_images, images, facts, interpolation="bilinear", catalogue=catalogue)
         given |= {"image_table": images, "info": facts}
         given["open_images"] = lambda size: RGBView(opened(size=size))
-    for name in ("strips", "moves"):
+    for name in ("strips", "moves", "wells"):
         if name in files:
             given[name] = read_table(files[name])
     if "decoded" in files:

@@ -115,6 +115,8 @@ def paint(
     nuisances: Nuisances,
     outlines: Outlines,
     rng: np.random.Generator,
+    *,
+    stain: np.random.Generator | None = None,
 ) -> Planes:
     """Return a picture at its native resolution, as the optics of a microscope would show it.
 
@@ -128,6 +130,9 @@ def paint(
         From `draw_outlines`.
     rng : Generator
         For all else. How much is drawn from it does not depend on the factors.
+    stain : Generator, optional
+        For the colours of nucleus and background, and what granules look like: one in the same
+        state for each cell stains all alike. Without it these are drawn from `rng` as well.
 
     Returns
     -------
@@ -135,7 +140,8 @@ def paint(
         One channel if the look is grey, else three; about 0 to 1, without noise.
     """
     scale = nuisances.side / SIDE
-    palette = _palette(factors, look, nuisances, rng)
+    stain = stain or rng
+    palette = _palette(factors, look, nuisances, stain)
     picture = _background(palette, nuisances, rng)
     cell, nucleus = (
         _placed(points, factors, scale) for points in (outlines.cell, outlines.nucleus)
@@ -153,7 +159,7 @@ def paint(
     halo = _halo_strength(look, rng)
     if halo:
         picture[within] += halo * (4 * near * (1 - near)) * (1 - inside)
-    body = _body(factors, look, palette, inside, core, near, scale, rng)
+    body = _body(factors, look, palette, inside, core, near, scale, rng, stain)
     picture[within] += inside * (body - picture[within])
 
     # No more than leaves a small object visible, and a camera is worth its pixels.
@@ -295,6 +301,7 @@ def _body(
     near: Layer,
     scale: float,
     rng: np.random.Generator,
+    stain: np.random.Generator,
 ) -> Planes:
     """Return the inside of the cell, of which `palette.cell` is the mean colour."""
     shape, size = inside.shape, factors["Size"] * scale
@@ -311,7 +318,7 @@ def _body(
     contrast = palette.cell - palette.ground
     strength = float(np.abs(contrast).max())
     direction = contrast / max(strength, 0.05)
-    spots, width, sign, power = rng.random(4)
+    spots, width, sign, power = stain.random(4)
     grains = grain(shape, max(1.4, (2.5 + 4 * width) * scale), rng, spots=bool(spots < 0.7))
     granules = factors["Granularity"] * (0.1 + 0.2 * strength) * (0.75 + 0.5 * power)
     granules = np.float32(granules * (-1 if sign < 0.25 else 1) * look.inside)

@@ -12,6 +12,9 @@ Everything happens in the space of six factors of a cell, each as its place betw
 
 Each plate has wells of the solvent, the controls. `wells_of` says what is in a well,
 `planted_profiles` what a perfect representation would make of it, without an image.
+
+A screen is taken with one microscope and one stain: nuclei and granules have the same colours in
+all cells, and noise, blur and resolution are the same.
 """
 
 from __future__ import annotations
@@ -25,8 +28,11 @@ from numpy.typing import NDArray
 
 from fovscope.factors import Factor
 from fovscope.generators.base import Drawing, Example, Generator, draw_factors
+from fovscope.generators.cell_looks import Look, Nuisances
+from fovscope.generators.cell_painting import paint, photograph
 from fovscope.generators.cells import Cells
 from fovscope.generators.declared import GeneratorError
+from fovscope.generators.outlines import Outlines, draw_outlines
 from fovscope.registry import generator
 
 FACTORS = (
@@ -117,8 +123,40 @@ _METADATA = {
 _CELL_SD = 0.1
 """Of the cells of a well, in each factor."""
 
+_LOOK = Look(style="fluorescence", grey=False, nucleus=True, inside=True)
+_MICROSCOPE = Nuisances(
+    background=0.05,
+    saturation=0.7,
+    background_saturation=0.1,
+    gradient=0.05,
+    noise=0.01,
+    blur=1.0,
+    side=160,
+)
+_STAIN = 6
+"""Seed of the colours: one by which nuclei and granules are brighter than what is about them."""
+
 _ROWS, _COLUMNS = "ABCDEFGH", 12
 _MOST_WELLS = len(_ROWS) * _COLUMNS
+
+
+class _Stained(Cells):
+    """Cells of one screen: what `Cells` leaves to microscope and stain is the same in all."""
+
+    def __init__(self) -> None:
+        super().__init__(styles=(_LOOK.style,), grey=_LOOK.grey)
+
+    def _look(self, rng: np.random.Generator) -> Look:
+        del rng
+        return _LOOK
+
+    def _drawn(
+        self, factors: Mapping[str, Any], rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], Outlines]:
+        outlines = draw_outlines(factors["NucleusRatio"], rng)
+        stain = np.random.default_rng(_STAIN)
+        picture = paint(factors, _LOOK, _MICROSCOPE, outlines, rng, stain=stain)
+        return photograph(picture, _MICROSCOPE, rng), outlines
 
 
 @generator("screen", factors=FACTORS, classes=(), citation="fovscope: a planted screen of cells")
@@ -199,7 +237,7 @@ class Screen(Generator):
                 f"screen: a plate would have {largest * concentrations + controls} wells, more "
                 f"than {_MOST_WELLS}; use more batches, or fewer compounds or concentrations"
             )
-        self._cells = Cells(styles=("fluorescence",), grey=False)
+        self._cells = _Stained()
         self._plans: dict[int, tuple[list[dict[str, Any]], NDArray]] = {}
 
     def render(self, factors: Mapping[str, Any], rng: np.random.Generator) -> Drawing:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fovscope.datasets.tables import METADATA
+from fovscope.profiles.wells import Profiles
 from fovscope.runtime.provenance import replacing
 
 _NAMES = {
@@ -32,6 +33,20 @@ def metadata(about: pd.DataFrame) -> pd.DataFrame:
     return about.rename(columns={name: METADATA + title for name, title in _NAMES.items()})[
         [METADATA + title for title in _NAMES.values()]
     ]
+
+
+def read_wells(table: pd.DataFrame) -> tuple[Profiles, list[str]]:
+    """Return the wells of a table such as ``wells.parquet``, and the names of their dimensions.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``Metadata_…`` as of `metadata`, and dimensions.
+    """
+    names = {METADATA + title: name for name, title in _NAMES.items()}
+    values = table.drop(columns=list(names))
+    about = table[list(names)].rename(columns=names)
+    return Profiles(about, values.to_numpy(np.float64)), list(values)
 
 
 def write_anndata(path: str | Path, wells: pd.DataFrame) -> None:

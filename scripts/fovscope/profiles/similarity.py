@@ -23,6 +23,12 @@ def similarities(values: NDArray) -> NDArray[np.float64]:
     return directions @ directions.T
 
 
+def distances(values: NDArray) -> NDArray[np.float64]:
+    """Return how far N profiles are from each other, (N, N): 1 − cosine, or the difference."""
+    nearest = 1 if has_direction(values) else 0
+    return np.clip(nearest - similarities(values), 0, None)
+
+
 def pair_similarities(ones: NDArray, others: NDArray) -> NDArray[np.float64]:
     """Return how near N profiles are to N others, row by row, (N,).
 

@@ -1384,6 +1384,8 @@ class Expansion:
                 inputs[need] = self.of_all_models(
                     self.paths.decoded.replace("{seed}", str(self.seeds[0])), **place
                 )
+            elif need == "wells":
+                inputs[need] = self._of_shown_model(need, place)
             else:
                 inputs[need] = self._of_shown_model(need, place)
                 inputs |= self.data(place["dataset"])
@@ -1437,6 +1439,7 @@ class Expansion:
             "representation": self.latents(dataset, stage),
             "strips": self.paths.strips,
             "moves": self.paths.moves,
+            "wells": self.paths.wells,
         }[need]
         return template.format(**{**place, "dataset": dataset})
 
@@ -1455,6 +1458,7 @@ class Expansion:
                 "levels": metrics.factor_levels,
                 "options": self.plain["metrics"]["options"],
             },
+            "profiles": self.plain["profiles"].get(place.get("dataset"), {}),
         }
         return {
             "code": self.code("plot", entry, *readers),
