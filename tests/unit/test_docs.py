@@ -9,6 +9,7 @@ import difflib
 import itertools
 import json
 import re
+import sys
 import shlex
 from pathlib import Path
 
@@ -65,7 +66,11 @@ def a_place_of_the_reader(tmp_path, monkeypatch):
     pd.DataFrame({"image_id": list("abcd")}).to_parquet(images)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    return tmp_path
+    known = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]  # no other test is to find the reader's files
 
 
 def arrays():
