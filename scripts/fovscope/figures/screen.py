@@ -8,6 +8,7 @@ from math import ceil
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
@@ -72,12 +73,13 @@ def draw_plates(
     for part, (title, quantity) in zip(parts, quantities.items(), strict=True):
         panels = part.subplots(ceil(len(kept) / _PER_ROW), _PER_ROW, squeeze=False).ravel()
         of_kept = quantity[about["plate"].isin(kept)]
-        limits = {"vmin": of_kept.min(), "vmax": of_kept.max()}
+        low, high = of_kept.min(), of_kept.max()
+        norm = Normalize(low, high) if low < high else Normalize(low - 0.5, high + 0.5)
         for axes, plate in zip(panels, kept, strict=False):
             grid = np.full((rows.max() + 1, columns.max() + 1), np.nan)
             here = (about["plate"] == plate).to_numpy()
             grid[rows[here], columns[here]] = quantity[here]
-            drawn = axes.imshow(grid, cmap="viridis", **limits)
+            drawn = axes.imshow(grid, cmap="viridis", norm=norm)
             controls = here & about["control"].to_numpy()
             look = {"ms": 2, "color": "white", "mec": "0.3", "mew": 0.3}
             axes.plot(columns[controls], rows[controls], ".", **look)
