@@ -9,8 +9,8 @@ import difflib
 import itertools
 import json
 import re
-import sys
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
