@@ -1,6 +1,5 @@
 """Put findings, tables, pictures, run times and versions into one page."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -69,14 +68,13 @@ with logged(snakemake):
         Section("How to cite", CITATIONS),
     ]
     tables = Path(given.tables[0]).parent
-    explorer = given.get("explorer", "")
     page = render_report(
         "fovscope study",
         QUESTION,
         study_facts(config),
         [*report_sections(job["views"], tables, given.pictures, first), *last],
         findings=found,
-        explorer=explorer and os.path.relpath(explorer, Path(snakemake.output[0]).parent),
+        explorer=job["explorer"] and Path(job["explorer"]).name,  # they lie side by side
     )
     with replacing(snakemake.output[0]) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")

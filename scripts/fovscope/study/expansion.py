@@ -1486,6 +1486,7 @@ class Expansion:
             "code": self.code("report"),
             "kinds": {facts["labels"][name]: kind for name, kind in sorted(kinds.items())},
             "probes": facts["probes"],
+            "explorer": self.paths.explorer if self.explored() else "",
             "views": [
                 {"kind": entry.kind, "name": entry.name}
                 | {key: entry.declared[key] for key in ("section", "order", "caption")}
