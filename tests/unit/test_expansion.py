@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fovscope.study.config import IMAGES, load_study
-from fovscope.study.expansion import Expansion, filled
+from fovscope.study.expansion import Expansion
+from fovscope.study.jobs.parts import filled
 from fovscope.study.layout import SOURCE
 from fovscope.study.section import ConfigError
 

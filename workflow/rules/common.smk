@@ -20,7 +20,8 @@ from fovscope.runtime.progress import Progress
 from fovscope.runtime.provenance import digest_file
 from fovscope.runtime.start import check_interpreter, check_writable, keep_what_is_made
 from fovscope.study.config import IMAGES, load_study
-from fovscope.study.expansion import Expansion, filled
+from fovscope.study.expansion import Expansion
+from fovscope.study.jobs.parts import filled
 from fovscope.study.layout import FORMATS, SOURCE
 
 keep_what_is_made()

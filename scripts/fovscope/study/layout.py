@@ -168,3 +168,8 @@ def digest_list(log: str | Path) -> tuple[Path, Path]:
     rule, job = Path(log).parent, Path(log).stem
     root = rule.parents[1]
     return root, root / "digests" / rule.name / f"{job}.sha256"
+
+
+def tuned_on(stage: str, dataset: str) -> str:
+    """Return the target whose images a model has seen at a stage, if any."""
+    return dataset if stage in SEEN_TARGET else ""

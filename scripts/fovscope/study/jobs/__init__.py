@@ -1,0 +1,1 @@
+"""The jobs of a study, a module per stage."""
