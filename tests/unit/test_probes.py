@@ -115,7 +115,7 @@ def test_defaults_are_those_of_the_paper():
     assert {name: network[name] for name in expected} == expected
     published = load_study({"variant": "paper"}).probes["mlp"]
     network = mlp(train, labels, 5, 1, **published | {"max_epochs": 1})[-1].get_params()
-    expected |= {"learning_rate_init": 1e-4, "beta_2": 0.999}
+    expected |= {"learning_rate_init": 1e-4}
     assert {name: network[name] for name in expected} == expected
 
 
@@ -161,9 +161,9 @@ def test_perceptron_is_that_of_scikit_learn(n_classes, batch_size):
     """Same seed, same weights: step by step, the last and smaller batch included."""
     codes, labels = make_blobs(150, 4, centers=n_classes, cluster_std=8, random_state=0)
     same = {"batch_size": batch_size, "alpha": 0.1, "learning_rate_init": 1e-2, "random_state": 3}
-    ours = MultilayerPerceptron((16, 8), beta_2=0.95, max_iter=20, **same).fit(codes, labels)
+    ours = MultilayerPerceptron((16, 8), max_iter=20, **same).fit(codes, labels)
     same["batch_size"] = min(batch_size, len(codes))  # scikit-learn warns of larger ones
-    theirs = MLPClassifier((16, 8), beta_2=0.95, max_iter=20, **same)
+    theirs = MLPClassifier((16, 8), max_iter=20, **same)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs.fit(codes, labels)

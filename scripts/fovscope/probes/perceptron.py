@@ -36,8 +36,6 @@ class MultilayerPerceptron(ClassifierMixin, BaseEstimator):
         Units of each hidden layer.
     learning_rate_init : float
         Learning rate of Adam.
-    beta_2 : float
-        Decay of its second moment.
     alpha : float
         L2 penalty of the weights, biases excepted.
     batch_size : int
@@ -70,7 +68,6 @@ class MultilayerPerceptron(ClassifierMixin, BaseEstimator):
         hidden_layer_sizes: Sequence[int] = (256, 256),
         *,
         learning_rate_init: float = 1e-3,
-        beta_2: float = 0.999,
         alpha: float = 1e-7,
         batch_size: int = 200,
         max_iter: int = 5_000,
@@ -78,7 +75,6 @@ class MultilayerPerceptron(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.learning_rate_init = learning_rate_init
-        self.beta_2 = beta_2
         self.alpha = alpha
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -96,7 +92,7 @@ class MultilayerPerceptron(ClassifierMixin, BaseEstimator):
         weights = _initial_weights(units, rng).astype(codes.dtype)
         gradient = np.empty_like(weights)
         self.layers_, of_layers = _layers(weights, units), _layers(gradient, units)
-        adam = Adam(weights, self.learning_rate_init, beta_2=self.beta_2)
+        adam = Adam(weights, self.learning_rate_init)
         order, least, still = np.arange(len(codes)), np.inf, 0
         for epoch in range(1, self.max_iter + 1):
             order, total = order[rng.permutation(len(order))], 0.0
