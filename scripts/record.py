@@ -1,5 +1,6 @@
-"""Write down a configuration, what features depend on, or what shards a full store has."""
+"""Write down a configuration, what features depend on, or how a data set with a name was had."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -7,16 +8,16 @@ import yaml
 from fovscope.runtime.job import logged
 from fovscope.runtime.provenance import read_json, replacing, write_json
 
-LATENCY = 60.0  # seconds, as `latency-wait` of the profile for clusters
-
 with logged(snakemake):
     path, params = Path(snakemake.output[0]), dict(snakemake.params.items())
-    if "cut" in params:
-        from fovscope.features.store import seal_store
+    if "named" in dict(snakemake.wildcards.items()):
+        from fovscope.datasets.named import DataSet, Place
+        from fovscope.datasets.retrieve import retrieve
+        from fovscope.runtime.locks import writing
 
-        parts = len(snakemake.input)
-        seal_store(path, parts=parts, patience=LATENCY)
-        write_json(params["cut"], {"parts": parts, "images": params["images"]})
+        row = DataSet.model_validate(json.loads(snakemake.resources.row))
+        with writing(path):  # studies may share the folder
+            write_json(path, retrieve(snakemake.wildcards.named, row, Place(path.parent)))
     elif path.suffix == ".json":
         content = params["content"]
         # Of data sets that have a name the content is known only once they are there.

@@ -51,7 +51,7 @@ rule retrieve:
     message:
         "Retrieve {wildcards.named}"
     script:
-        "../../scripts/retrieve.py"
+        "../../scripts/record.py"
 
 
 rule prepare:

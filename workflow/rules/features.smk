@@ -78,10 +78,10 @@ rule seal_features:
         mem_mb=scaled(1000),
         runtime=scaled(30),
     params:
-        code=jobs.code("record"),
+        code=jobs.code("seal_features"),
         cut=PATHS.cut,
         images=by(jobs.number_of_images, "dataset"),
     message:
         "Seal the {wildcards.backbone} features of {wildcards.dataset}"
     script:
-        "../../scripts/record.py"
+        "../../scripts/seal_features.py"
