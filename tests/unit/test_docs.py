@@ -66,6 +66,7 @@ def a_place_of_the_reader(tmp_path, monkeypatch):
     pd.DataFrame({"image_id": list("abcd")}).to_parquet(images)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_lab", raising=False)  # the example's, of another test
     known = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - known:
