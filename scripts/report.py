@@ -26,10 +26,9 @@ from fovscope.runtime.provenance import read_json, replacing, versions
 with logged(snakemake):
     given, job = snakemake.input, snakemake.params.job
     config = yaml.safe_load(Path(given.config).read_text(encoding="utf-8"))
-    images = {Path(path).parent.name: read_table(path) for path in given.manifests}
+    targets = {Path(path).parent.name: read_table(path) for path in given.manifests}
     facts = {Path(path).parent.name: read_json(path) for path in given.facts}
     objects = {Path(path).parent.name: read_table(path) for path in given.objects}
-    targets = {name: table for name, table in images.items() if name in config["targets"]}
     remarks = {name: facts[name].get("remarks", []) for name in targets}
     long = {Path(path).stem: read_table(path) for path in given.tables if path.endswith(".parquet")}
     found = {

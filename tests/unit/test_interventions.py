@@ -344,6 +344,13 @@ def test_in_tight_crops_the_border_is_forgiven():
     assert usable(objects(flag=flags)).sum() == 60
 
 
+@pytest.mark.parametrize(("filling", "taken"), [(40, 60), (60, 100)])
+def test_bodies_that_fill_their_picture_are_taken_where_most_do(filling, taken):
+    """Else those that are left in tight crops would be the elongated ones alone."""
+    areas = np.where(np.arange(100) < filling, 0.7 * CANVAS**2, 8000.0)
+    assert usable(objects(flag=[""] * 100, area=areas)).sum() == taken
+
+
 def test_no_object_can_be_edited():
     with pytest.raises(FovscopeError, match=r"0 of 5 objects can be edited .*5 empty.*give masks"):
         allowed(objects(flag=["empty"] * 5, equivalent_diameter=np.full(5, np.nan)))

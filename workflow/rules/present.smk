@@ -89,7 +89,7 @@ rule report:
     input:
         config=PATHS.config,
         facts=[jobs.data(name)["facts"] for name in jobs.datasets],
-        manifests=[jobs.data(name)["table"] for name in jobs.datasets],
+        manifests=[jobs.data(name)["table"] for name in jobs.targets],
         objects=filled(PATHS.objects, dataset=jobs.targets),
         tables=[path for name in jobs.tables for path in PATHS.table(name).values()],
         pictures=[file for file in jobs.pictures() if file.endswith(".png")],

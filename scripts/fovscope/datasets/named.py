@@ -177,12 +177,12 @@ class Place:
         return normal_path(str(self.files / data_set.path))
 
 
-def data_sets(tables: Iterable[str] = ()) -> dict[str, DataSet]:
+def data_sets(tables: Iterable[str | Path] = ()) -> dict[str, DataSet]:
     """Return the data sets that can be had by name.
 
     Parameters
     ----------
-    tables : iterable of str
+    tables : iterable of str or Path
         A user's own tables; of rows of one name the last one counts.
 
     Raises

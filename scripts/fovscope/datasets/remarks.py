@@ -130,18 +130,16 @@ def warn_of_greys(rows: pd.DataFrame, readings: Sequence[Reading], options: Targ
 
 def warn_of_masks(masks: Iterable[str | None], readings: Sequence[Reading]) -> None:
     """Warn of masks in which the object may be something else than it seems."""
-    masks = list(map(str, masks))
-    doubts = {mask: one.mask_doubts for mask, one in zip(masks, readings, strict=True)}
+    pairs = zip(masks, readings, strict=True)
+    given = [(mask, one) for mask, one in pairs if isinstance(mask, str)]  # some may have none
+    doubts = {mask: one.mask_doubts for mask, one in given}
+    counts = Counter(mask for mask, _ in given)
     same = {
         "masks that are the image itself; correct the table": [
-            mask
-            for mask, one in zip(masks, readings, strict=True)
-            if one.sha256 is not None and one.sha256 == one.mask_sha256
+            mask for mask, one in given if one.sha256 is not None and one.sha256 == one.mask_sha256
         ],
         "masks of more than one image; see that each image has its own": [
-            mask
-            for mask, count in Counter(masks).items()
-            if count > 1 and mask not in ("None", "nan")
+            mask for mask, count in counts.items() if count > 1
         ],
     }
     said = [listed(kind, cases) for kind, cases in same.items() if cases]

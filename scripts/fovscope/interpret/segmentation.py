@@ -162,7 +162,7 @@ def _sides_reached(mask: Mask) -> int:
 
 
 def _is_body(mask: Mask) -> bool:
-    """Whether what reaches all sides is a body: in three corners or all it is not, and it is solid.
+    """Whether what reaches all sides is a body: it is solid, and leaves three corners free.
 
     The background between crowded objects lies in the corners, or winds between the objects.
     """

@@ -23,6 +23,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 FloatArray = NDArray[np.floating]
 
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+"""Of Adam, as published."""
+
 TOLERANCE, PATIENCE = 1e-4, 10
 """The loss stands still when it is for more epochs than that not so much below its least value."""
 
@@ -161,21 +164,10 @@ class Adam:
         What is updated.
     learning_rate : float
         Step size α.
-    beta_1, beta_2, epsilon : float
-        β₁, β₂ and ε̂.
     """
 
-    def __init__(
-        self,
-        weights: FloatArray,
-        learning_rate: float,
-        *,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-    ) -> None:
+    def __init__(self, weights: FloatArray, learning_rate: float) -> None:
         self.weights, self.learning_rate = weights, learning_rate
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.steps = 0
         self.first, self.second = np.zeros_like(weights), np.zeros_like(weights)
         self._change = np.empty_like(weights)
@@ -184,17 +176,17 @@ class Adam:
         """Make a step down the gradient (P,)."""
         self.steps += 1
         change = self._change
-        self.first *= self.beta_1
+        self.first *= _BETA_1
         self.first += gradient
-        self.second *= self.beta_2
+        self.second *= _BETA_2
         np.multiply(gradient, gradient, out=change)
         self.second += change
-        scale = np.sqrt(1 - self.beta_2)
-        bias = np.sqrt(1 - self.beta_2**self.steps) / (1 - self.beta_1**self.steps)
+        scale = np.sqrt(1 - _BETA_2)
+        bias = np.sqrt(1 - _BETA_2**self.steps) / (1 - _BETA_1**self.steps)
         np.sqrt(self.second, out=change)
-        change += float(self.epsilon / scale)
+        change += float(_EPSILON / scale)
         np.divide(self.first, change, out=change)
-        change *= float(self.learning_rate * bias * (1 - self.beta_1) / scale)
+        change *= float(self.learning_rate * bias * (1 - _BETA_1) / scale)
         self.weights -= change
 
 

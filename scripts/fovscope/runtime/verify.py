@@ -108,8 +108,8 @@ def _verify_archive(root: Path) -> list[str]:
     entries = {root / name: digest for name, digest in entries_of(root / ARCHIVED).items()}
     if not entries:
         return [f"{root / ARCHIVED}: damaged; {_AGAIN}"]
-    absent = [path for path in entries if not path.exists()]
-    present = {path: digest for path, digest in entries.items() if path not in absent}
+    present = {path: digest for path, digest in entries.items() if path.exists()}
+    absent = [path for path in entries if path not in present]
     damaged = _mismatches(present)
     unknown = [path for kind in _OUTPUTS for path in sorted(root.glob(kind)) if path not in entries]
     problems = [f"{path}: absent; {_AGAIN}" for path in absent]

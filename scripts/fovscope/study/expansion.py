@@ -24,20 +24,7 @@ from fovscope.study.layout import model_files, recipe_name, tuned_on
 
 
 class Expansion(ViewJobs):
-    """The jobs of a study.
-
-    Parameters
-    ----------
-    study : Study
-        The resolved configuration.
-    scripts : Path
-        Folder of the scripts and of the package.
-
-    Raises
-    ------
-    DataError
-        If a class that is to be held out does not exist.
-    """
+    """The jobs of a study, as rule files ask for them; made as `Parts` is."""
 
     # Files named ----------------------------------------------------------------------------
 
