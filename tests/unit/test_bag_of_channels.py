@@ -76,7 +76,8 @@ def test_a_store_says_which_channels_are_in_it_and_in_which_order(tmp_path, one,
     target = target.model_copy(update={"val_fraction": 0.0})
     manifest = build_manifest(target)
     bag = {"bag": target.bag} if target.bag else {}
-    task = {"backbone": LITE0.model_dump(), "features": Features().model_dump(), "code": {}}
+    features = Features(precision="float32").model_dump()
+    task = {"backbone": LITE0.model_dump(), "features": features, "code": {}}
     files = {name: str(tmp_path / f"{name}.json") for name in ("task", "info")}
     write_json(files["task"], task | bag)
     write_json(files["info"], manifest.info)
