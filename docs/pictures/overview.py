@@ -15,7 +15,7 @@ from fovscope.datasets.listing import read_info
 from fovscope.dimensions import owners
 from fovscope.factors import bound_of
 from fovscope.figures.heatmap import draw_heatmap
-from fovscope.figures.style import PALETTE, figure, save, show_image
+from fovscope.figures.style import PALETTE, figure, save, show_images
 from fovscope.images.source import RGBView, open_images
 from fovscope.records import read_table, representation_values
 from fovscope.registry import Catalogue
@@ -81,7 +81,7 @@ def draw_cells(
     grid = canvas.subplots(len(images), 2, width_ratios=[1, 4], sharex="col")
     limit = 1.1 * np.abs(values).max()
     for (left, right), image, label, numbers in zip(grid, images, classes, values, strict=True):
-        show_image(left, image)
+        show_images(left, [image])
         left.set_ylabel(label, fontsize=7)
         right.bar(range(len(numbers)), numbers, color=colours)
         right.axhline(0, color="black", linewidth=0.5)

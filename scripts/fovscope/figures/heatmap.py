@@ -57,7 +57,7 @@ def draw_heatmap(
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            axes.text(
+            number = axes.text(
                 *(column, row, _short(value)),
                 ha="center",
                 va="center",
@@ -65,6 +65,7 @@ def draw_heatmap(
                 fontweight="bold" if strong is not None and strong[row, column] else "normal",
                 color="white" if abs(value) > _DARK * limit else "black",
             )
+            number.set_in_layout(False)  # it lies within the axes, and there are thousands
 
 
 def _short(value: float) -> str:

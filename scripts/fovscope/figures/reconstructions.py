@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fovscope.figures.given import Given
-from fovscope.figures.style import PAGE, Drawing, show_image, shown_name
+from fovscope.figures.style import PAGE, Drawing, show_images, shown_name
 from fovscope.interpret.reconstruction import SHOWN
 from fovscope.registry import figure
 
@@ -38,14 +38,10 @@ def reconstructions(given: Given) -> Drawing:
     height = len(rows) * (PAGE - 1.2) / SHOWN
 
     def draw(canvas: Figure) -> None:
-        grid = canvas.subplots(len(rows), SHOWN, squeeze=False)
-        for (name, files), line in zip(rows.items(), grid, strict=True):
-            for axes in line:
-                axes.set(xticks=[], yticks=[])
-                axes.spines[:].set_visible(False)
-            for file, axes in zip(files, line, strict=False):
-                show_image(axes, np.array(Image.open(io.BytesIO(file))))
-            line[0].set_ylabel(shown_name(name), rotation=0, ha="right", va="center", fontsize=6)
+        grid = canvas.subplots(len(rows), squeeze=False)[:, 0]
+        for (name, files), axes in zip(rows.items(), grid, strict=True):
+            show_images(axes, [np.array(Image.open(io.BytesIO(file))) for file in files], SHOWN)
+            axes.set_ylabel(shown_name(name), rotation=0, ha="right", va="center", fontsize=6)
 
     return Drawing(PAGE, height, draw)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from fovscope.factors import Factor
 from fovscope.figures.given import THUMBNAIL, Given
-from fovscope.figures.style import PAGE, Drawing, show_image, shown_name
+from fovscope.figures.style import PAGE, Drawing, show_images, shown_name
 from fovscope.images.source import ImageSource
 from fovscope.registry import figure
 
@@ -97,11 +97,7 @@ def draw_samples(canvas: Figure, images: ImageSource, rows: Mapping[str, list[in
         for name, chosen in rows.items()
         for first in range(0, len(chosen), PER_ROW)
     ]
-    grid = canvas.subplots(len(lines), PER_ROW, squeeze=False)
-    for (name, chosen), line in zip(lines, grid, strict=True):
-        for axes in line:
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-        for row, axes in zip(chosen, line, strict=False):
-            show_image(axes, images[row])
-        line[0].set_ylabel(shown_name(name), rotation=0, ha="right", va="center", fontsize=6)
+    grid = canvas.subplots(len(lines), squeeze=False)[:, 0]
+    for (name, chosen), axes in zip(lines, grid, strict=True):
+        show_images(axes, [images[row] for row in chosen], PER_ROW)
+        axes.set_ylabel(shown_name(name), rotation=0, ha="right", va="center", fontsize=6)

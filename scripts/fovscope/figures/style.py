@@ -25,9 +25,11 @@ from itertools import cycle, islice, product
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.ft2font import FT2Font
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
@@ -47,6 +49,9 @@ MARKERS = ("o", "^", "s", "v", "D", "P")
 
 _LINE, _LONGEST = 32, 96
 """Characters of a name on one line, and in all."""
+
+_GAP = 0.06
+"""Share of the width of an image in a row that is left free."""
 
 _LAST_RESORT = "LastResort"
 """A font with a box for every character; matplotlib brings it along."""
@@ -125,11 +130,10 @@ def _write(drawn: Figure, paths: Mapping[str, str]) -> set[str]:
     no_date = {"svg": {"Date": None}, "png": {"Software": None}}
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        drawn.set_layout_engine("constrained")
+        _lay_out(drawn)
         for kind, path in paths.items():
             with replacing(path) as temporary:
                 drawn.savefig(temporary, format=kind, metadata=no_date[kind])
-            drawn.set_layout_engine("none")  # found once, it is that of all files
     missing = set()
     for one in said:
         glyph = re.match(r"Glyph (\d+) .*missing from font", str(one.message))
@@ -138,6 +142,15 @@ def _write(drawn: Figure, paths: Mapping[str, str]) -> set[str]:
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     return missing
+
+
+def _lay_out(drawn: Figure) -> None:
+    """Place all that a figure has, once for all of its files: `savefig` would do so for each."""
+    drawn.set_layout_engine("constrained")
+    drawn.draw_without_rendering()
+    drawn.get_layout_engine().execute(drawn)  # a second time, now that texts know their size
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
+        drawn.set_layout_engine(None)
 
 
 def _families_with(characters: set[str]) -> list[str]:
@@ -185,8 +198,30 @@ def class_styles(classes: Sequence[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def show_image(axes: Axes, image: NDArray[np.uint8]) -> None:
-    """Draw an image (H, W, 3) in a thin frame, for its background may be that of the page."""
-    axes.imshow(image)
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, color="0.8", linewidth=0.4)
+def show_images(axes: Axes, images: Sequence[NDArray[np.uint8]], room: int = 1) -> None:
+    """Draw images of one size (H, W, 3) in a row, each in a thin frame.
+
+    A frame, for the background of an image may be that of the page; one pair of axes for the row,
+    for drawing takes as long as there are axes.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw; image k is in the middle of x = k.
+    images : sequence of ndarray, shape (H, W, 3)
+        From the left.
+    room : int
+        Images that the row has room for.
+    """
+    height, width = images[0].shape[:2]
+    half = 0.5 * (1 - _GAP), 0.5 * (1 - _GAP) * height / width
+    frames = []
+    for place, image in enumerate(images):
+        left = place - half[0]
+        axes.imshow(image, extent=(left, place + half[0], -half[1], half[1]))
+        frames.append(Rectangle((left, -half[1]), 2 * half[0], 2 * half[1]))
+    frame = {"facecolor": "none", "edgecolor": "0.8", "linewidth": 0.4}
+    axes.add_collection(PatchCollection(frames, **frame, zorder=3))
+    room = max(room, len(images))
+    axes.set(xticks=[], yticks=[], xlim=(-0.5, room - 0.5), ylim=(-half[1], half[1]))
+    axes.spines[:].set_visible(False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovscope.figures.given import THUMBNAIL, Given
-from fovscope.figures.style import PAGE, Drawing, show_image
+from fovscope.figures.style import PAGE, Drawing, show_images
 from fovscope.images.source import ImageSource
 from fovscope.registry import figure
 
@@ -64,13 +64,13 @@ def draw_traversal(
     values : ndarray, shape (d, steps)
         Latent values.
     """
-    axes = canvas.subplots(*values.shape, squeeze=False)
-    for strip, name, shown, at in zip(axes, names, images, values, strict=True):
-        for cell, image, value in zip(strip, shown, at, strict=True):
-            show_image(cell, image)
-            cell.set_xlabel(f"{value:.1f}", fontsize=6, labelpad=1)
+    strips = canvas.subplots(len(values), squeeze=False)[:, 0]
+    for axes, name, shown, at in zip(strips, names, images, values, strict=True):
+        show_images(axes, shown)
+        axes.set_xticks(range(len(at)), [f"{value:.1f}" for value in at])
+        axes.tick_params(length=0, labelsize=6, pad=1)
         words = name.split(" ") + ["(no effect)"] * bool((shown == shown[0]).all())
-        strip[0].set_ylabel("\n".join(words), rotation=0, ha="right", va="center", fontsize=7)
+        axes.set_ylabel("\n".join(words), rotation=0, ha="right", va="center", fontsize=7)
 
 
 def traversal_size(dimensions: int, steps: int) -> tuple[float, float]:
