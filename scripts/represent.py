@@ -1,11 +1,14 @@
 """Represent the images of a data set without a model; fit without a class if one is held out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from fovscope.factors import Factor
 from fovscope.records import read_table, representation_table, write_table
 from fovscope.representations.base import Given
 from fovscope.runtime.job import logged
+from fovscope.runtime.provenance import read_json
 
 
 def read(files: Mapping[str, str], prefix: str, held_out: str, file: str) -> Given:
@@ -24,12 +27,17 @@ def read(files: Mapping[str, str], prefix: str, held_out: str, file: str) -> Giv
         from fovscope.features.store import read_store
 
         features = read_store(files[f"{prefix}features"])
+    factors = ()
+    if f"{prefix}facts" in files:
+        facts = read_json(files[f"{prefix}facts"])
+        factors = [Factor.from_json(factor) for factor in facts.get("factors", ())]
     return Given(
         images,
         fit=fit.to_numpy(),
         features=features,
         objects=objects,
         file=Path(file) if file else None,
+        factors=factors,
     )
 
 
@@ -39,6 +47,8 @@ with logged(snakemake) as job:
     images = given.images
     if "natural_table" in files:
         given = given.fitted_on(read(files, "natural_", "", ""))
+    if "source_table" in files:
+        given = replace(given, source=read(files, "source_", "", ""))
     one = what["representation"]
     values = job.catalogue.load("representation", one["representation"])(given, **one["options"])
     table = representation_table(images["image_id"], values[-len(images) :])

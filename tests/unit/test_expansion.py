@@ -449,3 +449,63 @@ def test_profiles_depend_on_their_section_and_what_codes_are_made_into(expand):
     assert "derived" not in expand(**SCREEN).profiling_baseline("cells", "full")["options"]
     with pytest.raises(ConfigError, match="profiles: unknown target 'cell'; did you mean 'cells'"):
         expand(profiles={"cell": {}})
+
+
+# Readouts -------------------------------------------------------------------------------------
+
+READOUTS = [
+    "latents",
+    {"shapes": {"representation": "readout", "source": "texture_dsprites"}},
+    {"drawn": {"representation": "readout", "source": "rendered"}},
+]
+
+
+@pytest.fixture
+def readouts(expand):
+    """Jobs of a study that reads settings of a plain source and of one that follows targets."""
+    return expand(
+        representations=READOUTS,
+        sources={
+            "texture_dsprites": {},
+            "rendered": {"generator": "cells", "calibrate": "each"},
+            "edited": {"interventions": "each"},
+        },
+        recipes={"named": {"source": ["rendered", "edited"], "objective": "anchored"}},
+        open_set={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "source"),
+    [
+        ("shapes", "cells", "texture_dsprites"),
+        ("shapes", "edited@cells", "texture_dsprites"),
+        ("drawn", "cells", "rendered@cells"),
+        ("drawn", "edited@cells", "rendered@cells"),
+    ],
+)
+def test_a_readout_is_given_the_source_that_goes_with_the_images(readouts, name, dataset, source):
+    files = readouts.represented(dataset, "dino", name)
+    data = readouts.data(source)
+    assert {key: files[f"source_{key}"] for key in data} == data
+    assert files["source_features"] == f"results/features/{source}/dino/manifest.json"
+    assert files["table"] == readouts.data(dataset)["table"]
+    assert not any(key.startswith("natural_") for key in files)  # nothing is fitted on these
+
+
+def test_a_readout_is_a_baseline_of_each_backbone(readouts):
+    assert readouts.baselines("cells") == [
+        (backbone, name) for name in ("shapes", "drawn") for backbone in ("dino", "rgb")
+    ]
+
+
+def test_a_source_that_a_readout_alone_learns_from_is_made(expand):
+    alone = {"alone": {"source": "target"}}
+    assert "texture_dsprites" not in expand(recipes=alone).sources
+    jobs = expand(recipes=alone, representations=READOUTS[:2])
+    assert "texture_dsprites" in jobs.sources
+
+
+def test_an_unknown_source_of_a_readout_is_named(expand):
+    with pytest.raises(ConfigError, match=r"readout: unknown source 'disc'; did you mean 'discs'"):
+        expand(representations=["latents", {"readout": {"source": "disc"}}])

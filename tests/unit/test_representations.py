@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from fovscope import FovscopeError
+from fovscope.factors import Factor
 from fovscope.interpret.features import FEATURES
 from fovscope.representations.base import Given
 from fovscope.representations.features import pca, random
 from fovscope.representations.measured import handcrafted
+from fovscope.representations.readout import readout
 
 NATURAL, EDITED, FITTED = 40, 15, 30
 
@@ -85,3 +87,63 @@ def test_pca_is_of_standardised_features():
 def test_pca_with_too_many_components_is_named():
     with pytest.raises(FovscopeError, match="10 principal components cannot be had"):
         pca(of_features(np.eye(8)), dimensions=10)
+
+
+# Readout of a source --------------------------------------------------------------------------
+
+SIZE = Factor(name="Size", limits=(1, 100), log=True)
+TURN = Factor(name="Turn", limits=(0, 90), period=90.0)
+KIND = Factor(name="Kind", values=("a", "b"), nominal=True)
+PLACE = Factor(name="Place", limits=(0, 1), nuisance=True)
+
+
+def source_of(factors, count=400, noise=0.0):
+    """Images whose features are linear in log size and in cosine and sine of the turn."""
+    rng = np.random.default_rng(3)
+    size, turn = np.exp(rng.uniform(0, np.log(100), count)), rng.uniform(0, 90, count)
+    angle = 2 * np.pi * turn / 90
+    seen = np.stack([np.log(size), np.cos(angle), np.sin(angle)], axis=1)
+    features = seen @ rng.normal(size=(3, 20)) + noise * rng.normal(size=(count, 20))
+    images = pd.DataFrame(
+        {"factor_Size": size, "factor_Turn": turn, "factor_Kind": "a", "factor_Place": 0.5}
+    )
+    fit = np.arange(count) < count // 2
+    return Given(images, fit=fit, features=features, factors=factors), seen
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_settings_are_read_out_of_images_that_were_not_trained_on(noise):
+    source, seen = source_of([KIND, SIZE, TURN, PLACE], noise=noise)
+    asked = Given(source.images, fit=~source.fit, features=source.features, source=source)
+    found = readout(asked, source="shapes")
+    assert found.shape == (400, 3)  # size; cosine and sine; names and nuisances have none
+    for column, truth in zip(found[200:].T, seen[200:].T, strict=True):
+        assert np.corrcoef(column, truth)[0, 1] > (0.999 if noise == 0 else 0.9)
+
+
+def test_what_is_read_out_knows_neither_the_test_images_of_the_source_nor_the_asked_ones():
+    source, _ = source_of([SIZE, TURN])
+    asked = Given(source.images, fit=source.fit, features=source.features, source=source)
+    found = readout(asked, source="shapes")
+    changed = source.images.copy()
+    changed.loc[~source.fit, "factor_Size"] = 1e6
+    blind = Given(changed, fit=source.fit, features=source.features, factors=source.factors)
+    few = Given(source.images[:5], fit=source.fit[:5], features=source.features[:5], source=blind)
+    np.testing.assert_allclose(readout(few, source="shapes"), found[:5], rtol=1e-5, atol=1e-5)
+
+
+def test_a_setting_that_an_image_does_not_show_is_not_learnt_from_it():
+    source, seen = source_of([SIZE, TURN])
+    hidden = np.where(np.arange(400) % 2, "Size", "")
+    images = source.images.assign(hidden=hidden)
+    images.loc[hidden == "Size", "factor_Size"] = 1.0
+    partly = Given(images, fit=source.fit, features=source.features, factors=source.factors)
+    asked = Given(images, fit=source.fit, features=source.features, source=partly)
+    assert np.corrcoef(readout(asked, source="shapes")[:, 0], seen[:, 0])[0, 1] > 0.999
+
+
+def test_a_source_of_which_nothing_can_be_read_out_is_named():
+    source, _ = source_of([KIND, PLACE])
+    asked = Given(source.images, fit=source.fit, features=source.features, source=source)
+    with pytest.raises(FovscopeError, match="no setting of the source 'shapes' can be read out"):
+        readout(asked, source="shapes")

@@ -5,6 +5,9 @@ image, shape (N, D). It declares what it `needs`:
 
 ``features``
     Features of a backbone. Made once for each data set and backbone.
+``source``
+    The same, and those of the images of a source, whose settings are known; the option `source`
+    says which. Made once for each data set and backbone.
 ``objects``
     Handcrafted measurements of the images' objects. Made once for each data set.
 ``images``
@@ -32,7 +35,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fovscope.factors import Bound
+from fovscope.factors import Bound, Factor
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,10 @@ class Given:
         Dimensions of the codes that vary.
     bound : sequence of Bound
         Factors with the dimensions of the codes that are bound to them.
+    source : Given, optional
+        Images of a source with their features; its `fit` are those to train on.
+    factors : sequence of Factor
+        Of a source: those whose settings its image table has.
     """
 
     images: pd.DataFrame
@@ -70,6 +77,8 @@ class Given:
     codes: NDArray | None = None
     active: NDArray[np.bool_] | None = None
     bound: Sequence[Bound] = ()
+    source: Given | None = None
+    factors: Sequence[Factor] = ()
 
     def fitted_on(self, others: Given) -> Given:
         """Return the images that others are fitted on, with these after them.

@@ -390,7 +390,11 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
 
     def representation(name: str, one: Representation) -> Representation:
         which = one.representation or ("file" if "file" in one.options else name)
-        more = options("representation", which, one.options, f"representations.{name}")
+        where = f"representations.{name}"
+        more = options("representation", which, one.options, where)
+        learns = "source" in more and catalogue.entry("representation", which).declared["needs"]
+        if learns == "source" and more["source"] not in study.sources:
+            mistakes.append(f"{where}: {unknown_name('source', more['source'], study.sources)}")
         return one.model_copy(update={"representation": which, "options": more})
 
     def representations() -> Iterator[tuple[str, Representation]]:

@@ -13,6 +13,7 @@ from fovscope.study.config import (
     recipe_section,
 )
 from fovscope.study.jobs.data import DataJobs
+from fovscope.study.jobs.parts import OF_FEATURES
 from fovscope.study.layout import SEEN_TARGET, SOURCE, recipe_name
 
 
@@ -135,17 +136,20 @@ class ModelJobs(DataJobs):
     def represented(self, dataset: str, backbone: str, name: str) -> dict[str, str]:
         """Return the inputs of a representation without a model.
 
-        What is made of edited images is fitted on the natural ones that they were made of.
+        What is made of edited images is fitted on the natural ones that they were made of, or on
+        a source.
         """
         needs = self._representation(name).declared["needs"]
-        files = {"table": self.paths.manifest}
-        if needs == "features":
+        files, of = {"table": self.paths.manifest}, {"": dataset}
+        if needs in OF_FEATURES:
             files["features"] = self.paths.features
         elif needs == "objects":
             files["objects"] = self.paths.objects
-        of = {"": dataset} | (
-            {"natural_": self.followed(dataset)} if dataset in self.edited else {}
-        )
+        if needs == "source":
+            files["facts"] = self.paths.facts
+            of["source_"] = self.source_for(name, dataset)
+        elif dataset in self.edited:
+            of["natural_"] = self.followed(dataset)
         return {
             prefix + key: file.format(dataset=name, backbone=backbone)
             for prefix, name in of.items()

@@ -31,8 +31,11 @@ from fovscope.study.config import (
 )
 from fovscope.study.data import Source
 from fovscope.study.instances import recipe_instances, source_instances
-from fovscope.study.layout import SOURCE, Paths, recipe_name
+from fovscope.study.layout import AT, SOURCE, Paths, recipe_name
 from fovscope.study.models import Recipe
+
+OF_FEATURES = ("features", "source")
+"""What representations need that there are of each backbone."""
 
 
 class Parts:
@@ -62,8 +65,11 @@ class Parts:
         self._contents: dict[str, dict[str, Any]] = {}
         self._known = data_sets(study.data_sets)
         self.targets = sorted(study.targets)
-        # Models of targets alone learn from no source.
-        sourced = not all(recipe.from_scratch for recipe in study.recipes.values())
+        # Models of targets alone learn from no source, and then it may be that nothing does.
+        sourced = not all(recipe.from_scratch for recipe in study.recipes.values()) or any(
+            self._representation(name).declared["needs"] == "source"
+            for name in study.representations
+        )
         self._sources = source_instances(study.sources if sourced else {}, self.targets)
         self._recipes = recipe_instances(study.recipes, study.sources, self.targets)
         self.sources = sorted(self._sources)
@@ -280,6 +286,12 @@ class Parts:
         datasets = self.study.representations[name].options["datasets"]
         return not datasets or dataset in datasets
 
+    def source_for(self, name: str, dataset: str) -> str:
+        """Return the source, as a data set, that a representation of a data set learns from."""
+        source = self.study.representations[name].options["source"]
+        about = self.followed(dataset) or dataset
+        return source if source in self._sources else f"{source}{AT}{about}"
+
     def _resolved_representation(self, name: str) -> dict[str, Any]:
         one = self.study.representations[name]
         return {"representation": one.representation, "options": dict(one.options)}
@@ -297,7 +309,7 @@ class Parts:
             needs = declared["needs"]
             if needs == "latents" or (explained and not declared.get("explained", True)):
                 continue
-            if needs == "features":
+            if needs in OF_FEATURES:
                 found += [(backbone, name) for backbone in self.backbones]
             elif needs == "wells":
                 found += [(IMAGES, name)] if dataset in self.profiled else []
