@@ -27,6 +27,9 @@ DATASETS = "datasets"
 _THREADS = 4
 """That read images: decoding lets other threads run."""
 
+_OF_SNAKEMAKE = ("plan", "why")
+"""Commands that hand options on to Snakemake."""
+
 _SHELLS = ("bash", "zsh", "tcsh")
 
 _EXAMPLES = """\
@@ -45,9 +48,13 @@ Each command has a help with an example: fovscope look --help"""
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code: 0 when all is well."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     split = given.index("--") if "--" in given else len(given)
-    chosen, options = _parser().parse_args(given[:split]), given[split + 1 :]
+    parser, options = _parser(), given[split + 1 :]
+    chosen, unknown = parser.parse_known_args(given[:split])
+    if unknown:
+        remedy = "; options for Snakemake come after --" if chosen.command in _OF_SNAKEMAKE else ""
+        parser.error(f"unknown: {' '.join(unknown)}{remedy}")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         code = _run(chosen, options)
@@ -89,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="folder, table, or <results>/data/<source>@<target> of a source of interventions",
     )
-    seen.add_argument("--rows", type=int, default=16, help="classes, or images, that are drawn")
+    seen.add_argument("--rows", type=int, default=16, help="rows of the picture")
     seen.add_argument("--out", type=Path, default=Path("look.png"), help="picture to write")
     begin = command(
         "init",
@@ -210,9 +217,11 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
         case "encode":
             _encode(chosen)
         case "export":
+            from fovscope.datasets.listing import require_file
             from fovscope.profiles.export import write_anndata
             from fovscope.runtime.parquet import read_table
 
+            require_file(chosen.wells, "table of wells")
             write_anndata(chosen.out, read_table(chosen.wells))
         case "completion":
             print(completion(chosen.shell))

@@ -113,7 +113,7 @@ def test_colour_images_are_no_channels_whatever_their_names(tmp_path):
     assert look_at(tmp_path).target.channels is None
 
 
-def ome(root, count=12):
+def ome(root, count=18):
     for number in range(count):
         path = root / ("round", "long")[number % 2] / f"{number}.ome.tif"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,10 +124,10 @@ def ome(root, count=12):
 
 
 def test_a_look_says_which_channels_there_are_and_how_to_use_them(tmp_path, capsys):
-    write(tmp_path / "cells", files_of("MetaXpress"))
+    write(tmp_path / "cells", files_of("MetaXpress", images=9))
     assert main(["look", str(tmp_path / "cells"), "--out", str(tmp_path / "look.png")]) == 0
     said = capsys.readouterr().out
-    assert "12 in 2 classes of 6" in said
+    assert "18 in 2 classes of 9" in said
     assert "16-bit in 3 channels" in said
     assert "w1, w2, w3: files called {image}_{channel}*.TIF" in said
     lines = yaml.safe_load(said.partition("In a configuration\n")[2].partition("\nPicture")[0])
@@ -141,13 +141,13 @@ def test_a_look_says_which_channels_there_are_and_how_to_use_them(tmp_path, caps
 
 def write_table(root):
     """Write a table as CellProfiler's, with files of channels in folders of their own."""
-    write(root, files_of("folders"))
+    write(root, files_of("folders", images=9))
     rows = [
         {f"Image_FileName_{stain}": f"{number}.tif" for stain in STAINS}
         | {f"Image_PathName_{stain}": str(root / stain / label) for stain in STAINS}
         | {"Image_FileName_NucleiOutlines": "x.png", "label": label}
         for label in ("round", "long")
-        for number in range(6)
+        for number in range(9)
     ]
     pd.DataFrame(rows).to_csv(root / "image.csv", index=False)
     return root / "image.csv"
@@ -158,13 +158,15 @@ def test_the_configuration_that_is_printed_can_be_prepared(kind, tmp_path, capsy
     if kind == "table":
         place = write_table(tmp_path)
     else:
-        place = ome(tmp_path) if kind == "ome" else write(tmp_path, files_of("in classes"))
+        place = (
+            ome(tmp_path) if kind == "ome" else write(tmp_path, files_of("in classes", images=9))
+        )
     assert main(["init", str(place)]) == 0
     (target,) = load_study(yaml.safe_load(capsys.readouterr().out)).targets.values()
     assert set(target.channels.use) == set(STAINS)
     assert target.channels.projection == ("max" if kind == "ome" else None)
     table = build_manifest(target).table
-    assert len(table) == 12
+    assert len(table) == 18
     assert set(table["label"]) == {"round", "long"}
 
 

@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 import pytest
 
-from fovscope.cli import _parser, completion
+from fovscope.cli import _parser, completion, main
 from fovscope.datasets.listing import write_info
 from fovscope.runtime.parquet import write_table
 from fovscope.runtime.provenance import digest_file, write_json
@@ -129,6 +129,26 @@ def test_each_help_has_an_example_that_is_understood(commands):
     for name, parser in commands.items():
         (example,) = examples(parser.epilog)
         assert _parser().parse_args(example[: [*example, "--"].index("--")]).command == name
+
+
+def test_without_a_command_there_is_help(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([])
+    assert "fovscope init /data/my_cells" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("command", "after"), [("plan", True), ("verify", False)])
+def test_where_options_of_snakemake_go_is_said(capsys, command, after):
+    with pytest.raises(SystemExit, match="2"):
+        main([command, "--configfile"])
+    said = capsys.readouterr().err
+    assert "unknown: --configfile" in said
+    assert ("come after --" in said) == after
+
+
+def test_a_table_of_wells_that_is_not_there_is_named(tmp_path, capsys):
+    assert main(["export", str(tmp_path / "wells.parquet")]) == 1
+    assert "wells.parquet does not exist" in capsys.readouterr().err
 
 
 def test_help_and_names_come_without_anything_heavy():

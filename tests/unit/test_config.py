@@ -65,6 +65,7 @@ CELL_VAE, EPOCHS = {"network": "cell_vae"}, {"epochs": 3}
         ({"targets": {}}, "targets", "at least 1 item"),
         ({"seeds": [1, 1]}, "seeds", "lists a value twice"),
         ({"seeds": [-1]}, "seeds", "must not be negative"),
+        ({"seeds": 3}, "seeds", "should be a list (now: 3)"),
         ({"betas": [-1]}, "config", "betas: -1 is no weight"),
         ({"betas": ["a"]}, "config", "betas: 'a' is no weight"),
         ({"betas": [1], "recipes": {"beta1": {}}}, "config", "is there twice, or as the recipe"),

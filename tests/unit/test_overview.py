@@ -1,5 +1,7 @@
 """`fovscope look` and `fovscope init`: what is there, and a configuration for it."""
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
@@ -85,6 +87,43 @@ def test_where_there_is_nothing_that_is_said(folder, capsys, tmp_path, name, mes
     assert main(["look", str(tmp_path / name), "--out", str(out)]) == 1
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("out", ["look.png", "round/sheet.png"])
+def test_the_picture_does_not_become_one_of_the_images(folder, monkeypatch, capsys, out):
+    monkeypatch.chdir(folder)
+    assert main(["look", ".", "--out", out]) == 1
+    assert "--out" in capsys.readouterr().err
+    assert not (folder / out).exists()
+
+
+def test_one_image_is_no_folder_of_them(folder, capsys):
+    assert main(["init", str(folder / "round/0.png")]) == 1
+    assert capsys.readouterr().err.endswith("give the folder that it lies in\n")
+
+
+def test_too_few_images_for_the_configuration_that_is_printed_are_refused(folder, capsys, tmp_path):
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted((folder / "round").iterdir()):
+        path.rename(few / path.name)
+    assert main(["look", str(few), "--out", str(tmp_path / "look.png")]) == 0
+    said = capsys.readouterr().out
+    assert "12 without labels" in said
+    assert "10 from 8 training images" in said
+    assert main(["init", str(few)]) == 1
+
+
+def test_what_may_be_taken_out_of_the_configuration_is_there(folder, capsys):
+    assert main(["init", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    head, whole = printed.partition("\n\n")[0], yaml.safe_load(printed)
+    named = re.findall(r"`(\w+)`", head.partition("take out")[2])
+    assert set(named) < whole.keys()
+    less = {key: value for key, value in whole.items() if key not in named}
+    small, earnest = load_study(whole), load_study(less)
+    assert list(earnest.recipes) == list(small.recipes) == ["named"]
+    assert earnest.source_training.steps > small.source_training.steps
 
 
 def test_a_configuration_names_places_from_wherever_it_was_printed(folder, monkeypatch, capsys):

@@ -79,6 +79,12 @@ def test_what_has_never_run_is_named(tmp_path):
     assert cells(text)["evaluate"] == ["21", "21", "3", "?"]
 
 
+def test_before_a_first_run_there_are_no_times(tmp_path):
+    text = plan(DRY_RUN, {"study": STUDY, "rules": facts()}, tmp_path)
+    assert text.endswith(f"known once a study has run: {tmp_path} has no times.")
+    assert "0.00" not in text
+
+
 def test_a_gpu_is_counted_once_for_the_jobs_that_share_it(tmp_path):
     write_benchmarks(tmp_path, "train", 3600)
     shared = {"train": facts()["train"] | {"pack_at_once": 3}}

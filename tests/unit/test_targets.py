@@ -543,7 +543,10 @@ def test_one_image_with_two_labels_is_a_warning(tmp_path, caplog):
     root = class_folders(tmp_path)
     shutil.copy(root / "round/0.png", root / "long/9.png")
     build_manifest(Target(folder=str(root)))
-    assert "images with two labels (1):\n  long/9.png (long) = round/0.png (round)" in caplog.text
+    assert (
+        "images with two labels (1); keep the right one:\n  long/9.png (long) = round/0.png (round)"
+        in caplog.text
+    )
 
 
 def test_groups_that_leave_next_to_nothing_to_test_on_are_a_warning(tmp_path, caplog):

@@ -36,11 +36,15 @@ def look(data: Path, sheet: Path, *, rows: int, workers: int = 1) -> str:
     Raises
     ------
     FovscopeError
-        If there is neither.
+        If there is neither, or the picture would be one of the images.
     """
     if (data / "manifest.parquet").exists():  # of a study: images lie in folders of their own
         draw_edits(data, sheet, rows=rows)
         return f"edited images of {data}: {sheet}"
+    if data.resolve() in sheet.resolve().parents:
+        raise FovscopeError(
+            f"{sheet} would lie among the images of {data}; give another place with --out"
+        )
     seen = look_at(data, workers=workers)
     with replacing(sheet) as temporary:
         picture(seen, rows=rows).save(temporary, "PNG")

@@ -30,9 +30,16 @@ from fovscope.datasets.channel_files import (
     in_files,
     listed_images,
 )
+from fovscope.datasets.enough import require_enough
 from fovscope.datasets.greys import ALMOST_BLACK, round_white
 from fovscope.datasets.layout import list_folder
-from fovscope.datasets.listing import SPLITS, DataError, image_files, require_folder
+from fovscope.datasets.listing import (
+    IMAGE_SUFFIXES,
+    SPLITS,
+    DataError,
+    image_files,
+    require_folder,
+)
 from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.readings import Reading, reading_of, reading_of_channels
 from fovscope.datasets.remarks import noted_warnings
@@ -42,6 +49,7 @@ from fovscope.images.channels import contents, decode_channels, rgb_view
 from fovscope.images.read import decode, shown_channels, square_canvas, to_8bit
 from fovscope.study.config import IMAGES, NAMED_SOURCES, RESERVED
 from fovscope.study.data import Target
+from fovscope.study.models import Model
 
 logger = logging.getLogger(__name__)
 
@@ -90,9 +98,9 @@ class Overview:
     provided : bool
         Whether folders or the table say which images are which split.
     table : DataFrame, optional
-        Its image table; None where it is refused.
+        Its image table; None where there can be none.
     refused : str
-        Why it would be refused; empty where it is not.
+        Why it would be refused; empty where it is not. Images too few have a table all the same.
     remarks : tuple of str
         What the study would warn of.
     sights : tuple of Sight
@@ -137,6 +145,8 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
     path = path.absolute()
     if not path.is_file():
         require_folder(path, "folder or table")
+    elif path.suffix.lower() in IMAGE_SUFFIXES:
+        raise DataError(f"{path} is a single image; give the folder that it lies in")
     table, refused = None, ""
     with noted_warnings(printed=False) as records:
         target, root, names, provided = _folder(path) if path.is_dir() else _table(path)
@@ -146,6 +156,7 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
         target = levelled.model_copy(update={"background": _background(sights)})
         try:
             table = build_manifest(target, workers=workers).table
+            require_enough(table, {"at_most_images": {"pca": Model().latent_dim}}, path.name)
         except DataError as error:
             refused = str(error)
     if not sights:
@@ -425,8 +436,9 @@ _HEAD = """\
 # A study of {path}, written by `fovscope init`. See what it would do, then do it:
 #     snakemake --profile profiles/local --configfile <this file> -n
 #     snakemake --profile profiles/local --configfile <this file>
-# Sizes and steps are those of the demo, for two cores. For a study in earnest leave out `sources`,
-# `model`, `source_training`, `probes` and `metrics`. Every key: config/README.md.
+# Sizes and steps are those of the demo, for two cores. For a study in earnest take out `sources`,
+# `recipes`, `model`, `source_training` and `metrics`: their defaults make a larger study.
+# Every key: config/README.md.
 """
 
 

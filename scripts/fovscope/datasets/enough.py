@@ -40,8 +40,10 @@ def require_enough(images: pd.DataFrame, demands: Mapping[str, Any], where: str)
     ]
     lists = []
     if cases:
-        kind = "more dimensions than training images; set fewer in 'representations', or leave"
-        lists.append(listed(f"{kind} the representation out", cases))
+        kind = (
+            "more dimensions than training images; add images, set fewer in 'representations', or"
+        )
+        lists.append(listed(f"{kind} leave the representation out", cases))
     if demands.get("spreads") and "label" in images:
         different = train.groupby("label")["sha256"].nunique()
         cases = [f"{label}: {count}" for label, count in different.items() if count < 2]

@@ -54,6 +54,9 @@ _AROUND_SPLIT_WORDS = re.compile(
 )
 """``01_Training-Set``, ``test images`` and ``val2017`` are ``training``, ``test`` and ``val``."""
 
+_COUNT = re.compile(r"\d+|(?<=[a-z\W_])[A-Z]$|(?<=[\W_])[a-z]$")
+"""What tells ``plate1`` from ``plate2``, ``plateA`` from ``plateB``, ``well_a`` from ``well_b``."""
+
 _HINT_OF_SPLITS = re.compile(r"train|test|valid")
 
 _MASK_WORDS = frozenset(
@@ -346,7 +349,7 @@ def _check_classes(
         outer: (everywhere if in_all else below[outer]) != {one} for outer, one in shared.items()
     }
     if all(shared.values()) and all(deeper.values()):
-        kind = "a single folder that holds everything, where its folders may be the classes"
+        kind = "a single folder that holds everything, whose own folders may be the classes"
         problems[f"{kind}; give it as the folder, or take it out"] += sorted(
             Path(folder, *outer, one).as_posix() for outer, one in shared.items()
         )
@@ -390,7 +393,7 @@ def _mask_of(stem: str) -> str | None:
 def _remark_on_folders_of_every_class(
     above: Mapping[str, tuple[str, ...]], layout: _Layout, remarks: Cases
 ) -> None:
-    """Name the folders in classes that are only counted (``fold1``): these may be the classes."""
+    """Name the folders in classes that are only counted (``fold1``, ``plateA``)."""
     inner: dict[str, set[str]] = defaultdict(set)
     for folders in above.values():
         if len(folders) > layout.depth:
@@ -398,7 +401,7 @@ def _remark_on_folders_of_every_class(
         elif len(folders) == layout.depth:
             inner[folders[layout.label]].add("")
     first = next(iter(inner.values()), set())
-    counted = len({re.sub(r"\d+", "", label) for label in inner}) == 1 < len(inner)
+    counted = len({_COUNT.sub("", label) for label in inner}) == 1 < len(inner)
     counted = counted or any(_HINT_OF_SPLITS.search(label.casefold()) for label in inner)
     if counted and len(first - {""}) > 1 and all(one == first for one in inner.values()):
         kind = "folders that lie in every class, and may be the classes"
@@ -439,7 +442,9 @@ def _no_images(folder: Path, found: Found) -> str:
             "list those of a plate in a table"
         )
     there = _counted(found.passed_over())
-    return f"holds no images ({kinds_read()})" + (f"; there are others ({there})" if there else "")
+    return f"holds no images ({kinds_read()})" + (
+        f"; other files are there ({there}): convert them if they are images" if there else ""
+    )
 
 
 # Masks --------------------------------------------------------------------------------------

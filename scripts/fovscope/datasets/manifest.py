@@ -334,7 +334,7 @@ def _assemble(
     rows["group"] = _groups(rows, options, problems)
     two_labels = check_copies(rows, problems)
     if two_labels:
-        logger.warning(listed("images with two labels", two_labels))
+        logger.warning(listed("images with two labels; keep the right one", two_labels))
     if "label" in rows and rows["label"].nunique() < 2:
         problems["too few classes; two are needed"].append(str(rows["label"].iloc[0]))
     rows["split"] = _splits(rows, options, problems)

@@ -185,7 +185,9 @@ def warn_of_shortcuts(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
     )
     cases = list(told)
     if cases:
-        kind = "what tells classes apart without a look at the object"
+        kind = (
+            "what gives classes away without a look at the object, with the share of their images"
+        )
         logger.warning(listed(f"{kind}; a network may learn that instead", cases))
 
 

@@ -89,7 +89,9 @@ def plan(dry_run: str, workflow: Mapping[str, Any], results: Path) -> str:
         rows.append([name, *(number or "" for number in numbers[:3]), each, *shown])
     if not rows:
         return "Nothing will run: everything is there and up to date."
-    rows.append(["total", *sums[:3], "", *(f"{number:.2f}" for number in sums[3:])])
+    timed = any(sums[3:])
+    hours = (f"{number:.2f}" if timed else "?" for number in sums[3:])
+    rows.append(["total", *sums[:3], "", *hours])
     heads = ["rule", "jobs", "Slurm jobs", "packed", "s a job", "GPU hours", "CPU hours"]
     text = tabulate(
         rows,
@@ -105,7 +107,12 @@ def plan(dry_run: str, workflow: Mapping[str, Any], results: Path) -> str:
         "without and with the packing of this profile; GPU hours with it, as if jobs that share a "
         "GPU took no longer than alone.",
     ]
-    if unknown:
+    if unknown and not timed:
+        notes = [
+            "",
+            f"How long it will take is known once a study has run: {results} has no times.",
+        ]
+    elif unknown:
         notes.append(f"No earlier run to estimate from: {', '.join(unknown)}.")
     return "\n".join([text, *notes])
 

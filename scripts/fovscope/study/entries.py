@@ -89,4 +89,5 @@ def _wording(error: Mapping[str, Any]) -> str:
         return str(error["ctx"]["error"])
     given = error["input"]
     shown = f" (now: {given!r})" if isinstance(given, str | int | float | bool | None) else ""
-    return error["msg"] + shown
+    words = "Input should be a list" if error["type"] == "tuple_type" else error["msg"]
+    return words + shown
