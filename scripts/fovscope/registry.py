@@ -1,6 +1,6 @@
 """What exists by name: generators, objectives, metrics, tables and the like, found by being there.
 
-An entry is a function or a class that a decorator of this module declares::
+An entry is a function or a class that a decorator of this module declares:
 
     @metric("mig", fast={})
     def mig(work, *, bins: int = 20): ...

@@ -1,7 +1,7 @@
 """The contract of generators: images whose factors of variation are known.
 
 A generator is a class in a file of its own, here or in a plug-in, that declares its factors and
-draws an image of given ones::
+draws an image of given ones:
 
     @generator("discs", factors=FACTORS)
     class Discs(Generator):

@@ -1,6 +1,6 @@
 """What a metric of the panel is given, and what it returns.
 
-A metric is a function of `Work` that the decorator `fovscope.registry.metric` declares::
+A metric is a function of `Work` that the decorator `fovscope.registry.metric` declares:
 
     @metric("spread", titles={"spread": "Spread"}, ranges={"spread": (0.0, float("inf"))})
     def spread(work: Work, *, quantile: float = 0.9) -> Values: ...

@@ -98,7 +98,8 @@ def _type_name(annotation: object) -> str:
     if get_origin(annotation) in (Union, UnionType):
         return " or ".join(_type_name(a) for a in get_args(annotation) if a is not type(None))
     if get_origin(annotation) is tuple:
-        return f"list of {_type_name(get_args(annotation)[0])}"
+        of = _type_name(get_args(annotation)[0])
+        return f"list of {of}s" if of.endswith("number") else f"list of {of}"
     if get_origin(annotation) is dict:
         return f"names with {_type_name(get_args(annotation)[1])}"
     if isinstance(annotation, type) and issubclass(annotation, Section):
