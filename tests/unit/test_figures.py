@@ -348,6 +348,8 @@ def test_scores_by_size_are_drawn_where_they_are_known():
         draw_by_size(canvas, scores, {"mig": "MIG", "irs": "IRS"})
         lines = [axes.get_lines()[1].get_xydata().tolist() for axes in canvas.axes]
         assert canvas.axes[0].get_xlim() == canvas.axes[1].get_xlim()
+        # One point makes no line, so it needs a mark.
+        assert all(line.get_marker() != "None" for line in canvas.axes[1].get_lines())
     assert lines == [[[100, 0.3], [800, 0.2]], [[800, 0.5]]]
 
 
@@ -403,6 +405,25 @@ def test_each_recipe_has_a_line_of_its_own():
         names = [label.get_text() for label in axes.get_yticklabels()]
     assert marks == [0.2, 0.4, 0.6, 0.8]
     assert names == ["cells, i, a\n→ cells", "cells, i, b\n→ cells"]
+
+
+def test_models_that_are_never_tuned_have_a_line_too():
+    rows = [("transferred", "free", "", 0.2), ("finetuned", "free", "cells", 0.4)]
+    rows += [("transferred", "named", "", 0.6), ("code: perfect", "", "", 1.0)]
+    long = pd.DataFrame(rows, columns=["stage", "recipe", "tuned_on", "mean"])
+    long = long.assign(measured_on="cells", factors="known", input="i", representation="latents")
+    long = long.assign(score="mig", sd=np.nan, floor=0.0, ceiling=1.0)
+    with figure(4, 2) as canvas:
+        draw_before_after(canvas, long, {"mig": "MIG"})
+        (axes,) = canvas.axes
+        marks = {bar.get_label(): bar.lines[0].get_xydata()[0].tolist() for bar in axes.containers}
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        (legend,) = canvas.legends
+        said = [text.get_text() for text in legend.get_texts()]
+    assert names == ["cells, i, free\n→ cells", "cells, i, named"]
+    assert marks["without fine-tuning"] == [0.6, -1.0]
+    assert marks["after fine-tuning"] == [0.4, -0.15]
+    assert said == ["floor to ceiling", *marks]
 
 
 def test_images_without_classes_are_one_group():

@@ -23,7 +23,13 @@ SHOWN = {
 """Scores that are drawn, where the study has them."""
 
 _BEFORE_AFTER = {"source": "before", "transferred": "before", "finetuned": "after"}
-_LINE = ["measured_on", "factors", "tuned_on", "input", "recipe", "representation", "kind"]
+_MODELS = ["measured_on", "factors", "input", "recipe", "representation"]
+_MARKS = {
+    "before": ("before fine-tuning", "o", 0.15, PALETTE[0]),
+    "after": ("after fine-tuning", "D", -0.15, PALETTE[5]),
+    "untuned": ("without fine-tuning", "o", 0.0, PALETTE[0]),
+}
+"""Label, marker, place beside the line and colour."""
 
 
 @figure(
@@ -33,10 +39,10 @@ _LINE = ["measured_on", "factors", "tuned_on", "input", "recipe", "representatio
     needs=("table:disentanglement",),
     section="Disentanglement",
     order=20,
-    caption="Disentanglement before and after fine-tuning, mean and SD over models; the grey bar "
-    "goes from the floor (the same codes with shuffled rows) to the ceiling (a perfect code on the "
-    "same rows). A star marks lines where binned handcrafted features stand in for factors that "
-    "nobody knows.",
+    caption="Disentanglement before and after fine-tuning, or of models that go without, mean and "
+    "SD over models; the grey bar goes from the floor (the same codes with shuffled rows) to the "
+    "ceiling (a perfect code on the same rows). A star marks lines where binned handcrafted "
+    "features stand in for factors that nobody knows.",
 )
 def disentanglement(given: Given) -> Drawing:
     """Disentanglement before and after fine-tuning, between floor and ceiling.
@@ -73,14 +79,16 @@ def draw_before_after(canvas: Figure, long: pd.DataFrame, shown: Mapping[str, st
         for place, line in enumerate(lines.itertuples(index=False)):
             rows = _rows_of(long, line, score)
             if len(rows):
-                _draw_line(axes, -place, rows)
+                _draw_line(axes, -place, rows, tuned=bool(line.tuned_on))
         axes.set(title=title, xlim=(-0.02, 1.02))
     panels[0].set_yticks(
         [-place for place in range(len(lines))],
         [_name(line) for line in lines.itertuples()],
         fontsize=6,
     )
-    canvas.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    handles, labels = panels[0].get_legend_handles_labels()
+    each = dict(zip(labels, handles, strict=True))
+    canvas.legend(each.values(), each.keys(), loc="outside lower center", ncols=4)
 
 
 def before_after_size(long: pd.DataFrame, shown: Mapping[str, str]) -> tuple[float, float]:
@@ -89,15 +97,20 @@ def before_after_size(long: pd.DataFrame, shown: Mapping[str, str]) -> tuple[flo
 
 
 def _lines(long: pd.DataFrame) -> pd.DataFrame:
-    tuned = long[long["stage"] == "finetuned"]
-    return tuned.assign(kind=kinds_of(tuned))[_LINE].drop_duplicates()
+    """Return models by what they were tuned on, which is empty for those that never are."""
+    models = long[long["stage"].isin(_BEFORE_AFTER)]
+    tuned = models["stage"] == "finetuned"
+    ever_tuned = tuned.groupby([models[column] for column in _MODELS]).transform("any")
+    models = models.assign(tuned_on=models["tuned_on"].where(tuned, ""))[tuned | ~ever_tuned]
+    return models.assign(kind=kinds_of(models))[[*_MODELS, "tuned_on", "kind"]].drop_duplicates()
 
 
 def _name(line: tuple) -> str:
     """Return what a line is about; measured features stand in for factors that are not known."""
     stand_in = " *" if line.factors == "stand-in" else ""
     kind = f", {line.kind}" if line.kind else ""
-    return f"{line.measured_on}{stand_in}, {line.input}{kind}\n→ {line.tuned_on}"
+    tuned_on = f"\n→ {line.tuned_on}" if line.tuned_on else ""
+    return f"{line.measured_on}{stand_in}, {line.input}{kind}{tuned_on}"
 
 
 def _rows_of(long: pd.DataFrame, line: tuple, score: str) -> pd.DataFrame:
@@ -110,20 +123,18 @@ def _rows_of(long: pd.DataFrame, line: tuple, score: str) -> pd.DataFrame:
     return long[same]
 
 
-def _draw_line(axes: Axes, place: int, rows: pd.DataFrame) -> None:
-    first = place == 0
+def _draw_line(axes: Axes, place: int, rows: pd.DataFrame, *, tuned: bool) -> None:
     floor, ceiling = rows.iloc[0][["floor", "ceiling"]]
-    axes.plot([floor, ceiling], [place, place], color="0.85", lw=5, solid_capstyle="butt", zorder=0)
+    bar = {"color": "0.85", "lw": 5, "solid_capstyle": "butt", "zorder": 0}
+    axes.plot([floor, ceiling], [place, place], label="floor to ceiling", **bar)
     for row in rows.itertuples():
-        moment = _BEFORE_AFTER[row.stage]
-        colour = PALETTE[0 if moment == "before" else 5]
+        moment = _BEFORE_AFTER[row.stage] if tuned else "untuned"
+        label, marker, beside, colour = _MARKS[moment]
         axes.errorbar(
-            *(row.mean, place + (0.15 if moment == "before" else -0.15)),
+            *(row.mean, place + beside),
             xerr=None if pd.isna(row.sd) else row.sd,
-            fmt="o" if moment == "before" else "D",
+            fmt=marker,
             ms=4,
             color=colour,
-            label=f"{moment} fine-tuning" if first else None,
+            label=label,
         )
-    if first:
-        axes.plot([], [], color="0.85", lw=5, label="floor to ceiling")

@@ -184,7 +184,7 @@ def draw_distributions(
             whiskerprops={"lw": 0.6},
             capprops={"lw": 0.6},
         )
-        axes.set_title(names[k].replace(" ", "\n"))
+        axes.set_title(names[k].replace(" ", "\n"), fontsize=6)
         axes.tick_params(labelsize=6)
         axes.tick_params(axis="x", labelsize=5)
         # With a step of 4, else the axis takes 2 where 5 leaves fewer than two numbers.

@@ -53,9 +53,9 @@ def draw_by_size(canvas: Figure, scores: pd.DataFrame, shown: Mapping[str, str])
     for axes, (name, title) in zip(panels, shown.items(), strict=True):
         of_score = scores[scores["score"] == name]
         for kind, look in (
-            ("ceiling", {"color": "0.5", "ls": ":"}),
+            ("ceiling", {"color": "0.5", "ls": ":", "marker": "_"}),
             ("value", {"color": PALETTE[0], "marker": "o", "ms": 3}),
-            ("floor", {"color": "0.5", "ls": "--"}),
+            ("floor", {"color": "0.5", "ls": "--", "marker": "_"}),
         ):
             label = "model" if kind == "value" else kind
             axes.plot(of_score["rows"], of_score[kind], lw=1, label=label, **look)
