@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fovscope",
-        description="Ask a study on disk, and apply its models to new images. Snakemake runs it.",
+        description="Look at images, ask about a study, use its models. Snakemake runs the study.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,8 +96,10 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="folder, table, or <results>/data/<source>@<target> of a source of interventions",
     )
-    seen.add_argument("--rows", type=int, default=16, help="rows of the picture")
-    seen.add_argument("--out", type=Path, default=Path("look.png"), help="picture to write")
+    seen.add_argument("--rows", type=int, default=16, help="rows of the picture (%(default)s)")
+    seen.add_argument(
+        "--out", type=Path, default=Path("look.png"), help="picture to write (%(default)s)"
+    )
     begin = command(
         "init",
         "print a configuration that runs, for a folder or table of images",
@@ -115,13 +117,20 @@ def _parser() -> argparse.ArgumentParser:
         "fovscope why results/report.html -- --profile profiles/local",
     )
     for asked in (reasons, ahead):
-        asked.add_argument("targets", nargs="*", help="files or named targets; none: the study")
+        asked.add_argument(
+            "targets", nargs="*", help="files or named targets; by default the whole study"
+        )
     verify = command(
-        "verify", "compare everything with its digest", "fovscope verify --results results"
+        "verify",
+        "compare all results with the digests that their jobs noted",
+        "fovscope verify --results results",
     )
     for asked in (verify, reasons, ahead):
         asked.add_argument(
-            "--results", type=Path, default=Path("results"), help="results folder of the study"
+            "--results",
+            type=Path,
+            default=Path("results"),
+            help="results folder of the study (%(default)s)",
         )
     there = command(
         "list",
@@ -132,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         "kind",
         nargs="?",
         choices=sorted([DATASETS, *(kind.plural for kind in KINDS.values())]),
-        help="of what",
+        help="what to list; by default all but data sets",
     )
     there.add_argument(
         "--plugin",
@@ -162,17 +171,25 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="<results>/models/<backbone>/<recipe>/seed<n>/<target or source>.safetensors",
     )
-    encode.add_argument("--images", type=Path, required=True, help="folder of images, any depth")
+    encode.add_argument("--images", type=Path, required=True, help="folder of images, at any depth")
     encode.add_argument("--masks", type=Path, help="folder of masks, if the target is masked")
-    encode.add_argument("--probe", default="gbt", help="says the class; `fovscope list probes`")
-    encode.add_argument("--out", type=Path, default=Path("encoded"), help="folder to write to")
+    encode.add_argument(
+        "--probe",
+        default="gbt",
+        help="what predicts the class, of `fovscope list probes` (%(default)s)",
+    )
+    encode.add_argument(
+        "--out", type=Path, default=Path("encoded"), help="folder to write to (%(default)s)"
+    )
     export = command(
         "export",
         "write the wells of a screen as AnnData, for scanpy and the like",
         "fovscope export wells.parquet --out wells.h5ad",
     )
     export.add_argument("wells", type=Path, help="<results>/profiles/…/wells.parquet")
-    export.add_argument("--out", type=Path, default=Path("wells.h5ad"), help="file to write")
+    export.add_argument(
+        "--out", type=Path, default=Path("wells.h5ad"), help="file to write (%(default)s)"
+    )
     complete = command(
         "completion",
         "print what makes a shell complete commands, options and files",
@@ -186,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     pack.add_argument("results", type=Path, help="results folder of the study")
     pack.add_argument("out", type=Path, help="ZIP file to write")
-    pack.add_argument("--licence", default="", help="of the archive, best as an address")
+    pack.add_argument("--licence", default="", help="licence of the archive, best as a URL")
     return parser
 
 
