@@ -135,6 +135,11 @@ def test_a_factor_that_cannot_be_narrowed_is_named(factor, message):
         calibrated_factors([factor], {"Size": (180.0, 200.0)})
 
 
+def test_a_target_that_does_not_vary_is_named_as_such():
+    with pytest.raises(GeneratorError, match=r"'Size' is 126\.4 px in all images of the target"):
+        calibrated_factors(FACTORS, {"Size": (126.4, 126.4)})
+
+
 @pytest.mark.skipif(not CHULA.is_dir(), reason="../shared/data/chula_rbc12 is not here")
 def test_cells_can_be_calibrated_to_real_ones():
     """Red cells of a smear: reddish, lighter about, never grey."""

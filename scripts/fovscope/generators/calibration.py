@@ -181,7 +181,8 @@ def calibrated_factors(
     Raises
     ------
     GeneratorError
-        If a factor has no limits, or none in common with the calibration.
+        If a factor has no limits, none in common with the calibration, or the same value in all
+        images of the target.
     """
     return tuple(
         _narrowed(factor, *calibration[factor.name]) if factor.name in calibration else factor
@@ -194,6 +195,12 @@ def _narrowed(factor: Factor, low: float, high: float) -> Factor:
         raise GeneratorError(
             f"calibration: factor '{factor.name}' has a list of values and no limits to narrow; "
             "leave it out of the calibration"
+        )
+    if low == high:
+        raise GeneratorError(
+            f"calibration: '{factor.name}' is {low:g} {factor.unit}".rstrip()
+            + " in all images of the target, and cannot be varied within that; look at the masks, "
+            "or go without calibration"
         )
     if factor.period is None:
         low, high = max(low, factor.limits[0]), min(high, factor.limits[1])
