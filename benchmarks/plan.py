@@ -1,10 +1,11 @@
 """What planning costs: CPU seconds and memory of dry runs, for the full study and for larger ones.
 
-    python benchmarks/plan.py                    config/paper.yaml: all to do, then all done
+    python benchmarks/plan.py                    config/paper.yaml to do, with wide.yaml, done
     python benchmarks/plan.py --sizes 1 4 16     so many targets, ten backbones, ten seeds
 
-Targets are folders of a few tiny images in a temporary folder. A study that is done is one
-whose files are there, empty, with Snakemake's records of them: no network runs.
+A study to do needs no data. Targets of others are folders of a few tiny images in a temporary
+folder. A study that is done is one whose files are there, empty, with Snakemake's records of them:
+no network runs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 import table
 import yaml
 from PIL import Image
+from snakemake.utils import update_config
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 8.0
@@ -36,24 +38,31 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def make_images(folder: Path, size: int = 8) -> str:
-    """Draw two classes of a few images, and masks for them."""
-    for place in (folder, folder / "images", folder / "masks"):
-        for label in ("a", "b"):
-            (place / label).mkdir(parents=True, exist_ok=True)
-            for number in range(5):
-                Image.new("L", (size, size), number).save(place / label / f"{number}.png")
+    """Draw two classes of a few images."""
+    for label in ("a", "b"):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for number in range(5):
+            Image.new("L", (size, size), number).save(folder / label / f"{number}.png")
     return str(folder)
 
 
-def paper_study(folder: Path) -> dict:
-    """Return the full study, with folders that are there."""
-    study = yaml.safe_load((ROOT / "config/paper.yaml").read_text("utf-8"))
-    for name, target in study["targets"].items():
-        make_images(folder / name)
-        target["folder"] = str(folder / name / "images")
-        if "masks" in target:
-            target["masks"] = str(folder / name / "masks")
+def written(*names: str) -> dict:
+    """Return what files of `config` say, the later ones put into the first."""
+    study: dict = {}
+    for name in names:
+        update_config(study, yaml.safe_load((ROOT / "config" / name).read_text("utf-8")))
     return study
+
+
+def with_folders(study: dict, folder: Path) -> dict:
+    """Return a study with folders in the place of what is retrieved."""
+    targets = {name: {"folder": make_images(folder / name)} for name in study["targets"]}
+    of_retrieved = ("sprites", "textures")
+    sources = {
+        name: {key: value for key, value in source.items() if key not in of_retrieved}
+        for name, source in study["sources"].items()
+    }
+    return study | {"targets": targets, "sources": sources}
 
 
 def large_study(folder: Path, targets: int) -> dict:
@@ -93,7 +102,7 @@ def plan(
     limit: float | None = None,
 ) -> table.Line:
     """Return the line of the dry run of a study: seconds of CPU, jobs and memory."""
-    (folder / "study.yaml").write_text(yaml.safe_dump(study), "utf-8")
+    write(folder, study)
     text, seconds, megabytes = snakemake(folder, "--dry-run", profile=profile)
     found = re.search(r"^total +(\d+)$", text, re.MULTILINE)
     jobs = int(found[1]) if found else 0
@@ -101,8 +110,14 @@ def plan(
     return table.Line(what=what, ours=seconds, limit=limit)
 
 
-def pretend_done(folder: Path) -> None:
+def write(folder: Path, study: dict) -> None:
+    """Write the configuration that is planned next; the first source is that of most recipes."""
+    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False), "utf-8")
+
+
+def pretend_done(folder: Path, study: dict) -> None:
     """Make every file of a study, empty, with the records of Snakemake."""
+    write(folder, study)
     listed = snakemake(folder, "--summary")[0]
     for name in re.findall(r"^(results/\S+)\t", listed, re.MULTILINE):
         path = folder / name
@@ -119,10 +134,12 @@ def lines(arguments: argparse.Namespace) -> Iterator[table.Line]:
             study = large_study(folder / "images", size)
             yield plan(folder, f"{size} targets", study, profile=arguments.profile)
         if arguments.sizes is None:
-            study = paper_study(folder / "images")
-            profile = arguments.profile
+            study, profile = written("paper.yaml"), arguments.profile
+            wide = written("paper.yaml", "wide.yaml")
             yield plan(folder, "paper.yaml, all to do", study, profile=profile, limit=LIMIT)
-            pretend_done(folder)
+            yield plan(folder, "paper.yaml and wide.yaml, all to do", wide)
+            study = with_folders(study, folder / "images")
+            pretend_done(folder, study)
             yield plan(folder, "paper.yaml, all done", study, profile=profile)
 
 

@@ -240,17 +240,24 @@ sys.exit(code)
 """
 
 
+def planned(folder, *configs, options=()):
+    """Plan what files of the repository say, without any data; how long it takes is printed."""
+    files = [ROOT / "config" / name for name in configs]
+    around = [sys.executable, "-c", MEASURED]
+    run = Study(folder, {}).run("--configfile", *files, "-n", *options, around=around)
+    assert run.code == 0, run.text
+    (said,) = re.findall(r"^plan: .*$", run.text, re.M)
+    print(f"{said}, {sum(run.jobs.values()):,} jobs")
+    return run, said
+
+
 def test_the_full_study_plans_on_a_login_node(tmp_path):
     """Without data, in little memory; how long it takes is printed (`pytest -rP`).
 
     Of 271 MB, 143 are Snakemake before it has read anything, 25 the study with the digests of all
-    code, the rest its 2,200 jobs.
+    code, the rest its 2,325 jobs.
     """
-    paper = yaml.safe_load((ROOT / "config/paper.yaml").read_text())
-    run = Study(tmp_path, paper).run("-n", around=[sys.executable, "-c", MEASURED])
-    assert run.code == 0, run.text
-    (said,) = re.findall(r"^plan: .*$", run.text, re.M)
-    print(said)
+    run, said = planned(tmp_path, "paper.yaml")
     assert int(said.split()[-2]) < 280
     jobs = run.jobs
     models = 6 * 2 * 10  # backbones and pixels, β, seeds
@@ -258,6 +265,23 @@ def test_the_full_study_plans_on_a_login_node(tmp_path):
     assert jobs["train"] == models
     assert jobs["finetune"] == 4 * models
     assert jobs["cache_features"] == jobs["seal_features"] == 6 * 5
+
+
+def test_the_wide_study_plans_as_well(tmp_path):
+    """All that it compares; of its ten seeds two, because they differ in nothing.
+
+    With ten it is 11,246 jobs, which take some 27 s of a core and 500 MB to plan.
+    """
+    run, _ = planned(tmp_path, "paper.yaml", "wide.yaml", options=["--config", "seeds=[0,1]"])
+    jobs = run.jobs
+    of_seeds = 6 * 2  # backbones and pixels, seeds
+    tuned = 2 + 2 + 2  # β: our choices, the published ones, the other size
+    assert jobs["retrieve"] == 4 + 2
+    assert jobs["train"] == of_seeds * (tuned + 4)  # names are learnt for each target
+    assert jobs["finetune"] == of_seeds * tuned * 4
+    # Measured and constant; of each input all, PCA and projection of both sizes; these on edited
+    # images as well.
+    assert jobs["evaluate_baseline"] == 4 * (2 + 6 * 5 + 6 * 4)
 
 
 def test_a_store_filled_by_several_jobs_is_that_of_one(tiny_study, new_study):

@@ -1,17 +1,21 @@
+import copy
 import json
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from fovscope.registry import Catalogue
 from fovscope.study.config import Study, bound_factors, load_study, recipe_section
 from fovscope.study.documents import json_schema, page_with_views, readme_with_options
+from fovscope.study.expansion import Expansion
 from fovscope.study.section import ConfigError
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [*sorted(ROOT.glob("config/*.yaml")), ROOT / "tests/integration/tiny.yaml"]
+WIDE = ROOT / "config/wide.yaml"  # read after another one
 
 
 def raw(path):
@@ -20,8 +24,36 @@ def raw(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_of_the_repository_is_valid_by_model_and_by_schema(path):
-    load_study(raw(path))
-    jsonschema.validate(raw(path), json.loads(json_schema()))
+    study = raw(path)
+    jsonschema.validate(study, json.loads(json_schema()))
+    if path == WIDE:
+        with pytest.raises(ConfigError, match="unknown source 'texture_dsprites'"):
+            load_study(study)
+        study = raw(ROOT / "config/paper.yaml")
+        update_config(study, raw(path))  # as Snakemake does
+    load_study(study)
+
+
+def test_the_wide_study_has_all_of_the_published_one_and_pairs_that_differ_in_the_variant_alone():
+    paper = raw(ROOT / "config/paper.yaml")
+    narrow, wide = load_study(paper), copy.deepcopy(paper)
+    update_config(wide, raw(WIDE))
+    wide = load_study(wide)
+    assert wide.results == narrow.results
+    for name, recipe in narrow.recipes.items():
+        assert wide.recipes[name] == recipe
+    facts = Expansion(wide, ROOT / "scripts").facts()["recipes"]
+    variants = {one["family"]: one["variant"] for one in facts.values()}
+    assert variants == {
+        "beta1, beta2": "default",
+        "published-beta1, published-beta2": "paper",
+        "sizes-beta1-d20, sizes-beta2-d20": "default",
+        "named": "default",
+    }
+    alike = ("source", "objective", "supervision")
+    ours, theirs = facts["beta1"], facts["published-beta1"]
+    assert [ours[key] for key in alike] == [theirs[key] for key in alike]
+    assert {"pca-10", "pca-20", "random-10", "random-20"} <= set(wide.representations)
 
 
 def test_an_empty_config_learns_names_from_rendered_cells_and_from_interventions():
