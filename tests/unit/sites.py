@@ -117,20 +117,27 @@ def zipped(files):
     return stream.getvalue()
 
 
+def shape(seed, size):
+    """Return rows and columns of the object of `picture`: its size and proportions by chance."""
+    sides = np.random.default_rng([seed, 1]).integers(size // 3, 2 * size // 3, 2)
+    return tuple(slice((size - side) // 2, (size + side) // 2) for side in sides)
+
+
 def picture(seed, form="png", size=24):
-    """Return an image file that no other seed has: a bright square on black."""
+    """Return an image file that no other seed has: a bright rectangle on black."""
     rng = np.random.default_rng(seed)
     pixels = np.zeros((size, size, 3), np.uint8)
-    pixels[6:18, 6:18] = rng.integers(100, 255, (12, 12, 3))
+    place = pixels[shape(seed, size)]
+    place[:] = rng.integers(100, 255, place.shape)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, form)
     return stream.getvalue()
 
 
-def mask():
+def mask(seed, size=24):
     """Return the mask of `picture` as JPEG, whose edges are not quite black and white."""
-    pixels = np.zeros((24, 24), np.uint8)
-    pixels[6:18, 6:18] = 255
+    pixels = np.zeros((size, size), np.uint8)
+    pixels[shape(seed, size)] = 255
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "jpeg", quality=80)
     return stream.getvalue()
@@ -151,7 +158,7 @@ def lensless(each=10):
                 seed = 1000 * k + i + 500 * (split == "TEST")
                 outer = f"PlanktonData/{split}_IMAGE/{split}_IMAGE"
                 files[f"{outer}/{place}"] = picture(seed, "jpeg")
-                files[f"{outer.replace('IMAGE', 'IMAGEBIN')}/{place}"] = mask()
+                files[f"{outer.replace('IMAGE', 'IMAGEBIN')}/{place}"] = mask(seed)
     return zipped(files)
 
 
