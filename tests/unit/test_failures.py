@@ -57,6 +57,17 @@ def test_a_failure_that_another_attempt_cured_is_none(run, tmp_path):
     assert run.said()[-2:] == ["  evaluate", "    log: none"]
 
 
+def test_a_job_that_was_killed_without_a_word_is_named_by_its_log(run, tmp_path):
+    (tmp_path / "a.log").touch()
+    said = "killed, perhaps for want of memory, or never started"
+    for log in ("a.log", "lost.log"):
+        run.error("evaluate", 4, log)
+        assert run.said()[-2:] == ["  evaluate", f"    nothing new in {log}: {said}"]
+    # Slurm knows better.
+    run.error("evaluate", 4, "lost.log", message="SLURM-job '7' failed: out of memory")
+    assert run.said()[-2:] == ["    SLURM-job '7' failed: out of memory", "    log: none"]
+
+
 def test_what_slurm_says_and_the_end_of_a_traceback_are_the_reason(run, tmp_path):
     trace = "Traceback (most recent call last):\n  File x\n    y()\nKeyError: 'z'\n"
     (tmp_path / "a.log").write_text(

@@ -83,6 +83,9 @@ def _reason(tries: list[logging.LogRecord], begun: float) -> list[str]:
             break
     cut = ["..."] if len(said) > _LINES else []
     shown = [f"log: {log}" for log in logs] or ["log: none"]
+    if own and not (logs or executor):
+        # Nobody else says which of the jobs of a rule it was, and what ends without a word.
+        shown = [f"nothing new in {own}: killed, perhaps for want of memory, or never started"]
     return [*executor, *shown, *said[:_LINES], *cut]
 
 
