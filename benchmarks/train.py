@@ -156,7 +156,7 @@ def on_cpu(turns: dict[str, Callable[[], None]], what: str, arguments: argparse.
     ]
     rate = arguments.steps / statistics.median(pair["ours"] for pair in times)
     line = table.Line(
-        what=f"training, {what}, {arguments.precision}, {arguments.threads} threads",
+        what=f"training, {what}, {arguments.precision}, on {arguments.threads} of the cores",
         ours=rate,
         unit="steps/s",
         reference=rate * statistics.median(pair["ours"] / pair["bare"] for pair in times),
