@@ -490,7 +490,9 @@ def test_a_readout_is_given_the_source_that_goes_with_the_images(readouts, name,
     assert {key: files[f"source_{key}"] for key in data} == data
     assert files["source_features"] == f"results/features/{source}/dino/manifest.json"
     assert files["table"] == readouts.data(dataset)["table"]
-    assert not any(key.startswith("natural_") for key in files)  # nothing is fitted on these
+    # Nothing is fitted on natural images, and what is known of those that are asked is not read.
+    assert not any(key.startswith("natural_") for key in files)
+    assert "facts" not in files
 
 
 def test_a_readout_is_a_baseline_of_each_backbone(readouts):

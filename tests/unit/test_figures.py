@@ -24,7 +24,7 @@ from fovscope.figures.latents import (
 from fovscope.figures.open_set import draw_open_set, mistakes, open_set_size
 from fovscope.figures.samples import PER_ROW, sample_rows, samples
 from fovscope.figures.sizes import draw_by_size
-from fovscope.figures.style import class_styles, figure, save, shown_name
+from fovscope.figures.style import class_styles, figure, save, show_images, shown_name
 from fovscope.figures.traversal import draw_traversal, strip_images
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.traversal import as_png
@@ -368,6 +368,17 @@ def test_strips_show_the_image_of_each_place():
         draw_traversal(canvas, shown, ["z0 Texture", "z1"], np.zeros((2, 2)))
         labels = [axes.get_ylabel() for axes in canvas.axes]
     assert labels == ["z0\nTexture", "z1\n(no effect)"]
+
+
+def test_a_short_row_of_images_shows_them_as_large_as_a_full_one():
+    images = [np.zeros((4, 4, 3), np.uint8)] * 2
+    with figure(4, 2) as canvas:
+        for axes, row in zip(canvas.subplots(2), (images, images * 4), strict=True):
+            show_images(axes, row, room=8)
+        short, full = canvas.axes
+        assert len(short.images) == 2
+        assert short.get_xlim() == full.get_xlim()
+        assert short.images[0].get_extent() == full.images[0].get_extent()
 
 
 def test_before_and_after_stand_at_their_means():

@@ -46,18 +46,19 @@ def readout(given: Given, *, source: str) -> NDArray[np.float32]:
     settings = make_anchors(known.images[known.fit], bind(factors, angles=True))
     features = finite_codes(known.features)[known.fit]
     asked = finite_codes(given.features)
-    columns = [
-        _predicted(features[shown], setting[shown], asked)
-        for setting, shown in zip(settings.T, np.isfinite(settings.T), strict=True)
-        if shown.any()
-    ]
-    if not columns:
+    shown = np.isfinite(settings)
+    settings, shown = settings[:, shown.any(axis=0)], shown[:, shown.any(axis=0)]
+    if not settings.size:
         raise FovscopeError(
             f"representations: no setting of the source '{source}' can be read out, for its "
             "factors are names, mean nothing on real images, or are shown by no training image"
         )
-    return np.stack(columns, axis=1).astype(np.float32)
-
-
-def _predicted(features: NDArray, setting: NDArray, asked: NDArray) -> NDArray[np.floating]:
-    return make_pipeline(StandardScaler(), RidgeCV(PENALTIES)).fit(features, setting).predict(asked)
+    found = np.empty((len(asked), settings.shape[1]), np.float32)
+    # One decomposition of the features for all settings that the same images show.
+    rows, group = np.unique(shown, axis=1, return_inverse=True)
+    for number, taken in enumerate(rows.T):
+        columns = group == number
+        ridge = make_pipeline(StandardScaler(), RidgeCV(PENALTIES, alpha_per_target=True))
+        ridge.fit(features[taken], settings[np.ix_(taken, columns)])
+        found[:, columns] = ridge.predict(asked).reshape(len(asked), -1)
+    return found

@@ -392,9 +392,10 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
         which = one.representation or ("file" if "file" in one.options else name)
         where = f"representations.{name}"
         more = options("representation", which, one.options, where)
-        learns = "source" in more and catalogue.entry("representation", which).declared["needs"]
-        if learns == "source" and more["source"] not in study.sources:
-            mistakes.append(f"{where}: {unknown_name('source', more['source'], study.sources)}")
+        source = more.get("source", "")
+        learns = source and catalogue.entry("representation", which).declared["needs"] == "source"
+        if learns and source not in study.sources:
+            mistakes.append(f"{where}: {unknown_name('source', source, study.sources)}")
         return one.model_copy(update={"representation": which, "options": more})
 
     def representations() -> Iterator[tuple[str, Representation]]:

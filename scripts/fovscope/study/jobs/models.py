@@ -140,19 +140,19 @@ class ModelJobs(DataJobs):
         a source.
         """
         needs = self._representation(name).declared["needs"]
-        files, of = {"table": self.paths.manifest}, {"": dataset}
+        files, of, more = {"table": self.paths.manifest}, {"": dataset}, {}
         if needs in OF_FEATURES:
             files["features"] = self.paths.features
         elif needs == "objects":
             files["objects"] = self.paths.objects
         if needs == "source":
-            files["facts"] = self.paths.facts
-            of["source_"] = self.source_for(name, dataset)
+            of["source_"] = source = self.source_for(name, dataset)
+            more["source_facts"] = self.data(source)["facts"]
         elif dataset in self.edited:
             of["natural_"] = self.followed(dataset)
-        return {
-            prefix + key: file.format(dataset=name, backbone=backbone)
-            for prefix, name in of.items()
+        return more | {
+            prefix + key: file.format(dataset=each, backbone=backbone)
+            for prefix, each in of.items()
             for key, file in files.items()
         }
 
