@@ -188,8 +188,28 @@ def test_perceptron_ends_where_scikit_learn_does():
 
 def test_trees_of_wide_codes_see_some_columns_and_of_narrow_ones_all():
     train, labels, *_ = blobs(0.05)
-    shares = [gbt(train, labels, 0, 1, rounds=1, columns=n).colsample_bytree for n in (2, 5, 2048)]
-    assert shares == [2 / 5, 1, 1]
+    shares = [gbt(train, labels, 0, 1, rounds=1, columns=n).colsample_bytree for n in (3, 5, 2048)]
+    assert shares == [3 / 5, 1, 1]
+
+
+def test_trees_of_very_wide_codes_see_the_columns_that_the_seed_draws():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 100)
+    codes = rng.normal(size=(200, 40)) + 2 * labels[:, None]  # any four columns tell the classes
+    of_seed = {
+        seed: gbt(codes, labels, seed, 1, rounds=20, columns=2).predict_proba(codes)
+        for seed in (0, 1)
+    }
+    assert all(((p[:, 1] > 0.5) == labels).mean() > 0.95 for p in of_seed.values())
+    again = gbt(codes, labels, 0, 1, rounds=20, columns=2)
+    np.testing.assert_array_equal(again.predict_proba(codes), of_seed[0])
+    assert (of_seed[0] != of_seed[1]).any()
+    responds = []
+    for column in range(codes.shape[1]):
+        moved = codes.copy()
+        moved[:, column] = moved[::-1, column]
+        responds.append((again.predict_proba(moved) != of_seed[0]).any())
+    assert sum(responds) == 4
 
 
 def test_bad_input_is_named():

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from xgboost import XGBClassifier
 
 from fovscope.registry import probe
@@ -23,7 +25,7 @@ def gbt(
     depth: int = 4,
     learning_rate: float = 0.1,
     columns: int = 2_048,
-) -> XGBClassifier:
+) -> XGBClassifier | Pipeline:
     """Fit gradient-boosted trees.
 
     Parameters
@@ -42,21 +44,29 @@ def gbt(
         Shrinkage of the trees.
     columns : int
         Columns that a tree may split on; of a wider representation, such as pixels, each tree
-        draws so many, and has 32 split points a column instead of 256.
+        draws so many, and has 32 split points a column instead of 256. All trees together see
+        twice as many, drawn by the seed.
 
     Returns
     -------
-    XGBClassifier
-        The fitted classifier.
+    XGBClassifier or Pipeline
+        The fitted classifier; a pipeline if it sees only some of the columns.
     """
-    return XGBClassifier(
+    width, seen = codes.shape[1], 2 * columns
+    trees = XGBClassifier(
         n_estimators=rounds,
         max_depth=depth,
         learning_rate=learning_rate,
         # With few rows a tree costs what its split points do, columns × bins.
-        max_bin=256 if codes.shape[1] <= columns else 32,
-        colsample_bytree=columns / max(columns, codes.shape[1]),
+        max_bin=256 if width <= columns else 32,
+        colsample_bytree=columns / max(columns, min(width, seen)),
         tree_method="hist",
         random_state=seed,
         n_jobs=threads,
-    ).fit(codes, classes)
+    )
+    if width <= seen:
+        return trees.fit(codes, classes)
+    # A histogram has all columns at hand, also those that its tree has not drawn.
+    drawn = np.sort(np.random.default_rng(seed).choice(width, seen, replace=False))
+    some = FunctionTransformer(np.take, kw_args={"indices": drawn, "axis": 1})
+    return make_pipeline(some, trees).fit(codes, classes)

@@ -425,6 +425,9 @@ class CodeDigests:
                 for name in group
             }
         digests.update(inner)
+        for name in group:
+            if words[name]:
+                words[name][:] = [digests[name]]  # stands for them from now on
 
     def _groups(self, module: _Module, start: str) -> list[list[str]]:
         """Return the definitions that one needs, those that use each other together.
