@@ -73,7 +73,7 @@ def findings(tmp_path):
     Image.fromarray(np.zeros((4000, 400, 3), np.uint8)).save(tall)
     names = Table(pd.DataFrame({"name": ["Size"]}), "Names.", "table-names")
     sections = [Section("First", "Words."), Section("All", parts=[Picture(str(tall), "T"), names])]
-    said = {"cells": [Finding("Names", "All 1 names hold: Size. " * 5, "table-names")]}
+    said = {"cells": [Finding("Names", "The one name holds: Size. " * 5, "table-names")]}
     page = tmp_path / "findings.html"
     text = render_report("Study", "Which?", {}, sections, findings=said)
     page.write_text(text.replace("</body>", LOOK + "</body>"))

@@ -67,7 +67,7 @@ def test_names_are_told_by_verdict_with_what_they_lack():
 
 def test_where_nothing_holds_a_reader_is_told_to_read_no_name():
     (text,) = said({"names": [name("Shape", "does not hold", 0.2, 0.5, "gap 0.3")]}, about="Names")
-    assert text.startswith("None of the 1 names holds: read no dimension by its name. Shape does")
+    assert text.startswith("The one name does not hold: read no dimension by its name. Shape")
     assert said(about="Names") == ["No dimension bears a name: no model was bound to a factor."]
 
 
@@ -77,7 +77,7 @@ def test_of_stages_the_last_is_told_and_of_kinds_each_but_not_too_many():
     assert "Size holds partly" in text
     kinds = [name("Size", "holds", recipe=f"r{k}") for k in range(5)]
     texts = said({"names": kinds}, about="Names")
-    assert texts[:3] == [f"r{k} on vit: All 1 names hold: Size." for k in range(3)]
+    assert texts[:3] == [f"r{k} on vit: The one name holds: Size." for k in range(3)]
     assert texts[3:] == ["The table tells of 2 more kinds of models."]
 
 
@@ -95,6 +95,9 @@ def test_what_ten_numbers_cost_is_the_difference_to_each_baseline():
         "(80.0 %), 2.0 points more than PCA-3 (70.0 %, within the spread of models) and 0.5 points "
         "less than measured (72.5 %, within the spread of models)."
     )
+    lines = [accuracy("PCA-3", 72.04), accuracy("latents", 72, 4, 2)]
+    (text,) = said({"accuracy": lines}, about="Accuracy")
+    assert text.endswith("That is as much as PCA-3 (72.0 %, within the spread of models).")
 
 
 def test_the_worst_confusions_are_named_the_worst_first():
@@ -122,7 +125,7 @@ def test_each_of_two_targets_is_told_its_own_numbers():
         "accuracy": [accuracy("latents", 72, 4, 2), accuracy("latents", 33, 1, 2, target="algae")],
     }
     for target, factor, share in (("cells", "Size", "72.0"), ("algae", "Hue", "33.0")):
-        assert said(tables, target=target, about="Names") == [f"All 1 names hold: {factor}."]
+        assert said(tables, target=target, about="Names") == [f"The one name holds: {factor}."]
         assert share in said(tables, target=target, about="Accuracy")[0]
 
 

@@ -135,9 +135,11 @@ def _verdicts(lines: pd.DataFrame) -> str:
     held = list(lines.loc[lines["verdict"] == HOLDS, "factor"])
     count = len(lines)
     if not held:
-        first = f"None of the {count} names holds: read no dimension by its name."
+        which = f"None of the {count} names holds" if count > 1 else "The one name does not hold"
+        first = f"{which}: read no dimension by its name."
     elif len(held) == count:
-        first = f"All {count} names hold: {_listed(held)}."
+        which = f"All {count} names hold" if count > 1 else "The one name holds"
+        first = f"{which}: {_listed(held)}."
     else:
         first = f"{len(held)} of {count} names hold: {_listed(held)}."
     rest = (_short_of(line) for line in lines.to_dict("records") if line["verdict"] != HOLDS)
@@ -202,7 +204,9 @@ def _cost(line: pd.Series, baselines: pd.DataFrame) -> str:
     parts = []
     for other in baselines.to_dict("records"):
         points = line["mean"] - other["mean"]
-        by = f"{abs(points):.1f} points {'more' if points > 0 else 'less'} than"
+        shown = f"{abs(points):.1f}"
+        by = f"{shown} points {'more' if points > 0 else 'less'} than"
+        by = "as much as" if float(shown) == 0 else by
         spread = ", within the spread of models" if abs(points) <= line["sd"] else ""
         parts.append(f"{by} {other['representation']} ({other['mean']:.1f} %{spread})")
     return f" That is {_listed(parts)}." if parts else ""
