@@ -47,6 +47,8 @@ _IN_CHECKPOINTS = (
 )
 """Where training scripts keep the state dict of the model, the first of them that is there."""
 
+_LFS_POINTER = b"version https://git-lfs"
+
 _CLASSIFIERS = ("head", "head_dist", "fc", "classifier", "last_linear", "AuxLogits")
 """What a classifier is called, beside what timm's configuration of the model says."""
 
@@ -344,17 +346,29 @@ def _pip_file(backbone: Backbone) -> Path:
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
-    """Return the state dict of a file, or the one that a training checkpoint holds."""
+    """Return the state dict of a file, or the one that a training checkpoint holds.
+
+    What kind of file it is follows from its first bytes: names may end in anything.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(_LFS_POINTER))
+    if head.startswith(_LFS_POINTER):
+        raise WeightsError(
+            f"weights {path} are not there, but a pointer of Git LFS; fetch the file with "
+            "`git lfs pull`"
+        )
     try:
-        if path.suffix == ".safetensors":
+        if head[8:9] == b"{":  # after the length of the header, which is JSON
             return load_file(path)
         # Options as argparse holds them, harmless ones, are in most training checkpoints.
-        with torch.serialization.safe_globals([Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([Namespace]), path.open("rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes end in any kind of error
+        what = type(error).__name__  # the text of PyTorch advises to run the code of the file
         raise WeightsError(
-            f"weights {path} cannot be read: neither safetensors nor a state dict that loads "
-            f"without unpickling code (weights only), or damaged: {error!r}"
+            f"weights {path} cannot be read ({what}): neither safetensors nor a state dict that "
+            "loads without running code, or damaged; save the model's state dict alone, or copy "
+            "the file again"
         ) from error
     if not isinstance(content, Mapping):
         content = {type(content).__name__: content}
@@ -456,6 +470,7 @@ def _load(
     of files as their authors published them. Names that differ from the model's are therefore
     accepted where timm accepts them, which is strict for nearly all architectures.
     """
+    _require_kernels(state, own, backbone, path)
     misfit = _misfit(state, own)
     if misfit and not _is_strict(backbone, state):
         raise WeightsError(_said(path, backbone, misfit))
@@ -463,6 +478,25 @@ def _load(
         return _adapted(backbone, state)
     except Exception as error:  # renaming what is of another model ends in any kind of error
         raise WeightsError(_said(path, backbone, misfit or str(error))) from error
+
+
+def _require_kernels(
+    state: Mapping[str, Tensor], own: Mapping[str, Tensor], backbone: Backbone, path: Path
+) -> None:
+    """Raise `WeightsError` where kernels have other sides than the model's.
+
+    timm resamples the kernel of a patch embedding to the patches of its model, as it does with
+    position embeddings. These adapt a model to images of another size; a network that is given
+    patches of another size computes something else.
+    """
+    for name, value in state.items():
+        theirs, ours = tuple(value.shape), tuple(own[name].shape) if name in own else ()
+        if name.endswith(".weight") and len(theirs) == len(ours) == 4 and theirs[2:] != ours[2:]:
+            raise WeightsError(
+                f"{path} does not fit {backbone.model}: kernels of {name} have "
+                f"{theirs[2]} × {theirs[3]} places, those of the model {ours[2]} × {ours[3]}\n"
+                "Name the timm model that these weights were trained as"
+            )
 
 
 def _misfit(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
