@@ -138,3 +138,20 @@ def test_on_paper_all_is_there_and_only_wide_tables_are_small(report, tmp_path):
     narrow, wide, caption = height["narrowly"], height["6last"], height["Caption"]
     assert narrow == pytest.approx(caption, rel=0.1)
     assert 0.75 * narrow < wide < 0.9 * narrow
+
+
+def test_on_paper_no_title_is_left_behind_by_a_long_table(tmp_path):
+    """Tables of all lengths move the titles over a page; each is followed by its first row."""
+    sections = [
+        Section(f"Title{n}", "Text.", [Table(pd.DataFrame({f"Column{n}": ["x"] * n}), "Caption.")])
+        for n in range(2, 60, 3)
+    ]
+    page = tmp_path / "report.html"
+    page.write_text(render_report("Study", "Which?", {}, sections))
+    browse(page, f"--print-to-pdf={tmp_path / 'report.pdf'}", "--no-pdf-header-footer")
+    command = ["pdftotext", str(tmp_path / "report.pdf"), "-"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    pages = text.split("\f")
+    for n in range(2, 60, 3):
+        page = next(each for each in pages if f"Title{n}\n" in each or f"Title{n} " in each)
+        assert f"Column{n}\n" in page
