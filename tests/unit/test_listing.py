@@ -390,9 +390,55 @@ def test_masks_beside_images_are_no_class(tmp_path):
     assert problem[1] == ["Masks"]
     (tmp_path / "Masks").rename(tmp_path / "gt")
     assert list_folder(tmp_path / "Images", tmp_path / "gt").problems == {}
-    for path in (tmp_path / "gt").iterdir():  # a class of that name
+    for path in (tmp_path / "gt").iterdir():  # whatever they are called, beside images only
         path.rename(path.with_stem(f"other{path.stem}"))
-    assert list_folder(tmp_path).problems == {}
+    assert [*list_folder(tmp_path).problems.values()] == [["gt"]]
+    (tmp_path / "Images").rename(tmp_path / "goat")  # a class, of that name
+    listing = list_folder(tmp_path)
+    assert (listing.problems, [*listing.remarks.values()]) == ({}, [["gt"]])
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "named"),
+    [
+        *[("images/{k}", "masks/{k}_mask", "masks"), ("image/img{k}", "mask/msk{k}", "mask")],
+        *[("imagesTr/{k}_0000", "labelsTr/{k}", "labelsTr"), ("Raw/{k}", "seg/x{k}", "seg")],
+        *[("images/{c}/{k}", "masks/{c}/{k}_mask", "masks"), ("{c}/{k}", "label_{c}/{k}", "label")],
+        *[("{c}/images/{k}", "{c}/masks/m{k}", "masks"), ("{c}/{k}", "{c}_masks/{k}", "_masks")],
+        *[("{c}/{k}", "masks/{c}/Mask of {k}", "masks"), ("{c}/{k}", "{c}/gt/gt{k}", "gt")],
+        *[("{c}/{c} ({k})", "{c}/{c} ({k})_mask", "_mask"), ("{c}/{k}", "{c}/mask_{k}", "mask_")],
+        *[("{c}/{c} ({k})", "{c}/{c} ({k})_mask_1", "_mask_1"), ("{c}/{k}", "{c}/{k}Mask", "Mask")],
+        *[("{c}/{k}", "{c}/{k}_cp_masks", "_cp_masks"), ("{c}/{k}", "{c}/Mask of {k}", "Mask of")],
+        *[("{c}/img_{k}", "{c}/mask_{k}", "mask_"), ("{c}/{k}/image", "{c}/{k}/mask", "/mask")],
+        *[("{c}/{k}", "ground truth/{c}/{k}", "ground truth"), ("{c}/{k}.", "{c}/{k}._seg", "seg")],
+    ],
+)
+def test_masks_are_no_images_however_they_are_called(tmp_path, image, mask, named):
+    names = [
+        f"{name.format(c=c, k=k)}.png" for name in (image, mask) for c in "ab" for k in range(3)
+    ]
+    problems = list_folder(folder_of(tmp_path, *names)).problems
+    cases = [case for kind, found in problems.items() if "set 'masks' to" in kind for case in found]
+    assert cases
+    assert all(named in case for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("classes", "image", "remarked"),
+    [
+        *[(("masked palm civet", "cat"), "{k}", []), (("SEG", "BAND"), "{k}", [])],
+        *[(("label 1", "label 2", "x"), "{k}", []), (("label", "seg", "x"), "{k}", [])],
+        *[(("with_mask", "without_mask"), "{c}_{k}", []), (("masquerade", "a"), "mask{k}", [])],
+        *[(("ski mask", "hat"), "{k}", ["ski mask"]), (("raw", "cooked"), "raw_{k}", [])],
+        *[(("gt", "a"), "{c}{k}", ["gt"]), (("images of cells", "debris"), "{k}", [])],
+    ],
+)
+def test_classes_that_are_called_like_masks_are_not_refused(tmp_path, classes, image, remarked):
+    names = [f"{c}/{image.format(c=c, k=k)}.png" for c in classes for k in range(3)]
+    listing = list_folder(folder_of(tmp_path, *names))
+    assert listing.problems == {}
+    assert set(listing.columns["label"]) == set(classes)
+    assert [case for cases in listing.remarks.values() for case in cases] == remarked
 
 
 def test_masks_within_classes_are_no_images(tmp_path):

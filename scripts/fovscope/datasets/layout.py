@@ -35,6 +35,13 @@ from fovscope.datasets.listing import (
     relative,
     require_folder,
 )
+from fovscope.datasets.mask_names import (
+    image_names,
+    is_images,
+    is_masks,
+    masked_names,
+    may_be_masks,
+)
 from fovscope.registry import unknown_name
 
 _SPLIT_WORDS = {
@@ -58,21 +65,6 @@ _COUNT = re.compile(r"\d+|(?<=[a-z\W_])[A-Z]$|(?<=[\W_])[a-z]$")
 """What tells ``plate1`` from ``plate2``, ``plateA`` from ``plateB``, ``well_a`` from ``well_b``."""
 
 _HINT_OF_SPLITS = re.compile(r"train|test|valid")
-
-_MASK_WORDS = frozenset(
-    {
-        *("mask", "masks", "segmentation", "segmentations", "labels", "lbl", "lbls"),
-        *("annotation", "annotations", "groundtruth", "gt"),
-        *("maske", "masken", "masque", "masques", "mascara", "mascaras", "maschera", "maschere"),
-    }
-)
-"""What masks are called, in lower case and without blanks and the like."""
-
-_MASK_ENDINGS = _MASK_WORDS | {"seg", "label"}
-"""Beside their images; folders of these names may be classes, as of segmented neutrophils."""
-
-_LAST_WORD = re.compile(r"(?P<image>.*[^\W_/])[ _.-]+(?P<word>[^\W_]+)", re.DOTALL)
-"""``cell1_mask``."""
 
 _UNREAD_SUFFIXES = frozenset(
     {
@@ -189,7 +181,7 @@ def list_folder(
         problems[f"images outside of a {innermost} folder; move or remove them"] += astray
     columns: dict[str, list[str | None]] = {"path": list(placed)}
     if not in_files(channels):
-        _check_for_masks(placed, above, problems)
+        _check_for_masks(placed, above, problems, remarks)
     if layout.label is not None:
         columns["label"] = [composed(above[image][layout.label]) for image in placed]
         _check_classes(above, folder, layout, problems)
@@ -356,38 +348,92 @@ def _check_classes(
 
 
 def _check_for_masks(
-    images: Sequence[str], above: Mapping[str, tuple[str, ...]], problems: Cases
+    images: Sequence[str],
+    above: Mapping[str, tuple[str, ...]],
+    problems: Cases,
+    remarks: Cases,
 ) -> None:
     """Note masks that would be images: in folders, or beside images, with the names of these."""
-    stems = {image.rpartition(".")[0] for image in images}
-    called = {
-        (place, name)
-        for folders in set(above.values())
-        for place, name in enumerate(folders)
-        if re.sub(r"[\W_]+", "", name).casefold() in _MASK_WORDS
-    }
-    for place in sorted({place for place, _ in called}):
-        inside: dict[str, set[str]] = defaultdict(set)
-        for stem in stems:
-            parts = stem.split("/")
-            if len(parts) > place + 1:
-                inside[parts.pop(place)].add("/".join(parts))
-        for name in sorted(inside):
-            others = (held for other, held in inside.items() if other != name)
-            if (place, name) in called and any(inside[name] & held for held in (stems, *others)):
-                kind = "folders of masks that would be classes; set 'masks' to them, and 'folder'"
-                kind += " to that of the images, or move them away"
-                problems[kind if place == 0 else kind.replace("classes", "images")].append(name)
-    beside = [stem for stem in sorted(stems) if _mask_of(stem) in stems]
+    folders = set(above.values())
+    called = {name for inside in folders for name in inside if masked_names(name)}
+    if called:
+        paths = [image.rpartition(".")[0].split("/") for image in images]
+        for place in range(max(map(len, folders))):
+            names = {inside[place] for inside in folders if len(inside) > place}
+            masks = _beside_images_only(folders, place) | _folders_of_masks(
+                names & called, place, [path for path in paths if len(path) > place]
+            )
+            if masks:
+                kind = "folders of masks that would be classes; set 'masks' to them, where each "
+                kind += "has the name of its image, and 'folder' to that of the images, or move "
+                kind += "them away"
+                problems[kind if place == 0 else kind.replace("classes", "images")] += sorted(masks)
+            doubtful = {name for name in names & called - masks if may_be_masks(name)}
+            if doubtful and names - called:
+                kind = "folders that are called like masks, and are read as classes or images"
+                remarks[f"{kind}; if they are masks, move them away"] += sorted(doubtful)
+    beside = sorted(_masks_beside_images(images))
     if beside:
         kind = "files called like masks of images beside them; move them to a folder of their own"
         problems[f"{kind}, under the names of the images, and set 'masks' to it"] += beside
 
 
-def _mask_of(stem: str) -> str | None:
-    """Return the image whose mask a file seems to be by its name."""
-    found = _LAST_WORD.fullmatch(stem)
-    return found["image"] if found and found["word"].casefold() in _MASK_ENDINGS else None
+def _beside_images_only(folders: Collection[tuple[str, ...]], place: int) -> set[str]:
+    """Return folders of masks of which all neighbours are called like folders of images."""
+    beside: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for inside in folders:
+        if len(inside) > place:
+            beside[inside[:place]].add(inside[place])
+    found: set[str] = set()
+    for names in beside.values():
+        masks = {name for name in names if masked_names(name)}
+        if masks < names and all(map(is_images, names - masks)):
+            found |= masks
+    return found
+
+
+def _folders_of_masks(
+    called: Collection[str], place: int, paths: Sequence[Sequence[str]]
+) -> set[str]:
+    """Return folders of masks that hold an image under the name of one elsewhere.
+
+    A folder that is called after another one as well (``cell masks``) has to be that one's: else it
+    is a class of masks of cells, as its images may be numbered as those of any other class.
+    """
+    if not called:
+        return set()
+    inside: dict[str, set[tuple]] = defaultdict(set)
+    whole: set[tuple] = set()
+    for *folders, stem in paths:
+        own = image_names(stem)
+        whole |= {(*folders, words) for words in own}
+        if len(folders) > place:
+            name = folders.pop(place)
+            own |= masked_names(stem) if name in called else set()
+            inside[name] |= {(*folders, words) for words in own}
+
+    def images_of(masks: str) -> Iterator[set[tuple]]:
+        if is_masks(masks):
+            yield whole
+        for other, held in inside.items():
+            if other != masks and (is_masks(masks) or masked_names(masks) & image_names(other)):
+                yield held
+
+    return {name for name in called if any(inside[name] & held for held in images_of(name))}
+
+
+def _masks_beside_images(images: Sequence[str]) -> Iterator[str]:
+    """Yield files, without a suffix, that are called like masks of images in the same folder."""
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        folder, slash, name = image.rpartition("/")
+        by_folder[folder + slash].append(name.rpartition(".")[0])
+    for folder, stems in by_folder.items():
+        masks = {stem: names for stem in stems if (names := masked_names(stem))}
+        if masks:
+            others = (image_names(stem) for stem in stems if stem not in masks)
+            known = set().union(*others)
+            yield from (folder + stem for stem, names in masks.items() if names & known)
 
 
 def _remark_on_folders_of_every_class(
