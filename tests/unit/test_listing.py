@@ -205,6 +205,12 @@ def test_forms_of_unicode_make_neither_classes_nor_masks_different(tmp_path):
         *[("cells_train", "cells_val", "cells_test"), ("split-train", "split-val", "split-test")],
         *[("train 1", "val 1", "test 1"), ("Trainingsdaten", "Validierungsdaten", "Testdaten")],
         *[("entrenamiento", "validación", "prueba"), ("训练集", "验证集", "测试集")],
+        *[
+            ("Обучение", "Проверка", "Тест"),
+            ("학습", "검증", "테스트"),
+            ("تدريب", "تحقق", "اختبار"),
+        ],
+        *[("opleiding", "validatie", "toets"), ("eğitim", "doğrulama", "test")],
     ],
 )
 @pytest.mark.parametrize("place", ["{split}/{label}/1.png", "{label}/{split}/1.png"])
@@ -491,8 +497,19 @@ def test_folders_that_lie_in_every_class_may_be_the_classes(tmp_path, outer):
     (remark,) = list_folder(tmp_path).remarks.items()
     assert remark[0].startswith("folders that lie in every class, and may be the classes")
     assert remark[1] == ["long", "round"]
-    (tmp_path / outer[0]).rename(tmp_path / "stained")  # a name, as classes have
-    assert list_folder(tmp_path).remarks == {}
-    (tmp_path / "stained").rename(tmp_path / outer[0])
     (tmp_path / outer[0] / "long").rename(tmp_path / outer[0] / "only here")
     assert list_folder(tmp_path).remarks == {}
+
+
+@pytest.mark.parametrize("outer", [("TR", "VA", "TE"), ("seen", "unseen"), ("smith", "lee")])
+def test_folders_of_every_class_are_named_in_any_language_unless_they_are_counted(tmp_path, outer):
+    def remarks(*inner):
+        folder = tmp_path / "_".join(inner)
+        names = [f"{label}/{name}/1.png" for label in outer for name in inner]
+        return [*list_folder(folder_of(folder, *names)).remarks.values()]
+
+    assert remarks("round", "spiky") == [["round", "spiky"]]
+    for counted in (("donor1", "donor2"), ("2024-05-01", "2024-05-02"), ("1", "2"), ("wellA",)):
+        assert remarks(*counted) == []
+    folder_of(tmp_path / "round_spiky", f"{outer[0]}/1.png")  # which is of a class, beyond doubt
+    assert remarks("round", "spiky") == []

@@ -53,6 +53,15 @@ _SPLIT_WORDS = {
     **dict.fromkeys(("validacion", "validação", "validazione", "验证", "驗證", "検証"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "heldout", "holdout", "teste"), "test"),
     **dict.fromkeys(("prueba", "pruebas", "prova", "测试", "測試", "テスト"), "test"),
+    **dict.fromkeys(("обучение", "обучающая", "тренировка", "навчання", "trening"), "train"),
+    **dict.fromkeys(("валидация", "проверка", "валідація", "перевірка", "walidacja"), "val"),
+    **dict.fromkeys(("тест", "тесты", "тестирование", "тестовая", "тестування"), "test"),
+    **dict.fromkeys(("opleiding", "träning", "træning", "eğitim", "trainieren"), "train"),
+    **dict.fromkeys(("validatie", "validering", "doğrulama", "validieren"), "val"),
+    **dict.fromkeys(("toets", "testen"), "test"),
+    **dict.fromkeys(("학습", "훈련", "تدريب", "التدريب"), "train"),
+    **dict.fromkeys(("검증", "تحقق", "التحقق"), "val"),
+    **dict.fromkeys(("테스트", "시험", "اختبار", "الاختبار"), "test"),
     **dict.fromkeys(("eval", "evaluation", "evaluate"), "eval"),  # either of the two
 }
 _AROUND_SPLIT_WORDS = re.compile(
@@ -439,19 +448,31 @@ def _masks_beside_images(images: Sequence[str]) -> Iterator[str]:
 def _remark_on_folders_of_every_class(
     above: Mapping[str, tuple[str, ...]], layout: _Layout, remarks: Cases
 ) -> None:
-    """Name the folders in classes that are only counted (``fold1``, ``plateA``)."""
+    """Name folders in classes that may be the classes.
+
+    They lie in folders that are only counted (``fold1``, ``plateA``), or are not counted
+    themselves: patients and splits in any language hold the same classes, classes the same
+    patients.
+    """
     inner: dict[str, set[str]] = defaultdict(set)
     for folders in above.values():
         if len(folders) > layout.depth:
             inner[folders[layout.label]].add(folders[layout.depth])
         elif len(folders) == layout.depth:
             inner[folders[layout.label]].add("")
-    first = next(iter(inner.values()), set())
-    counted = len({_COUNT.sub("", label) for label in inner}) == 1 < len(inner)
+    if len(inner) < 2:
+        return
+    shared = set.intersection(*inner.values()) - {""}
+    named = {_COUNT.sub("", name) for name in shared}
+    named -= {name for name in named if masked_names(name) or is_images(name)}
+    counted = len({_COUNT.sub("", label) for label in inner}) == 1
     counted = counted or any(_HINT_OF_SPLITS.search(label.casefold()) for label in inner)
-    if counted and len(first - {""}) > 1 and all(one == first for one in inner.values()):
-        kind = "folders that lie in every class, and may be the classes"
-        remarks[f"{kind}; if so, make them the outermost, or write a table"] += sorted(first - {""})
+    counted = counted and all(one - {""} == shared for one in inner.values())
+    direct = any("" in one for one in inner.values())
+    if len(shared) > 1 and (counted or (len(named) > 1 and not direct)):
+        kind = "folders that lie in every class, and may be the classes; if so, make them the"
+        kind += " outermost, call those around them 'train', 'val' and 'test' if they are splits,"
+        remarks[f"{kind} or write a table"] += sorted(shared)
 
 
 # What is left out ---------------------------------------------------------------------------
