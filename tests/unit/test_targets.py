@@ -633,6 +633,26 @@ def test_columns_in_other_words_are_a_warning(tmp_path, caplog, column, meant):
 
 
 @pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        *[("set", "train test"), ("dataset", "trn val tst"), ("split_name", "обучение тест")],
+        *[("Usage", "Training PublicTest PrivateTest"), ("class", "train test")],
+    ],
+)
+def test_a_column_of_splits_is_named_whatever_it_is_called(tmp_path, caplog, column, cells):
+    rows = table_rows(tmp_path) | {column: (cells.split() * 10)[:10], "Metadata_a": ["train"] * 10}
+    message = f"column '{column}' of the table means nothing; did you mean 'split'?"
+    build_manifest(write_table(tmp_path, rows))
+    assert message in caplog.text
+    caplog.clear()
+    for no_splits in (["train", "bus"] * 5, ["test1", "test2"] * 5, ["train"] * 10):
+        build_manifest(write_table(tmp_path, rows | {column: no_splits}))
+    factor = write_table(tmp_path, rows).model_copy(update={"factors": (column,)})
+    build_manifest(factor)
+    assert "did you mean 'split'" not in caplog.text
+
+
+@pytest.mark.parametrize(
     ("path", "words"),
     [
         ("s3://bucket/1.png", "listed addresses, which are not read; download the files"),

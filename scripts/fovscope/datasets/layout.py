@@ -315,6 +315,18 @@ def _split_word(name: str) -> str | None:
     return _SPLIT_WORDS.get(_AROUND_SPLIT_WORDS.sub("", composed(name).casefold()))
 
 
+def are_splits(names: Collection[str]) -> bool:
+    """Return whether names, all of them, say of splits which they are, and not all the same."""
+    found = set()
+    for name in names:
+        hint = _HINT_OF_SPLITS.search(name.casefold())
+        split = _split_word(name) or (hint and hint[0])
+        if not split:
+            return False
+        found.add(split)
+    return len(found) > 1
+
+
 def _splits_of_classes(above: Mapping[str, tuple[str, ...]], folder: Path) -> dict[str, str]:
     """Return which folders in class folders are which split; none are where empty."""
     inner = {folders[1] for folders in above.values() if len(folders) > 1}
