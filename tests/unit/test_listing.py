@@ -331,12 +331,20 @@ def test_how_spreadsheets_write_a_table_does_not_count(tmp_path, encoding, delim
         (b"path,label\n1.png,a, b\n", "line 2: 3 cells .* quote cells with a comma in them"),
         (b"path;label\n\n1.png;a;b\n", "line 3: 3 cells .* quote cells with a semicolon"),
         (b"path, path \n1.png,1.png\n", "names columns twice: path"),
+        (b'"path,label"\n"1.png,a"\n', "has quotes around each line, .* take them out"),
+        (b'"file;PATH"\n"a;1.png"\n', "has quotes around each line, .* take them out"),
+        (b"path  label\n1.png a\n2.png b\n", "has blanks between its cells; .* by commas"),
     ],
 )
 def test_tables_that_must_be_saved_otherwise_say_how(tmp_path, data, words):
     (tmp_path / "t.csv").write_bytes(data)
     with pytest.raises(DataError, match=words):
         class_names({"table": str(tmp_path / "t.csv"), "folder": None, "masks": None})
+
+
+def test_one_column_whose_name_has_two_words_is_one_column(tmp_path):
+    (tmp_path / "t.csv").write_text("image path\n1.png\nmy 2.png\n")
+    assert read_columns(tmp_path / "t.csv") == {"image path": ["1.png", "my 2.png"]}
 
 
 def test_a_column_is_found_in_any_case_unless_there_is_one_as_written(tmp_path):

@@ -539,6 +539,31 @@ def test_table_rows_that_cannot_be_used(tmp_path):
     assert "rows of the table without 'size' (5)" in message
 
 
+@pytest.mark.parametrize(
+    ("column", "named"), [("label", "round/3.png"), ("path", "row 4 below the names")]
+)
+@pytest.mark.parametrize("others", [{}, {"split": ["train", "test"] * 5}])
+def test_an_empty_cell_of_a_table_is_all_that_is_said_of_its_row(tmp_path, column, named, others):
+    rows = table_rows(tmp_path) | others
+    rows[column][3] = ""
+    message = complaint(write_table(tmp_path, rows)).partition("cannot be used:\n")[2]
+    assert (
+        message
+        == f"rows of the table without '{column}' (1); fill it in or remove them:\n  {named}"
+    )
+
+
+def test_a_table_without_any_path_and_a_copy_without_a_label_are_named_as_such(tmp_path, caplog):
+    rows = table_rows(tmp_path)
+    message = complaint(write_table(tmp_path, rows | {"path": [""] * 10}))
+    assert message.count(";") == 1
+    assert "rows of the table without 'path' (10)" in message
+    shutil.copy(tmp_path / rows["path"][0], tmp_path / rows["path"][1])
+    rows["label"][1] = ""
+    assert "without 'label' (1)" in complaint(write_table(tmp_path, rows))
+    assert "two labels" not in caplog.text
+
+
 def test_one_image_with_two_labels_is_a_warning(tmp_path, caplog):
     root = class_folders(tmp_path)
     shutil.copy(root / "round/0.png", root / "long/9.png")
