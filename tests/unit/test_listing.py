@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fovscope.datasets.classes import class_names
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import DataError, find_images, image_files
+from fovscope.datasets.stores import content, digest_of
 from fovscope.datasets.tables import listed_path, listed_paths, read_columns, with_decimal_points
 
 
@@ -147,6 +148,23 @@ def test_a_folder_that_is_left_out_is_so_by_any_of_its_names(tmp_path):
     (tmp_path / "alias").symlink_to(folder / "masks")
     found = find_images(folder, without=tmp_path / "alias")
     assert (found.images, [*found.folders]) == (["a/1.png"], ["a"])
+
+
+def test_pipes_are_no_images_and_links_to_files_are(tmp_path):
+    folder = folder_of(tmp_path, "a/1.png", "b/2.png")
+    os.mkfifo(folder / "a/pipe.png")
+    for link, to in {
+        "a/3.png": "1.png",
+        "b/gone.png": "nowhere",
+        "b/to.png": "../a/pipe.png",
+    }.items():
+        (folder / link).symlink_to(to)
+    found = find_images(folder)
+    assert found.images == ["a/1.png", "a/3.png", "b/2.png", "b/gone.png"]
+    assert found.passed_over() == {"pipe or device": 2}
+    for read in (content, digest_of):  # as a table may list it
+        with pytest.raises(DataError, match=r"pipe\.png is a pipe or a device; list a file"):
+            read(folder / "a/pipe.png")
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):

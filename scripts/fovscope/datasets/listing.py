@@ -202,6 +202,8 @@ def _scan(folder: Path, inside: str, found: Found) -> Iterator[tuple[str, bool]]
                 yield prefix + entry.name, entry.is_symlink()
         elif _is_clutter(entry.name):
             others["hidden"] += 1
+        elif _is_pipe_or_device(entry):
+            others["pipe or device"] += 1
         elif _is_image(entry.name):
             found.images.append(prefix + entry.name)
         else:
@@ -211,6 +213,13 @@ def _scan(folder: Path, inside: str, found: Found) -> Iterator[tuple[str, bool]]
 def _is_folder(entry: os.DirEntry) -> bool:
     # A link that leads to itself is none: of such an entry only `os.path` does not raise.
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112
+
+
+def _is_pipe_or_device(entry: os.DirEntry) -> bool:
+    # Which would be waited for without end; a link to nothing is an image that is missing.
+    if entry.is_symlink():
+        return os.path.exists(entry.path) and not os.path.isfile(entry.path)  # noqa: PTH110, PTH113
+    return not entry.is_file()
 
 
 def _require_text(names: Sequence[str], folder: Path) -> None:
