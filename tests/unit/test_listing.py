@@ -116,7 +116,8 @@ LEFT_OVERS = [
     *("@Recycle/1.png", "a/.@__thumb/s1.jpg", "@Recently-Snapshot/a/1.png", "~snapshot/a/1.png"),
     *(".snapshot/a/1.png", "$RECYCLE.BIN/1.png", "System Volume Information/1.png"),
     *("lost+found/1.png", ".Trash-1000/files/1.png", "__MACOSX/a/._1.png", "a/._1.png"),
-    *("a/.ipynb_checkpoints/1-checkpoint.png", ".Trashes/501/1.png"),
+    *("a/.ipynb_checkpoints/1-checkpoint.png", ".Trashes/501/1.png", "@sharesnap/a/1.png"),
+    *("Papierkorb/1.png", "_gsdata_/_saved_/a/1.png", "a/Corbeille/1.png", "trashbox/1.png"),
 ]
 
 

@@ -137,6 +137,15 @@ def test_what_may_be_taken_out_of_the_configuration_is_there(folder, capsys):
     assert earnest.source_training.steps > small.source_training.steps
 
 
+def test_a_line_end_in_the_name_of_a_folder_does_not_end_a_comment(folder, capsys):
+    folder = folder.rename(folder.parent / "my\ncells\u2028(2024)")
+    assert main(["init", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "A study of" in printed.splitlines()[1]
+    (target,) = yaml.safe_load(printed)["targets"].values()
+    assert target["folder"] == folder.as_posix()
+
+
 def test_a_configuration_names_places_from_wherever_it_was_printed(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder.parent)
     assert main(["init", folder.name]) == 0

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fovscope.datasets.listing import DataError, read_info, write_info
 from fovscope.datasets.manifest import build_manifest, manifest_from_table
-from fovscope.datasets.remarks import warn_of_classes_alike
+from fovscope.datasets.remarks import warn_of_classes_alike, warn_of_garbled_classes
 from fovscope.factors import Factor
 from fovscope.images.read import FolderImages
 from fovscope.study.config import Target
@@ -638,13 +638,42 @@ def test_what_may_be_mistyped_in_a_table_is_a_warning(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "names", ["1 01 1.0 2", "a-b a_b ab c", "cell cell\u200b x", "Round|round (1)|round - Copy|x"]
+    "names",
+    [
+        *["1 01 1.0 2", "a-b a_b ab c", "cell cell\u200b x", "Round|round (1)|round - Copy|x"],
+        *["a \u0430 b", "PAC \u0420\u0410\u0421 \u03a1ac x", "\ufb01b fib x", "Körper KÃ¶rper x"],
+    ],
 )
 def test_classes_that_hardly_differ_are_named_whatever_makes_them_differ(caplog, names):
     labels = names.split("|") if "|" in names else names.split()
     warn_of_classes_alike(pd.Series(labels))
     (record,) = caplog.records
     assert record.message.endswith(" and ".join(f"'{name}'" for name in sorted(labels[:-1])))
+
+
+def test_classes_with_garbled_names_are_named_with_what_they_may_be(caplog):
+    plain = [
+        "Körper",
+        "Größe",
+        "naïve",
+        "β cells",
+        "B cells",
+        "клетка",
+        "細胞",
+        "Åse",
+        "l’été",
+        "ÄÖÜ",
+    ]
+    warn_of_garbled_classes(pd.Series(plain))
+    warn_of_classes_alike(pd.Series(plain))
+    assert caplog.text == ""
+    garbled = [name.encode().decode(wrong) for name in plain[:2] for wrong in ("cp1252", "cp437")]
+    warn_of_garbled_classes(pd.Series([*garbled, "K\ufffdrper", "x"]))
+    (record,) = caplog.records
+    for name, meant in zip(garbled, np.repeat(plain[:2], 2), strict=True):
+        assert f"'{name}', for '{meant}'?" in record.message
+    assert "'K\ufffdrper'" in record.message
+    assert "(5); rename them" in record.message
 
 
 @pytest.mark.parametrize(

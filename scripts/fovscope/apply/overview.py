@@ -446,7 +446,9 @@ def configuration(overview: Overview) -> str:
         _lines(overview) + "\n" if block.startswith("targets:") else block
         for block in blocks[first:]
     ]
-    return "\n".join([_HEAD.format(path=overview.path), *kept]).rstrip() + "\n"
+    # A line end in the name of a folder would end the comment.
+    path = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in overview.path)
+    return "\n".join([_HEAD.format(path=path), *kept]).rstrip() + "\n"
 
 
 _HEAD = """\

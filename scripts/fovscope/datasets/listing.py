@@ -37,9 +37,11 @@ _NOT_DATA = frozenset(
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "recycled"),
         *("system volume information", "lost+found", "found.000"),  # Windows, Linux
         *("__macosx", "icon\r", "temporary items", "network trash folder"),  # macOS
-        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin"),  # Synology
+        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap"),  # Synology
         *("@recycle", "@recently-snapshot", "@__thumb"),  # QNAP
         *("~snapshot", "~snapshots"),  # NetApp
+        *("trashbox", "_gsdata_", "recyclebin.ffs_tmp"),  # Buffalo; GoodSync, FreeFileSync
+        *("recycle bin", "papierkorb", "corbeille", "papelera", "cestino", "prullenbak"),
         *("__pycache__",),
     }
 )

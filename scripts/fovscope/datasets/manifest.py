@@ -40,6 +40,7 @@ from fovscope.datasets.readings import read_all
 from fovscope.datasets.remarks import (
     warn_of_channels,
     warn_of_classes_alike,
+    warn_of_garbled_classes,
     warn_of_greys,
     warn_of_masks,
     warn_of_near_copies,
@@ -354,6 +355,7 @@ def _assemble(
     warn_of_torn_groups(rows)
     if "label" in rows:
         warn_of_classes_alike(rows["label"])
+        warn_of_garbled_classes(rows["label"])
         warn_of_shortcuts(rows, readings)
     warn_of_greys(rows, readings, options)
     warn_of_masks(masks, readings)
