@@ -442,6 +442,7 @@ def test_masks_beside_images_are_no_class(tmp_path):
         *[("{c}/{c} ({k})", "{c}/{c} ({k})_mask", "_mask"), ("{c}/{k}", "{c}/mask_{k}", "mask_")],
         *[("{c}/{c} ({k})", "{c}/{c} ({k})_mask_1", "_mask_1"), ("{c}/{k}", "{c}/{k}Mask", "Mask")],
         *[("{c}/{k}", "{c}/{k}_cp_masks", "_cp_masks"), ("{c}/{k}", "{c}/Mask of {k}", "Mask of")],
+        *[("{c}/{c}_image{k}", "{c}/{c}_mask{k}", "_mask"), ("{c}/{k}_rgb", "{c}/{k}_gt", "_gt")],
         *[("{c}/img_{k}", "{c}/mask_{k}", "mask_"), ("{c}/{k}/image", "{c}/{k}/mask", "/mask")],
         *[("{c}/{k}", "ground truth/{c}/{k}", "ground truth"), ("{c}/{k}.", "{c}/{k}._seg", "seg")],
     ],
@@ -538,5 +539,6 @@ def test_folders_of_every_class_are_named_in_any_language_unless_they_are_counte
     assert remarks("round", "spiky") == [["round", "spiky"]]
     for counted in (("donor1", "donor2"), ("2024-05-01", "2024-05-02"), ("1", "2"), ("wellA",)):
         assert remarks(*counted) == []
+    assert remarks("images", "masks") == []  # which is an error
     folder_of(tmp_path / "round_spiky", f"{outer[0]}/1.png")  # which is of a class, beyond doubt
     assert remarks("round", "spiky") == []

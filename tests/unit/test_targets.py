@@ -641,7 +641,7 @@ def test_what_may_be_mistyped_in_a_table_is_a_warning(tmp_path, caplog):
     "names",
     [
         *["1 01 1.0 2", "a-b a_b ab c", "cell cell\u200b x", "Round|round (1)|round - Copy|x"],
-        *["a \u0430 b", "PAC \u0420\u0410\u0421 \u03a1ac x", "\ufb01b fib x", "Körper KÃ¶rper x"],
+        *["a \u0430 b", "PAC \u0420\u0410\u0421 \u03a1ac x", "\uff41b ab x", "Körper KÃ¶rper x"],
     ],
 )
 def test_classes_that_hardly_differ_are_named_whatever_makes_them_differ(caplog, names):

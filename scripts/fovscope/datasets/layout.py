@@ -475,8 +475,9 @@ def _remark_on_folders_of_every_class(
     if len(inner) < 2:
         return
     shared = set.intersection(*inner.values()) - {""}
+    if all(masked_names(name) or is_images(name) for name in shared):  # images and masks of each
+        return
     named = {_COUNT.sub("", name) for name in shared}
-    named -= {name for name in named if masked_names(name) or is_images(name)}
     counted = len({_COUNT.sub("", label) for label in inner}) == 1
     counted = counted or any(_HINT_OF_SPLITS.search(label.casefold()) for label in inner)
     counted = counted and all(one - {""} == shared for one in inner.values())

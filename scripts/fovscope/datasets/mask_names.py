@@ -29,7 +29,7 @@ _MASKS_OR_CLASSES = _MASKS | {"seg", "segs", "label"}
 _IMAGES = frozenset(
     {
         *("image", "images", "img", "imgs", "im", "ims", "raw", "original", "originals", "orig"),
-        *("picture", "pictures", "photo", "photos", "frame", "frames", "bild", "bilder"),
+        *("picture", "pictures", "photo", "photos", "frame", "frames", "bild", "bilder", "rgb"),
         *("imagen", "imagenes", "imágenes", "imagem", "imagens", "immagine", "immagini"),
     }
 )
@@ -45,12 +45,11 @@ _WORD = re.compile(r"[^\W\d_]+|\d+")
 def masked_names(name: str) -> set[Words]:
     """Return what the image may be called whose mask a file or folder seems to be by its name.
 
-    Empty where it is called like no mask: the word for one is the first, the last, or the last but
-    one (``1_mask_2``).
+    Empty where it is called like no mask.
     """
     words = _words(name)
     found: set[Words] = set()
-    for place in {0, len(words) - 1, len(words) - 2} & set(range(len(words))):
+    for place in _places(words):
         if words[place] in _MASKS_OR_CLASSES:
             before, after = list(words[:place]), list(words[place + 1 :])
             while before and before[-1] in _FILLERS:
@@ -88,10 +87,14 @@ def may_be_masks(name: str) -> bool:
 
 def _with_and_without_image(words: Words) -> Iterator[Words]:
     yield words
-    if words and words[0] in _IMAGES:
-        yield words[1:]
-    if words and words[-1] in _IMAGES:
-        yield words[:-1]
+    for place in _places(words):
+        if words[place] in _IMAGES:
+            yield words[:place] + words[place + 1 :]
+
+
+def _places(words: Words) -> set[int]:
+    """Return where a word says what a file is: first, last, or last but one (``1_mask_2``)."""
+    return {0, len(words) - 1, len(words) - 2} & set(range(len(words)))
 
 
 def _words(name: str) -> Words:
