@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fovscope.datasets.classes import class_names
 from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import DataError, find_images, image_files
+from fovscope.datasets.stores import content, digest_of
 from fovscope.datasets.tables import listed_path, listed_paths, read_columns, with_decimal_points
 
 
@@ -115,7 +116,8 @@ LEFT_OVERS = [
     *("@Recycle/1.png", "a/.@__thumb/s1.jpg", "@Recently-Snapshot/a/1.png", "~snapshot/a/1.png"),
     *(".snapshot/a/1.png", "$RECYCLE.BIN/1.png", "System Volume Information/1.png"),
     *("lost+found/1.png", ".Trash-1000/files/1.png", "__MACOSX/a/._1.png", "a/._1.png"),
-    *("a/.ipynb_checkpoints/1-checkpoint.png", ".Trashes/501/1.png"),
+    *("a/.ipynb_checkpoints/1-checkpoint.png", ".Trashes/501/1.png", "@sharesnap/a/1.png"),
+    *("Papierkorb/1.png", "_gsdata_/_saved_/a/1.png", "a/Corbeille/1.png", "trashbox/1.png"),
 ]
 
 
@@ -147,6 +149,23 @@ def test_a_folder_that_is_left_out_is_so_by_any_of_its_names(tmp_path):
     (tmp_path / "alias").symlink_to(folder / "masks")
     found = find_images(folder, without=tmp_path / "alias")
     assert (found.images, [*found.folders]) == (["a/1.png"], ["a"])
+
+
+def test_pipes_are_no_images_and_links_to_files_are(tmp_path):
+    folder = folder_of(tmp_path, "a/1.png", "b/2.png")
+    os.mkfifo(folder / "a/pipe.png")
+    for link, to in {
+        "a/3.png": "1.png",
+        "b/gone.png": "nowhere",
+        "b/to.png": "../a/pipe.png",
+    }.items():
+        (folder / link).symlink_to(to)
+    found = find_images(folder)
+    assert found.images == ["a/1.png", "a/3.png", "b/2.png", "b/gone.png"]
+    assert found.passed_over() == {"pipe or device": 2}
+    for read in (content, digest_of):  # as a table may list it
+        with pytest.raises(DataError, match=r"pipe\.png is a pipe or a device; list a file"):
+            read(folder / "a/pipe.png")
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
@@ -205,6 +224,12 @@ def test_forms_of_unicode_make_neither_classes_nor_masks_different(tmp_path):
         *[("cells_train", "cells_val", "cells_test"), ("split-train", "split-val", "split-test")],
         *[("train 1", "val 1", "test 1"), ("Trainingsdaten", "Validierungsdaten", "Testdaten")],
         *[("entrenamiento", "validación", "prueba"), ("训练集", "验证集", "测试集")],
+        *[
+            ("Обучение", "Проверка", "Тест"),
+            ("학습", "검증", "테스트"),
+            ("تدريب", "تحقق", "اختبار"),
+        ],
+        *[("opleiding", "validatie", "toets"), ("eğitim", "doğrulama", "test")],
     ],
 )
 @pytest.mark.parametrize("place", ["{split}/{label}/1.png", "{label}/{split}/1.png"])
@@ -325,12 +350,20 @@ def test_how_spreadsheets_write_a_table_does_not_count(tmp_path, encoding, delim
         (b"path,label\n1.png,a, b\n", "line 2: 3 cells .* quote cells with a comma in them"),
         (b"path;label\n\n1.png;a;b\n", "line 3: 3 cells .* quote cells with a semicolon"),
         (b"path, path \n1.png,1.png\n", "names columns twice: path"),
+        (b'"path,label"\n"1.png,a"\n', "has quotes around each line, .* take them out"),
+        (b'"file;PATH"\n"a;1.png"\n', "has quotes around each line, .* take them out"),
+        (b"path  label\n1.png a\n2.png b\n", "has blanks between its cells; .* by commas"),
     ],
 )
 def test_tables_that_must_be_saved_otherwise_say_how(tmp_path, data, words):
     (tmp_path / "t.csv").write_bytes(data)
     with pytest.raises(DataError, match=words):
         class_names({"table": str(tmp_path / "t.csv"), "folder": None, "masks": None})
+
+
+def test_one_column_whose_name_has_two_words_is_one_column(tmp_path):
+    (tmp_path / "t.csv").write_text("image path\n1.png\nmy 2.png\n")
+    assert read_columns(tmp_path / "t.csv") == {"image path": ["1.png", "my 2.png"]}
 
 
 def test_a_column_is_found_in_any_case_unless_there_is_one_as_written(tmp_path):
@@ -390,9 +423,56 @@ def test_masks_beside_images_are_no_class(tmp_path):
     assert problem[1] == ["Masks"]
     (tmp_path / "Masks").rename(tmp_path / "gt")
     assert list_folder(tmp_path / "Images", tmp_path / "gt").problems == {}
-    for path in (tmp_path / "gt").iterdir():  # a class of that name
+    for path in (tmp_path / "gt").iterdir():  # whatever they are called, beside images only
         path.rename(path.with_stem(f"other{path.stem}"))
-    assert list_folder(tmp_path).problems == {}
+    assert [*list_folder(tmp_path).problems.values()] == [["gt"]]
+    (tmp_path / "Images").rename(tmp_path / "goat")  # a class, of that name
+    listing = list_folder(tmp_path)
+    assert (listing.problems, [*listing.remarks.values()]) == ({}, [["gt"]])
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "named"),
+    [
+        *[("images/{k}", "masks/{k}_mask", "masks"), ("image/img{k}", "mask/msk{k}", "mask")],
+        *[("imagesTr/{k}_0000", "labelsTr/{k}", "labelsTr"), ("Raw/{k}", "seg/x{k}", "seg")],
+        *[("images/{c}/{k}", "masks/{c}/{k}_mask", "masks"), ("{c}/{k}", "label_{c}/{k}", "label")],
+        *[("{c}/images/{k}", "{c}/masks/m{k}", "masks"), ("{c}/{k}", "{c}_masks/{k}", "_masks")],
+        *[("{c}/{k}", "masks/{c}/Mask of {k}", "masks"), ("{c}/{k}", "{c}/gt/gt{k}", "gt")],
+        *[("{c}/{c} ({k})", "{c}/{c} ({k})_mask", "_mask"), ("{c}/{k}", "{c}/mask_{k}", "mask_")],
+        *[("{c}/{c} ({k})", "{c}/{c} ({k})_mask_1", "_mask_1"), ("{c}/{k}", "{c}/{k}Mask", "Mask")],
+        *[("{c}/{k}", "{c}/{k}_cp_masks", "_cp_masks"), ("{c}/{k}", "{c}/Mask of {k}", "Mask of")],
+        *[("{c}/{c}_image{k}", "{c}/{c}_mask{k}", "_mask"), ("{c}/{k}_rgb", "{c}/{k}_gt", "_gt")],
+        *[("{c}/img_{k}", "{c}/mask_{k}", "mask_"), ("{c}/{k}/image", "{c}/{k}/mask", "/mask")],
+        *[("{c}/{k}", "ground truth/{c}/{k}", "ground truth"), ("{c}/{k}.", "{c}/{k}._seg", "seg")],
+    ],
+)
+def test_masks_are_no_images_however_they_are_called(tmp_path, image, mask, named):
+    names = [
+        f"{name.format(c=c, k=k)}.png" for name in (image, mask) for c in "ab" for k in range(3)
+    ]
+    problems = list_folder(folder_of(tmp_path, *names)).problems
+    cases = [case for kind, found in problems.items() if "set 'masks' to" in kind for case in found]
+    assert cases
+    assert all(named in case for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("classes", "image", "remarked"),
+    [
+        *[(("masked palm civet", "cat"), "{k}", []), (("SEG", "BAND"), "{k}", [])],
+        *[(("label 1", "label 2", "x"), "{k}", []), (("label", "seg", "x"), "{k}", [])],
+        *[(("with_mask", "without_mask"), "{c}_{k}", []), (("masquerade", "a"), "mask{k}", [])],
+        *[(("ski mask", "hat"), "{k}", ["ski mask"]), (("raw", "cooked"), "raw_{k}", [])],
+        *[(("gt", "a"), "{c}{k}", ["gt"]), (("images of cells", "debris"), "{k}", [])],
+    ],
+)
+def test_classes_that_are_called_like_masks_are_not_refused(tmp_path, classes, image, remarked):
+    names = [f"{c}/{image.format(c=c, k=k)}.png" for c in classes for k in range(3)]
+    listing = list_folder(folder_of(tmp_path, *names))
+    assert listing.problems == {}
+    assert set(listing.columns["label"]) == set(classes)
+    assert [case for cases in listing.remarks.values() for case in cases] == remarked
 
 
 def test_masks_within_classes_are_no_images(tmp_path):
@@ -445,8 +525,20 @@ def test_folders_that_lie_in_every_class_may_be_the_classes(tmp_path, outer):
     (remark,) = list_folder(tmp_path).remarks.items()
     assert remark[0].startswith("folders that lie in every class, and may be the classes")
     assert remark[1] == ["long", "round"]
-    (tmp_path / outer[0]).rename(tmp_path / "stained")  # a name, as classes have
-    assert list_folder(tmp_path).remarks == {}
-    (tmp_path / "stained").rename(tmp_path / outer[0])
     (tmp_path / outer[0] / "long").rename(tmp_path / outer[0] / "only here")
     assert list_folder(tmp_path).remarks == {}
+
+
+@pytest.mark.parametrize("outer", [("TR", "VA", "TE"), ("seen", "unseen"), ("smith", "lee")])
+def test_folders_of_every_class_are_named_in_any_language_unless_they_are_counted(tmp_path, outer):
+    def remarks(*inner):
+        folder = tmp_path / "_".join(inner)
+        names = [f"{label}/{name}/1.png" for label in outer for name in inner]
+        return [*list_folder(folder_of(folder, *names)).remarks.values()]
+
+    assert remarks("round", "spiky") == [["round", "spiky"]]
+    for counted in (("donor1", "donor2"), ("2024-05-01", "2024-05-02"), ("1", "2"), ("wellA",)):
+        assert remarks(*counted) == []
+    assert remarks("images", "masks") == []  # which is an error
+    folder_of(tmp_path / "round_spiky", f"{outer[0]}/1.png")  # which is of a class, beyond doubt
+    assert remarks("round", "spiky") == []

@@ -55,6 +55,17 @@ def test_a_folder_is_described_with_the_lines_that_a_configuration_needs(folder,
     assert Image.open(out).size[0] > 0
 
 
+@pytest.mark.parametrize("name", ["labels", "GT", "seg", "ground truth", "My cells (2024)_masks"])
+def test_masks_beside_the_images_are_found_whatever_their_folder_is_called(folder, name):
+    masks = (folder / "masks").rename(folder.parent / name)
+    assert look_at(folder).target.masks == masks.as_posix()
+    for path in masks.rglob("*.png"):
+        path.rename(path.with_stem(f"{path.stem}_mask"))
+    seen = look_at(folder)
+    assert seen.target.masks is None
+    assert any(f"{masks} seems to hold the masks; rename each" in said for said in seen.remarks)
+
+
 def test_the_configuration_that_is_printed_is_one(folder, capsys):
     assert main(["init", str(folder)]) == 0
     study = load_study(yaml.safe_load(capsys.readouterr().out))
@@ -124,6 +135,15 @@ def test_what_may_be_taken_out_of_the_configuration_is_there(folder, capsys):
     small, earnest = load_study(whole), load_study(less)
     assert list(earnest.recipes) == list(small.recipes) == ["named"]
     assert earnest.source_training.steps > small.source_training.steps
+
+
+def test_a_line_end_in_the_name_of_a_folder_does_not_end_a_comment(folder, capsys):
+    folder = folder.rename(folder.parent / "my\ncells\u2028(2024)")
+    assert main(["init", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "A study of" in printed.splitlines()[1]
+    (target,) = yaml.safe_load(printed)["targets"].values()
+    assert target["folder"] == folder.as_posix()
 
 
 def test_a_configuration_names_places_from_wherever_it_was_printed(folder, monkeypatch, capsys):

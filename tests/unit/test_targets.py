@@ -13,7 +13,7 @@ from PIL import Image
 
 from fovscope.datasets.listing import DataError, read_info, write_info
 from fovscope.datasets.manifest import build_manifest, manifest_from_table
-from fovscope.datasets.remarks import warn_of_classes_alike
+from fovscope.datasets.remarks import warn_of_classes_alike, warn_of_garbled_classes
 from fovscope.factors import Factor
 from fovscope.images.read import FolderImages
 from fovscope.study.config import Target
@@ -539,6 +539,31 @@ def test_table_rows_that_cannot_be_used(tmp_path):
     assert "rows of the table without 'size' (5)" in message
 
 
+@pytest.mark.parametrize(
+    ("column", "named"), [("label", "round/3.png"), ("path", "row 4 below the names")]
+)
+@pytest.mark.parametrize("others", [{}, {"split": ["train", "test"] * 5}])
+def test_an_empty_cell_of_a_table_is_all_that_is_said_of_its_row(tmp_path, column, named, others):
+    rows = table_rows(tmp_path) | others
+    rows[column][3] = ""
+    message = complaint(write_table(tmp_path, rows)).partition("cannot be used:\n")[2]
+    assert (
+        message
+        == f"rows of the table without '{column}' (1); fill it in or remove them:\n  {named}"
+    )
+
+
+def test_a_table_without_any_path_and_a_copy_without_a_label_are_named_as_such(tmp_path, caplog):
+    rows = table_rows(tmp_path)
+    message = complaint(write_table(tmp_path, rows | {"path": [""] * 10}))
+    assert message.count(";") == 1
+    assert "rows of the table without 'path' (10)" in message
+    shutil.copy(tmp_path / rows["path"][0], tmp_path / rows["path"][1])
+    rows["label"][1] = ""
+    assert "without 'label' (1)" in complaint(write_table(tmp_path, rows))
+    assert "two labels" not in caplog.text
+
+
 def test_one_image_with_two_labels_is_a_warning(tmp_path, caplog):
     root = class_folders(tmp_path)
     shutil.copy(root / "round/0.png", root / "long/9.png")
@@ -613,13 +638,42 @@ def test_what_may_be_mistyped_in_a_table_is_a_warning(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "names", ["1 01 1.0 2", "a-b a_b ab c", "cell cell\u200b x", "Round|round (1)|round - Copy|x"]
+    "names",
+    [
+        *["1 01 1.0 2", "a-b a_b ab c", "cell cell\u200b x", "Round|round (1)|round - Copy|x"],
+        *["a \u0430 b", "PAC \u0420\u0410\u0421 \u03a1ac x", "\uff41b ab x", "Körper KÃ¶rper x"],
+    ],
 )
 def test_classes_that_hardly_differ_are_named_whatever_makes_them_differ(caplog, names):
     labels = names.split("|") if "|" in names else names.split()
     warn_of_classes_alike(pd.Series(labels))
     (record,) = caplog.records
     assert record.message.endswith(" and ".join(f"'{name}'" for name in sorted(labels[:-1])))
+
+
+def test_classes_with_garbled_names_are_named_with_what_they_may_be(caplog):
+    plain = [
+        "Körper",
+        "Größe",
+        "naïve",
+        "β cells",
+        "B cells",
+        "клетка",
+        "細胞",
+        "Åse",
+        "l’été",
+        "ÄÖÜ",
+    ]
+    warn_of_garbled_classes(pd.Series(plain))
+    warn_of_classes_alike(pd.Series(plain))
+    assert caplog.text == ""
+    garbled = [name.encode().decode(wrong) for name in plain[:2] for wrong in ("cp1252", "cp437")]
+    warn_of_garbled_classes(pd.Series([*garbled, "K\ufffdrper", "x"]))
+    (record,) = caplog.records
+    for name, meant in zip(garbled, np.repeat(plain[:2], 2), strict=True):
+        assert f"'{name}', for '{meant}'?" in record.message
+    assert "'K\ufffdrper'" in record.message
+    assert "(5); rename them" in record.message
 
 
 @pytest.mark.parametrize(
@@ -630,6 +684,26 @@ def test_columns_in_other_words_are_a_warning(tmp_path, caplog, column, meant):
     del rows["label"]
     build_manifest(write_table(tmp_path, rows | {column: ["x", "y"] * 5}))
     assert f"column '{column}' of the table means nothing; did you mean '{meant}'?" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        *[("set", "train test"), ("dataset", "trn val tst"), ("split_name", "обучение тест")],
+        *[("Usage", "Training PublicTest PrivateTest"), ("class", "train test")],
+    ],
+)
+def test_a_column_of_splits_is_named_whatever_it_is_called(tmp_path, caplog, column, cells):
+    rows = table_rows(tmp_path) | {column: (cells.split() * 10)[:10], "Metadata_a": ["train"] * 10}
+    message = f"column '{column}' of the table means nothing; did you mean 'split'?"
+    build_manifest(write_table(tmp_path, rows))
+    assert message in caplog.text
+    caplog.clear()
+    for no_splits in (["train", "bus"] * 5, ["test1", "test2"] * 5, ["train"] * 10):
+        build_manifest(write_table(tmp_path, rows | {column: no_splits}))
+    factor = write_table(tmp_path, rows).model_copy(update={"factors": (column,)})
+    build_manifest(factor)
+    assert "did you mean 'split'" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from fovscope.datasets.listing import (
     require_folder,
 )
 from fovscope.datasets.manifest import build_manifest
+from fovscope.datasets.mask_names import image_names, masked_names
 from fovscope.datasets.readings import Reading, reading_of, reading_of_channels
 from fovscope.datasets.remarks import noted_warnings
 from fovscope.datasets.stores import content
@@ -59,7 +60,6 @@ _SAMPLE = 240
 _BUDGET = Path(__file__).parents[3] / "config/config.yaml"
 """The demo, whose budget a new configuration starts from."""
 
-_MASK_FOLDERS = ("mask", "masks", "segmentation", "segmentations")
 _PLACES = ("folder", "table", "masks")
 _COLUMNS = 8  # images in a row of the picture
 _TILE, _GAP, _LINE = 96, 2, 14  # pixels
@@ -200,10 +200,14 @@ def _plain(target: Target) -> ChannelOptions | None:
 
 
 def _masks_beside(folder: Path) -> Path | None:
-    """Return a folder with a mask for each image, in the folder or beside it."""
+    """Return a folder with a mask for each image, in the folder or beside it.
+
+    One whose masks have other names than the images is said, as these would have to be renamed.
+    """
     places = [inner for place in (folder, folder.parent) for inner in sorted(place.iterdir())]
-    for place in places:
-        if not place.is_dir() or place.name.casefold() not in _MASK_FOLDERS or place == folder:
+    called = [place for place in places if masked_names(place.name) and place.is_dir()]
+    for place in called:
+        if place == folder:
             continue
         images, masks = (
             {name.rpartition(".")[0] for name in image_files(where, without=without)}
@@ -211,7 +215,21 @@ def _masks_beside(folder: Path) -> Path | None:
         )
         if images and images <= masks:
             return place
+        names = set().union(*map(_masked, masks))
+        if images and all(names & _named(image) for image in images):
+            message = "%s seems to hold the masks; rename each to the name of its image, and set "
+            logger.warning(message + "'masks' to it", place)
     return None
+
+
+def _masked(mask: str) -> set[tuple]:
+    folder, _, stem = mask.rpartition("/")
+    return {(folder, words) for words in masked_names(stem) | image_names(stem)}
+
+
+def _named(image: str) -> set[tuple]:
+    folder, _, stem = image.rpartition("/")
+    return {(folder, words) for words in image_names(stem)}
 
 
 # The sample ---------------------------------------------------------------------------------
@@ -428,7 +446,9 @@ def configuration(overview: Overview) -> str:
         _lines(overview) + "\n" if block.startswith("targets:") else block
         for block in blocks[first:]
     ]
-    return "\n".join([_HEAD.format(path=overview.path), *kept]).rstrip() + "\n"
+    # A line end in the name of a folder would end the comment.
+    path = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in overview.path)
+    return "\n".join([_HEAD.format(path=path), *kept]).rstrip() + "\n"
 
 
 _HEAD = """\

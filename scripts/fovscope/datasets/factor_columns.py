@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fovscope.datasets.layout import are_splits
 from fovscope.datasets.tables import METADATA, TABLE_COLUMNS, read_columns, with_decimal_points
 from fovscope.factors import Factor
 
@@ -54,9 +55,14 @@ def read_table(path: Path, factors: tuple[str, ...]) -> pd.DataFrame:
 def _warn_of_misspelt_columns(table: pd.DataFrame, factors: tuple[str, ...]) -> None:
     missing = [name for name in TABLE_COLUMNS if name not in table]
     for name in table:
+        if name in (*TABLE_COLUMNS, *factors) or name.startswith(METADATA):
+            continue
         near = difflib.get_close_matches(name.lower(), missing, n=1, cutoff=0.8)
         meant = near[0] if near else _OTHER_WORDS.get(re.sub(r"[\W_]+", "", name.lower()))
-        if meant in missing and name not in factors:
+        # By its cells as well: else splits that are published would be drawn anew without a word.
+        if "split" in missing and are_splits(set(table[name]) - {""}):
+            meant = "split"
+        if meant in missing:
             logger.warning(
                 "column '%s' of the table means nothing; did you mean '%s'?", name, meant
             )

@@ -35,6 +35,13 @@ from fovscope.datasets.listing import (
     relative,
     require_folder,
 )
+from fovscope.datasets.mask_names import (
+    image_names,
+    is_images,
+    is_masks,
+    masked_names,
+    may_be_masks,
+)
 from fovscope.registry import unknown_name
 
 _SPLIT_WORDS = {
@@ -46,6 +53,15 @@ _SPLIT_WORDS = {
     **dict.fromkeys(("validacion", "validação", "validazione", "验证", "驗證", "検証"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "heldout", "holdout", "teste"), "test"),
     **dict.fromkeys(("prueba", "pruebas", "prova", "测试", "測試", "テスト"), "test"),
+    **dict.fromkeys(("обучение", "обучающая", "тренировка", "навчання", "trening"), "train"),
+    **dict.fromkeys(("валидация", "проверка", "валідація", "перевірка", "walidacja"), "val"),
+    **dict.fromkeys(("тест", "тесты", "тестирование", "тестовая", "тестування"), "test"),
+    **dict.fromkeys(("opleiding", "träning", "træning", "eğitim", "trainieren"), "train"),
+    **dict.fromkeys(("validatie", "validering", "doğrulama", "validieren"), "val"),
+    **dict.fromkeys(("toets", "testen"), "test"),
+    **dict.fromkeys(("학습", "훈련", "تدريب", "التدريب"), "train"),
+    **dict.fromkeys(("검증", "تحقق", "التحقق"), "val"),
+    **dict.fromkeys(("테스트", "시험", "اختبار", "الاختبار"), "test"),
     **dict.fromkeys(("eval", "evaluation", "evaluate"), "eval"),  # either of the two
 }
 _AROUND_SPLIT_WORDS = re.compile(
@@ -58,21 +74,6 @@ _COUNT = re.compile(r"\d+|(?<=[a-z\W_])[A-Z]$|(?<=[\W_])[a-z]$")
 """What tells ``plate1`` from ``plate2``, ``plateA`` from ``plateB``, ``well_a`` from ``well_b``."""
 
 _HINT_OF_SPLITS = re.compile(r"train|test|valid")
-
-_MASK_WORDS = frozenset(
-    {
-        *("mask", "masks", "segmentation", "segmentations", "labels", "lbl", "lbls"),
-        *("annotation", "annotations", "groundtruth", "gt"),
-        *("maske", "masken", "masque", "masques", "mascara", "mascaras", "maschera", "maschere"),
-    }
-)
-"""What masks are called, in lower case and without blanks and the like."""
-
-_MASK_ENDINGS = _MASK_WORDS | {"seg", "label"}
-"""Beside their images; folders of these names may be classes, as of segmented neutrophils."""
-
-_LAST_WORD = re.compile(r"(?P<image>.*[^\W_/])[ _.-]+(?P<word>[^\W_]+)", re.DOTALL)
-"""``cell1_mask``."""
 
 _UNREAD_SUFFIXES = frozenset(
     {
@@ -189,7 +190,7 @@ def list_folder(
         problems[f"images outside of a {innermost} folder; move or remove them"] += astray
     columns: dict[str, list[str | None]] = {"path": list(placed)}
     if not in_files(channels):
-        _check_for_masks(placed, above, problems)
+        _check_for_masks(placed, above, problems, remarks)
     if layout.label is not None:
         columns["label"] = [composed(above[image][layout.label]) for image in placed]
         _check_classes(above, folder, layout, problems)
@@ -314,6 +315,18 @@ def _split_word(name: str) -> str | None:
     return _SPLIT_WORDS.get(_AROUND_SPLIT_WORDS.sub("", composed(name).casefold()))
 
 
+def are_splits(names: Collection[str]) -> bool:
+    """Return whether names, all of them, say of splits which they are, and not all the same."""
+    found = set()
+    for name in names:
+        hint = _HINT_OF_SPLITS.search(name.casefold())
+        split = _split_word(name) or (hint and hint[0])
+        if not split:
+            return False
+        found.add(split)
+    return len(found) > 1
+
+
 def _splits_of_classes(above: Mapping[str, tuple[str, ...]], folder: Path) -> dict[str, str]:
     """Return which folders in class folders are which split; none are where empty."""
     inner = {folders[1] for folders in above.values() if len(folders) > 1}
@@ -356,56 +369,123 @@ def _check_classes(
 
 
 def _check_for_masks(
-    images: Sequence[str], above: Mapping[str, tuple[str, ...]], problems: Cases
+    images: Sequence[str],
+    above: Mapping[str, tuple[str, ...]],
+    problems: Cases,
+    remarks: Cases,
 ) -> None:
     """Note masks that would be images: in folders, or beside images, with the names of these."""
-    stems = {image.rpartition(".")[0] for image in images}
-    called = {
-        (place, name)
-        for folders in set(above.values())
-        for place, name in enumerate(folders)
-        if re.sub(r"[\W_]+", "", name).casefold() in _MASK_WORDS
-    }
-    for place in sorted({place for place, _ in called}):
-        inside: dict[str, set[str]] = defaultdict(set)
-        for stem in stems:
-            parts = stem.split("/")
-            if len(parts) > place + 1:
-                inside[parts.pop(place)].add("/".join(parts))
-        for name in sorted(inside):
-            others = (held for other, held in inside.items() if other != name)
-            if (place, name) in called and any(inside[name] & held for held in (stems, *others)):
-                kind = "folders of masks that would be classes; set 'masks' to them, and 'folder'"
-                kind += " to that of the images, or move them away"
-                problems[kind if place == 0 else kind.replace("classes", "images")].append(name)
-    beside = [stem for stem in sorted(stems) if _mask_of(stem) in stems]
+    folders = set(above.values())
+    called = {name for inside in folders for name in inside if masked_names(name)}
+    if called:
+        paths = [image.rpartition(".")[0].split("/") for image in images]
+        for place in range(max(map(len, folders))):
+            names = {inside[place] for inside in folders if len(inside) > place}
+            masks = _beside_images_only(folders, place) | _folders_of_masks(
+                names & called, place, [path for path in paths if len(path) > place]
+            )
+            if masks:
+                kind = "folders of masks that would be classes; set 'masks' to them, where each "
+                kind += "has the name of its image, and 'folder' to that of the images, or move "
+                kind += "them away"
+                problems[kind if place == 0 else kind.replace("classes", "images")] += sorted(masks)
+            doubtful = {name for name in names & called - masks if may_be_masks(name)}
+            if doubtful and names - called:
+                kind = "folders that are called like masks, and are read as classes or images"
+                remarks[f"{kind}; if they are masks, move them away"] += sorted(doubtful)
+    beside = sorted(_masks_beside_images(images))
     if beside:
         kind = "files called like masks of images beside them; move them to a folder of their own"
         problems[f"{kind}, under the names of the images, and set 'masks' to it"] += beside
 
 
-def _mask_of(stem: str) -> str | None:
-    """Return the image whose mask a file seems to be by its name."""
-    found = _LAST_WORD.fullmatch(stem)
-    return found["image"] if found and found["word"].casefold() in _MASK_ENDINGS else None
+def _beside_images_only(folders: Collection[tuple[str, ...]], place: int) -> set[str]:
+    """Return folders of masks of which all neighbours are called like folders of images."""
+    beside: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for inside in folders:
+        if len(inside) > place:
+            beside[inside[:place]].add(inside[place])
+    found: set[str] = set()
+    for names in beside.values():
+        masks = {name for name in names if masked_names(name)}
+        if masks < names and all(map(is_images, names - masks)):
+            found |= masks
+    return found
+
+
+def _folders_of_masks(
+    called: Collection[str], place: int, paths: Sequence[Sequence[str]]
+) -> set[str]:
+    """Return folders of masks that hold an image under the name of one elsewhere.
+
+    A folder that is called after another one as well (``cell masks``) has to be that one's: else it
+    is a class of masks of cells, as its images may be numbered as those of any other class.
+    """
+    if not called:
+        return set()
+    inside: dict[str, set[tuple]] = defaultdict(set)
+    whole: set[tuple] = set()
+    for *folders, stem in paths:
+        own = image_names(stem)
+        whole |= {(*folders, words) for words in own}
+        if len(folders) > place:
+            name = folders.pop(place)
+            own |= masked_names(stem) if name in called else set()
+            inside[name] |= {(*folders, words) for words in own}
+
+    def images_of(masks: str) -> Iterator[set[tuple]]:
+        if is_masks(masks):
+            yield whole
+        for other, held in inside.items():
+            if other != masks and (is_masks(masks) or masked_names(masks) & image_names(other)):
+                yield held
+
+    return {name for name in called if any(inside[name] & held for held in images_of(name))}
+
+
+def _masks_beside_images(images: Sequence[str]) -> Iterator[str]:
+    """Yield files, without a suffix, that are called like masks of images in the same folder."""
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        folder, slash, name = image.rpartition("/")
+        by_folder[folder + slash].append(name.rpartition(".")[0])
+    for folder, stems in by_folder.items():
+        masks = {stem: names for stem in stems if (names := masked_names(stem))}
+        if masks:
+            others = (image_names(stem) for stem in stems if stem not in masks)
+            known = set().union(*others)
+            yield from (folder + stem for stem, names in masks.items() if names & known)
 
 
 def _remark_on_folders_of_every_class(
     above: Mapping[str, tuple[str, ...]], layout: _Layout, remarks: Cases
 ) -> None:
-    """Name the folders in classes that are only counted (``fold1``, ``plateA``)."""
+    """Name folders in classes that may be the classes.
+
+    They lie in folders that are only counted (``fold1``, ``plateA``), or are not counted
+    themselves: patients and splits in any language hold the same classes, classes the same
+    patients.
+    """
     inner: dict[str, set[str]] = defaultdict(set)
     for folders in above.values():
         if len(folders) > layout.depth:
             inner[folders[layout.label]].add(folders[layout.depth])
         elif len(folders) == layout.depth:
             inner[folders[layout.label]].add("")
-    first = next(iter(inner.values()), set())
-    counted = len({_COUNT.sub("", label) for label in inner}) == 1 < len(inner)
+    if len(inner) < 2:
+        return
+    shared = set.intersection(*inner.values()) - {""}
+    if all(masked_names(name) or is_images(name) for name in shared):  # images and masks of each
+        return
+    named = {_COUNT.sub("", name) for name in shared}
+    counted = len({_COUNT.sub("", label) for label in inner}) == 1
     counted = counted or any(_HINT_OF_SPLITS.search(label.casefold()) for label in inner)
-    if counted and len(first - {""}) > 1 and all(one == first for one in inner.values()):
-        kind = "folders that lie in every class, and may be the classes"
-        remarks[f"{kind}; if so, make them the outermost, or write a table"] += sorted(first - {""})
+    counted = counted and all(one - {""} == shared for one in inner.values())
+    direct = any("" in one for one in inner.values())
+    if len(shared) > 1 and (counted or (len(named) > 1 and not direct)):
+        kind = "folders that lie in every class, and may be the classes; if so, make them the"
+        kind += " outermost, call those around them 'train', 'val' and 'test' if they are splits,"
+        remarks[f"{kind} or write a table"] += sorted(shared)
 
 
 # What is left out ---------------------------------------------------------------------------

@@ -37,9 +37,11 @@ _NOT_DATA = frozenset(
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "recycled"),
         *("system volume information", "lost+found", "found.000"),  # Windows, Linux
         *("__macosx", "icon\r", "temporary items", "network trash folder"),  # macOS
-        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin"),  # Synology
+        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap"),  # Synology
         *("@recycle", "@recently-snapshot", "@__thumb"),  # QNAP
         *("~snapshot", "~snapshots"),  # NetApp
+        *("trashbox", "_gsdata_", "recyclebin.ffs_tmp"),  # Buffalo; GoodSync, FreeFileSync
+        *("recycle bin", "papierkorb", "corbeille", "papelera", "cestino", "prullenbak"),
         *("__pycache__",),
     }
 )
@@ -202,6 +204,8 @@ def _scan(folder: Path, inside: str, found: Found) -> Iterator[tuple[str, bool]]
                 yield prefix + entry.name, entry.is_symlink()
         elif _is_clutter(entry.name):
             others["hidden"] += 1
+        elif _is_pipe_or_device(entry):
+            others["pipe or device"] += 1
         elif _is_image(entry.name):
             found.images.append(prefix + entry.name)
         else:
@@ -211,6 +215,13 @@ def _scan(folder: Path, inside: str, found: Found) -> Iterator[tuple[str, bool]]
 def _is_folder(entry: os.DirEntry) -> bool:
     # A link that leads to itself is none: of such an entry only `os.path` does not raise.
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112
+
+
+def _is_pipe_or_device(entry: os.DirEntry) -> bool:
+    # Which would be waited for without end; a link to nothing is an image that is missing.
+    if entry.is_symlink():
+        return os.path.exists(entry.path) and not os.path.isfile(entry.path)  # noqa: PTH110, PTH113
+    return not entry.is_file()
 
 
 def _require_text(names: Sequence[str], folder: Path) -> None:

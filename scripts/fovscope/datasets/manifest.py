@@ -40,6 +40,7 @@ from fovscope.datasets.readings import read_all
 from fovscope.datasets.remarks import (
     warn_of_channels,
     warn_of_classes_alike,
+    warn_of_garbled_classes,
     warn_of_greys,
     warn_of_masks,
     warn_of_near_copies,
@@ -203,14 +204,16 @@ def manifest_from_table(
         rows[factor.column] = table[factor.name].to_numpy()
         check_factor(factor.name, table[factor.name], problems)
     files = file_columns(channels)
-    named = table[files[0]].fillna("").astype(str)
+    named = table[files[0]].fillna("").astype(str).set_axis(range(1, len(table) + 1))
     checked = {name: table[name] for name in files}
     checked |= {name.removeprefix(PREFIX): rows[name] for name in rows if name != "path"}
     for name, column in checked.items():
-        empty = column.isna() | (column.astype(str) == "")
+        empty = _is_empty(column).to_numpy()
         if empty.any():
             kind = f"rows of the table without '{name}'; fill it in or remove them"
-            problems[kind] += list(named[empty])
+            problems[kind] += [
+                path or f"row {number} below the names" for number, path in named[empty].items()
+            ]
     cells = {
         name: column.astype(object).where(column.notna(), "") for name, column in table.items()
     }
@@ -224,7 +227,14 @@ def manifest_from_table(
     for name in table:
         if str(name).startswith(METADATA):
             rows[name] = table[name].to_numpy()
+    rows = rows[rows["path"] != ""]  # of the others there is nothing to be read
+    if rows.empty:
+        _raise_if_any(problems, root)
     return _assemble(rows, root, options, problems, workers, factors)
+
+
+def _is_empty(cells: pd.Series) -> pd.Series:
+    return cells.isna() | (cells.astype(str) == "")
 
 
 def _plain_channels(options: Target) -> ChannelOptions | None:
@@ -332,16 +342,20 @@ def _assemble(
     rows["sha256"] = pd.Series([reading.sha256 for reading in readings], dtype="str")
     rows["pixels"] = pd.Series([reading.pixels for reading in readings], dtype="str")
     rows["group"] = _groups(rows, options, problems)
-    two_labels = check_copies(rows, problems)
+    # A row without a label is named already: it is no class of its own.
+    whole = rows[~_is_empty(rows["label"])] if "label" in rows else rows
+    two_labels = check_copies(rows.assign(label=whole.get("label")), problems)
     if two_labels:
         logger.warning(listed("images with two labels; keep the right one", two_labels))
-    if "label" in rows and rows["label"].nunique() < 2:
-        problems["too few classes; two are needed"].append(str(rows["label"].iloc[0]))
-    rows["split"] = _splits(rows, options, problems)
+    if "label" in rows and whole["label"].nunique() == 1:
+        problems["too few classes; two are needed"].append(str(whole["label"].iloc[0]))
+    if not whole.empty:
+        rows["split"] = _splits(whole, options, problems)
     _raise_if_any(problems, root)
     warn_of_torn_groups(rows)
     if "label" in rows:
         warn_of_classes_alike(rows["label"])
+        warn_of_garbled_classes(rows["label"])
         warn_of_shortcuts(rows, readings)
     warn_of_greys(rows, readings, options)
     warn_of_masks(masks, readings)

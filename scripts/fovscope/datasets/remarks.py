@@ -28,6 +28,15 @@ from fovscope.study.data import Target
 _COPY = re.compile(r"\s*(\(\d+\)|-\s*(copy|kopie|copie|copia)(\s*\(\d+\))?)$")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
+_LOOKS_LIKE = str.maketrans(
+    "АВЕКМНОРСТУХІЈЅаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+    "ABEKMHOPCTYXIJSaeopcyxijsABEZHIKMNOPTYXo",
+)
+"""Cyrillic and Greek letters, as they are easily typed beside Latin ones."""
+
+_READ_WRONGLY_AS = ("cp1252", "latin-1", "cp437")
+"""Encodings in which UTF-8 is read, by spreadsheets and when archives are unpacked."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -89,10 +98,33 @@ def warn_of_classes_alike(labels: pd.Series) -> None:
 
 def _as_meant(name: str) -> str:
     """Return the name of a class without what is easily mistyped, or added by a file manager."""
+    name = unicodedata.normalize("NFKC", _ungarbled(name)).translate(_LOOKS_LIKE)
     plain = _COPY.sub("", "".join(c for c in name if unicodedata.category(c) != "Cf").casefold())
     if _NUMBER.fullmatch(plain):
         return f"{float(plain):g}"
     return re.sub(r"[\s_-]+", "", plain)
+
+
+def warn_of_garbled_classes(labels: pd.Series) -> None:
+    """Warn of classes whose names went through a wrong encoding."""
+    cases = [
+        f"'{name}'" + (f", for '{meant}'?" if meant != name else "")
+        for name in sorted(set(labels))
+        if (meant := _ungarbled(name)) != name or "\N{REPLACEMENT CHARACTER}" in name
+    ]
+    if cases:
+        kind = "classes whose names seem to have been read in a wrong encoding; rename them, or"
+        logger.warning(listed(f"{kind} save the table anew in UTF-8", cases))
+
+
+def _ungarbled(name: str) -> str:
+    """Return what a name is in UTF-8 if it looks like that read in another encoding."""
+    for encoding in () if name.isascii() else _READ_WRONGLY_AS:
+        try:
+            return name.encode(encoding).decode("utf-8")
+        except UnicodeError:  # so it was not
+            continue
+    return name
 
 
 def warn_of_unmet_shares(

@@ -38,16 +38,24 @@ def content(path: Path) -> bytes:
     Raises
     ------
     DataError
-        If a folder is not one image.
+        If a folder is not one image, or `path` is a pipe or a device.
     OSError
         If there is nothing at `path`, or it cannot be read.
     """
-    return _archive(path) if path.is_dir() else path.read_bytes()
+    return _archive(path) if _is_folder(path) else path.read_bytes()
 
 
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of `content`; a large file is not held in memory."""
-    return hashlib.sha256(_archive(path)).hexdigest() if path.is_dir() else digest_file(path)
+    return hashlib.sha256(_archive(path)).hexdigest() if _is_folder(path) else digest_file(path)
+
+
+def _is_folder(path: Path) -> bool:
+    if path.is_dir():
+        return True
+    if path.exists() and not path.is_file():  # it would be waited for without end
+        raise DataError(f"{path} is a pipe or a device; list a file")
+    return False
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

@@ -69,6 +69,7 @@ def read_columns(table: Path) -> dict[str, list[str]]:
         ) from error
     rows = [(line, row) for line, row in rows[bool(first) :] if any(row)]
     names = _names(rows.pop(0)[1] if rows else [], table)
+    _require_cells(names, [row for _, row in rows], table)
     cells = [_cells(row, len(names), table, line, delimiter) for line, row in rows]
     columns = zip(*cells, strict=True) if cells else [()] * len(names)
     return {
@@ -119,6 +120,24 @@ def _names(cells: Sequence[str], table: Path) -> list[str]:
         fault = f"names columns twice: {', '.join(twice)}" if twice else "has no line of names"
         raise DataError(f"table {table} {fault}; its first line must name each column once")
     return names
+
+
+def _require_cells(names: Sequence[str], rows: Sequence[Sequence[str]], table: Path) -> None:
+    """Raise `DataError` where the only column of a table is all columns of another one."""
+    if len(names) > 1:
+        return
+    name = names[0].lower()
+    if any("path" in map(str.strip, name.split(mark)) for mark in _DELIMITERS if mark in name):
+        raise DataError(
+            f"table {table} has quotes around each line, which make one cell of it; save it anew "
+            "as 'CSV UTF-8', or take them out"
+        )
+    words = name.split()
+    if len(words) > 1 and "path" in words and all(len(row[0].split()) > 1 for row in rows):
+        raise DataError(
+            f"table {table} has blanks between its cells; separate them by commas, or save it anew "
+            "as 'CSV UTF-8'"
+        )
 
 
 def _cells(row: list[str], count: int, table: Path, line: int, delimiter: str) -> list[str]:
