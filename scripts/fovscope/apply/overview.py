@@ -41,7 +41,12 @@ from fovscope.datasets.listing import (
     require_folder,
 )
 from fovscope.datasets.manifest import build_manifest
-from fovscope.datasets.readings import Reading, reading_of, reading_of_channels
+from fovscope.datasets.readings import (
+    Reading,
+    full_scale,
+    reading_of,
+    reading_of_channels,
+)
 from fovscope.datasets.remarks import noted_warnings
 from fovscope.datasets.stores import content
 from fovscope.datasets.tables import read_columns
@@ -236,14 +241,20 @@ def _sight(name: str, path: Path, target: Target) -> Sight | None:
 
 
 def _read(path: Path, target: Target) -> tuple[Reading, NDArray[np.uint8]]:
-    """Return what an image says, and its picture."""
+    """Return what an image says, and its picture, whether or not its white is known by now."""
     if channels := _plain(target):
         found = decode_channels(contents(path, channels), path, channels)
-        shown = rgb_view(shown_channels(found, path, channels, target.white_level))
+        known = [one._replace(full_scale=_white_of(one.samples, one.full_scale)) for one in found]
+        shown = rgb_view(shown_channels(known, path, channels, target.white_level))
         return reading_of_channels(found), shown
     samples, white = decode(content(path), path)
-    shown = to_8bit(samples, path, white_level=target.white_level, full_scale=white)
+    known = _white_of(samples, white)
+    shown = to_8bit(samples, path, white_level=target.white_level, full_scale=known)
     return reading_of(samples, white), shown
+
+
+def _white_of(samples: NDArray, usual: float | None) -> float:
+    return usual or full_scale(samples.dtype)
 
 
 def _background(sights: Sequence[Sight]) -> int:
@@ -265,14 +276,23 @@ def _with_levels(target: Target, readings: Sequence[Reading]) -> Target:
 
 
 def _white_level(readings: Sequence[Reading]) -> float | None:
-    """Return the white of images that use a small part of their range: of as many bits."""
+    """Return the white of images without a usual one, or of as many bits as are used.
+
+    That is of integers with a sign or of 32 bit, of floats that go beyond 1, and of images that
+    use a small part of their range.
+    """
     depths = {reading.depth for reading in readings}
-    if len(depths) != 1 or depths == {"8-bit"} or readings[0].white == 1:
+    if len(depths) != 1 or depths == {"8-bit"}:
         return None
+    first = readings[0]
     high = float(np.quantile([reading.high for reading in readings], 0.95))
-    if not 1 < high < ALMOST_BLACK * readings[0].white:
-        return None
-    return float(round_white(high))
+    if not all(one.usual for one in readings):
+        is_chosen = high > 0
+    elif first.white == 1:  # floats
+        is_chosen = high > 1
+    else:
+        is_chosen = 1 < high < ALMOST_BLACK * first.white
+    return float(round_white(high)) if is_chosen else None
 
 
 # In words -----------------------------------------------------------------------------------
@@ -372,10 +392,19 @@ def _channel_rows(target: Target) -> Iterator[tuple[str, str]]:
 
 def _range(readings: Sequence[Reading], target: Target) -> str:
     if not target.channels:
-        return f"{_span(readings)}; white is {max(one.white for one in readings):g}"
-    each = zip(*(reading.channels for reading in readings), strict=True)
-    spans = (f"{name} {_span(r)}" for name, r in zip(target.channels.names, each, strict=True))
-    return f"{', '.join(spans)}; white is {max(one.white for one in readings):g}"
+        return f"{_span(readings)}; white is {_white(readings, target.white_level):g}"
+    each = list(zip(*(reading.channels for reading in readings), strict=True))
+    levels = [target.channels.white_level.get(n, target.white_level) for n in target.channels.names]
+    whites = list(map(_white, each, levels))
+    spans = list(map(_span, each))
+    if len(set(whites)) > 1:
+        spans = [f"{span} (white is {white:g})" for span, white in zip(spans, whites, strict=True)]
+    named = ", ".join(map(" ".join, zip(target.channels.names, spans, strict=True)))
+    return named if len(set(whites)) > 1 else f"{named}; white is {whites[0]:g}"
+
+
+def _white(readings: Sequence[Reading], level: float | None) -> float:
+    return level or max(one.white for one in readings)
 
 
 def _span(readings: Sequence[Reading]) -> str:

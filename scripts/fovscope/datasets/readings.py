@@ -66,7 +66,9 @@ class Reading:
     depth : str
         Kind of the samples, e.g. ``16-bit``.
     white : float
-        Sample value that is shown as white by default.
+        Sample value that is shown as white by default; where none is usual, the largest there is.
+    usual : bool
+        Whether that white is usual, as it is not of integers with a sign or of 32 bit.
     low, middle, high : float
         Sample values: the median, and what all but two thousandths at either end lie between.
     colour : bool
@@ -97,6 +99,7 @@ class Reading:
     height: int = 0
     depth: str = ""
     white: float = 0
+    usual: bool = True
     low: float = 0
     middle: float = 0
     high: float = 0
@@ -211,8 +214,9 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
     samples : ndarray, shape (height, width, channels)
         As `fovscope.images.read.decode` returns.
     white : float, optional
-        Likewise; by default that of their type.
+        Likewise; where none is usual, that of their type.
     """
+    usual = white is not None
     white = white or full_scale(samples.dtype)
     height, width = samples.shape[:2]
     seen = _as_seen(samples, white)
@@ -227,6 +231,7 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
         height=height,
         depth=f"{bits}-bit{' float' if is_float else ''}",
         white=white,
+        usual=usual,
         low=low,
         middle=middle,
         high=high,
