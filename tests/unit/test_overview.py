@@ -191,12 +191,16 @@ def test_what_a_study_would_warn_of_is_said_beside_the_configuration(folder, cap
     assert load_study(yaml.safe_load(printed.out))
 
 
-def test_copies_are_counted_and_warnings_passed_on(folder):
+def test_copies_are_counted_in_any_format_and_warnings_passed_on(folder):
+    image = np.asarray(Image.open(folder / "round/0.png"))
+    tifffile.imwrite(folder / "round/again.tif", image)
     (folder / "round/copy.png").write_bytes((folder / "round/0.png").read_bytes())
-    (folder / "masks/round/copy.png").write_bytes((folder / "masks/round/0.png").read_bytes())
+    for name in ("again", "copy"):
+        mask = (folder / "masks/round/0.png").read_bytes()
+        (folder / f"masks/round/{name}.png").write_bytes(mask)
     (folder / "empty").mkdir()
     seen = look_at(folder)
-    assert seen.table["sha256"].duplicated().sum() == 1
+    assert "2 images have the pixels of another\n" in described(seen)
     assert any("empty" in remark for remark in seen.remarks)
 
 

@@ -110,6 +110,8 @@ class Overview:
         What the study would warn of.
     sights : tuple of Sight
         The sample.
+    copies : int
+        Images with the pixels of another, in whatever format.
     """
 
     target: Target
@@ -118,6 +120,7 @@ class Overview:
     refused: str
     remarks: tuple[str, ...]
     sights: tuple[Sight, ...]
+    copies: int
 
     @property
     def path(self) -> str:
@@ -152,7 +155,7 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
         require_folder(path, "folder or table")
     elif path.suffix.lower() in IMAGE_SUFFIXES:
         raise DataError(f"{path} is a single image; give the folder that it lies in")
-    table, refused = None, ""
+    table, refused, copies = None, "", 0
     with noted_warnings(printed=False) as records:
         target, root, names, provided = _folder(path) if path.is_dir() else _table(path)
         sights = _seen(names, root, target)
@@ -160,14 +163,15 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
         sights = _seen(names, root, levelled) if levelled != target else sights
         target = levelled.model_copy(update={"background": _background(sights)})
         try:
-            table = build_manifest(target, workers=workers).table
+            manifest = build_manifest(target, workers=workers)
+            table, copies = manifest.table, manifest.copies
             require_enough(table, {"at_most_images": {"pca": Model().latent_dim}}, path.name)
         except DataError as error:
             refused = str(error)
     if not sights:
         raise DataError(refused)
     said = tuple(dict.fromkeys(record.getMessage() for record in records))
-    return Overview(target, provided, table, refused, said, tuple(sights))
+    return Overview(target, provided, table, refused, said, tuple(sights), copies)
 
 
 def _folder(path: Path) -> tuple[Target, Path, Sequence[str], bool]:
@@ -317,8 +321,8 @@ def _facts(overview: Overview) -> Iterator[str]:
         rows += [("images", _count(overview.table)), ("splits", _split(overview))]
         sizes = overview.table[["width", "height"]]
         rows.append(("size", _size(sizes)))
-        copies = int(overview.table["sha256"].duplicated().sum())
-        rows.append(("copies", f"{copies} files are there more than once" if copies else "none"))
+        copies = f"{overview.copies} images have the pixels of another"
+        rows.append(("copies", copies if overview.copies else "none"))
     if readings:
         rows += [("stored as", _kinds(readings)), *_channel_rows(overview.target)]
         rows.append(("greys", _range(readings, overview.target)))

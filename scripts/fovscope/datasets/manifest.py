@@ -82,10 +82,13 @@ class Manifest:
         files `root` and `preprocessing` (`background`, `white_level`, `mask`; `black_level` and
         `channels` where the target says what they are). Labels, splits and factors are part of
         `digest` only, the root of neither.
+    copies : int
+        Images with the pixels of one above them, in whatever format.
     """
 
     table: pd.DataFrame
     info: dict[str, Any]
+    copies: int = 0
 
 
 @origin("files")
@@ -367,7 +370,8 @@ def _assemble(
     more = [name for name in rows if name.startswith((PREFIX, METADATA))]
     table = pd.DataFrame({name: column for name, column in columns.items() if column is not None})
     table[more] = rows[more]
-    return Manifest(table, _info(table, root, options, factors))
+    copies = int(rows["pixels"].duplicated().sum())
+    return Manifest(table, _info(table, root, options, factors), copies)
 
 
 def _info(
