@@ -266,6 +266,36 @@ def test_classes_of_different_ranges_or_depths_are_a_leak():
     assert "16-bit (10); 8-bit (10)" in unlabelled
 
 
+def bright_by_degrees(median, n, spread=0.7):
+    """Images whose brightness differs as that of cells does, by a log-normal distribution."""
+    rng = np.random.default_rng(0)
+    tops = np.minimum(median * rng.lognormal(0, spread, n), 65535)
+    return [rng.uniform(0, top, (16, 16)).astype(np.uint16) for top in tops]
+
+
+@pytest.mark.parametrize("is_labelled", [True, False])
+def test_images_of_fewer_bits_within_each_class_are_named_with_what_to_check(is_labelled):
+    images = noise(0, 65536, n=15) + noise(0, 4096, n=5)
+    (message,) = said_of(images, ["a", "b"] * 10 if is_labelled else None)
+    assert re.match(r"5 of 20 16-bit images reach 40\d\d at most.* half reach 6\d{4}:", message)
+    assert "e.g. 15 beside 0; see whether they have fewer bits or another exposure" in message
+    natural = bright_by_degrees(20_000, 100, 0.4) + bright_by_degrees(1250, 100, 0.4)
+    (message,) = said_of(natural)
+    assert message.startswith("100 of 200")
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        bright_by_degrees(6000, 400, spread=1.2),  # six in ten: below an eighth
+        noise(0, 65536, n=19) + noise(0, 4096, n=2),  # odd ones
+        noise(0, 65536, n=15) + noise(100, 100, n=5),  # blank
+    ],
+)
+def test_dim_images_are_not_warned_of_where_they_differ_by_degrees_or_are_few(images):
+    assert said_of(images) == []
+
+
 # Shortcuts --------------------------------------------------------------------------------------
 
 

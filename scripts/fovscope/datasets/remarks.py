@@ -124,6 +124,7 @@ def warn_of_greys(rows: pd.DataFrame, readings: Sequence[Reading], options: Targ
         images = _facts(part, "depth", "white", "low", "middle", "high")
         if "label" in rows:
             images["label"] = rows["label"]
+        images.index = pd.Index(rows["image_id"])
         for message in grey_warnings(images, *levels):
             logger.warning("%s%s", where, message)
 
