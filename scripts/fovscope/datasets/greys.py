@@ -40,7 +40,7 @@ def grey_warnings(
     Parameters
     ----------
     images : DataFrame
-        One row per image, with its name as index: `depth`, `white`, `low`, `middle` and `high` as in
+        One row per image, its name as index: `depth`, `white`, `low`, `middle` and `high` as in
         `fovscope.datasets.readings.Reading`; `label` where there are classes.
     white_level, black_level : float, optional
         Of the configuration.

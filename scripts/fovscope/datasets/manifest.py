@@ -38,6 +38,7 @@ from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import SPLITS, DataError, listed
 from fovscope.datasets.readings import read_all
 from fovscope.datasets.remarks import (
+    warn_of_channel_order,
     warn_of_channels,
     warn_of_classes_alike,
     warn_of_greys,
@@ -346,6 +347,7 @@ def _assemble(
     if "label" in rows:
         warn_of_classes_alike(rows["label"])
         warn_of_shortcuts(rows, readings)
+    warn_of_channel_order(rows, readings)
     warn_of_greys(rows, readings, options)
     warn_of_masks(masks, readings)
     warn_of_orientation(rows, readings)

@@ -89,6 +89,10 @@ class Reading:
         Why it cannot be used: the kind, and the case.
     channels : tuple of Reading
         Of each channel, where the target says what they are.
+    stored_as : tuple of str
+        Names that the file gives to these channels; empty ones where it gives none.
+    stored_channels : int
+        How many channels there are in the file, used or not.
     """
 
     sha256: str | None = None
@@ -111,6 +115,8 @@ class Reading:
     thumbnail: NDArray[np.uint8] | None = None
     problem: tuple[str, str] | None = None
     channels: tuple[Reading, ...] = ()
+    stored_as: tuple[str, ...] = ()
+    stored_channels: int = 0
 
 
 def read_all(
@@ -192,6 +198,8 @@ def reading_of_channels(found: Sequence[Channel]) -> Reading:
         margins=tuple(min(sides) for sides in zip(*(one.margins for one in each), strict=True)),
         thumbnail=np.mean(thumbnails, axis=0).astype(np.uint8) if thumbnails else None,
         channels=each,
+        stored_as=tuple(one.stored_as for one in found),
+        stored_channels=found[0].beside,
     )
 
 

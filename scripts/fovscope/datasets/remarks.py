@@ -66,6 +66,30 @@ def warn_of_channels(images: Sequence[str], folder: Path) -> None:
         )
 
 
+def warn_of_channel_order(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
+    """Warn of numbers of channels that may not mean the same channel in all files."""
+    stored_as = pd.Series([reading.stored_as for reading in readings], rows["image_id"])
+    named = stored_as[stored_as.map(lambda names: bool(names) and all(names))]
+    kinds = named.map(", ".join)
+    # Names that nearly each image has for itself, as ImageJ's labels of slices, tell no channels.
+    if 1 < kinds.nunique() <= len(kinds) / 2:
+        kind = "files that call the channels in 'use' differently; if these are different ones"
+        logger.warning(listed(f"{kind}, give names in place of numbers", _counted(kinds)))
+    counts = pd.Series([reading.stored_channels for reading in readings], rows["image_id"])
+    if counts.nunique() > 1 and (len(named) < len(rows) or kinds.nunique() > len(kinds) / 2):
+        kind = "files of different numbers of channels, so that a number may not mean the same one"
+        remedy = "give names in 'use' if the files have some, or save all in the same way"
+        logger.warning(listed(f"{kind} in all; {remedy}", _counted(counts)))
+
+
+def _counted(kinds: pd.Series) -> list[str]:
+    """Return each value with the number of images that have it, and one of these."""
+    return [
+        f"{kind}: {len(images)} images, e.g. {images.index[0]}"
+        for kind, images in kinds.groupby(kinds)
+    ]
+
+
 def warn_of_torn_groups(rows: pd.DataFrame) -> None:
     """Warn of groups that provided splits tear apart: they are kept as the data set has them."""
     splits = rows.groupby("group")["split"].unique()
