@@ -112,6 +112,10 @@ def scaled(pixels):
         np.rot90,
         np.fliplr,
         lambda pixels: np.rot90(pixels.T, 2),
+        lambda pixels: 255 - pixels,
+        lambda pixels: np.pad(pixels, 8, constant_values=255),
+        lambda pixels: np.pad(255 - pixels.T, ((0, 0), (3, 9))),
+        lambda pixels: hot([pixels.astype(np.uint16)])[0],
     ],
 )
 def test_near_copies_are_found_and_others_are_not(change):
@@ -122,6 +126,20 @@ def test_near_copies_are_found_and_others_are_not(change):
     assert near_copies(thumbnails, splits) == [(60, 7)]
     assert near_copies(thumbnails, ["train"] * 61) == []
     assert near_copies([*thumbnails[:-1], None], splits) == []
+
+
+def test_a_hot_pixel_makes_no_near_copies():
+    images = hot([textured(k).astype(np.uint16) for k in range(24)])
+    thumbnails = [reading_of(image[..., None]).thumbnail for image in images]
+    assert near_copies(thumbnails, ["test", "train"] * 12) == []
+
+
+def test_the_plain_background_of_an_object_is_no_frame():
+    thumbnails = []
+    for radius in (6, 12, 20):  # alike but for their size
+        cone = np.clip(1 - np.hypot(*np.mgrid[-24:24, -24:24]) / radius, 0, 1)
+        thumbnails.append(reading_of((200 * cone[..., None]).astype(np.uint8)).thumbnail)
+    assert near_copies(thumbnails, ["train", "val", "test"]) == []
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])

@@ -34,6 +34,9 @@ THUMBNAIL = 16
 _TAIL = 0.002
 """Share of an image's samples, at either end, that are not looked at; two of them at the least."""
 
+_FILLED = 0.9
+"""Share of the edges that differ from a frame around them, above which it is one."""
+
 _SAMPLES = 1_000_000
 """Of so many samples of a large image, evenly spaced, greys are taken."""
 
@@ -84,7 +87,8 @@ class Reading:
     day : int
         When the file was last changed, in days.
     thumbnail : ndarray of uint8, shape (16, 16), optional
-        Grey, stretched from black to white; none of tiny and of blank images.
+        Grey, without a frame of one colour, stretched from `low` to `high`, so that a hot pixel
+        does not outshine all else; none of tiny and of blank images.
     problem : tuple of str, optional
         Why it cannot be used: the kind, and the case.
     channels : tuple of Reading
@@ -230,6 +234,7 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
     seen = _as_seen(samples, white)
     shown, _ = without_alpha(seen)
     low, middle, high = _greys(shown)
+    margins = _margins(shown)
     is_float = samples.dtype.kind == "f"
     used = samples.dtype.kind == "u"  # of 16, 12 bits may be
     bits = int(white).bit_length() if used else 8 * samples.dtype.itemsize
@@ -244,9 +249,9 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
         middle=middle,
         high=high,
         colour=shown.shape[2] > 1,
-        margins=_margins(shown),
+        margins=margins,
         border=_border(shown, white),
-        thumbnail=_thumbnail(shown),
+        thumbnail=_thumbnail(_without_frame(shown, margins), low, high),
     )
 
 
@@ -300,9 +305,24 @@ def _run(flags: NDArray[np.bool_]) -> int:
     return len(flags) if flags.all() else int(flags.argmin())
 
 
-def _thumbnail(shown: NDArray) -> NDArray[np.uint8] | None:
+def _without_frame(shown: NDArray, margins: tuple[int, ...]) -> NDArray:
+    """Return an image without a frame around it; the plain background of an object is none.
+
+    What a frame surrounds fills its rows and columns to the ends; an object only touches them.
+    """
+    top, bottom, left, right = margins
+    inside = shown[top : shown.shape[0] - bottom, left : shown.shape[1] - right]
+    if not inside.size:
+        return shown
+    differs = (inside != shown[:1, :1]).any(axis=2)
+    edges = np.concatenate([differs[0], differs[-1], differs[:, 0], differs[:, -1]])
+    return inside if edges.mean() > _FILLED else shown
+
+
+def _thumbnail(shown: NDArray, low: float, high: float) -> NDArray[np.uint8] | None:
     if min(shown.shape[:2]) < THUMBNAIL:
         return None
+    shown = np.clip(shown, *np.array([low, high], shown.dtype))
     grey = Image.fromarray(shown.mean(axis=2, dtype=np.float32))
     small = np.asarray(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
     low, high = small.min(), small.max()
