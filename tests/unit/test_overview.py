@@ -204,6 +204,17 @@ def test_copies_are_counted_in_any_format_and_warnings_passed_on(folder):
     assert any("empty" in remark for remark in seen.remarks)
 
 
+@pytest.mark.parametrize("labels", ["öß", "µβ", "кл"])
+def test_the_names_of_classes_are_drawn_in_letters_that_differ(folder, caplog, labels):
+    for label, letter in zip(("round", "larva"), labels, strict=True):
+        (folder / label).rename(folder / letter)
+        (folder / "masks" / label).rename(folder / "masks" / letter)
+    sheet = np.asarray(picture(look_at(folder), rows=2).convert("L"))
+    middle = len(sheet) // 2
+    assert not np.array_equal(sheet[:14], sheet[middle : middle + 14])  # boxes would be equal
+    assert "boxes" not in caplog.text
+
+
 def test_the_picture_has_a_row_for_each_class_and_fills_rows_without(folder):
     seen = look_at(folder)
     one, two = (np.asarray(picture(seen, rows=rows)) for rows in (1, 2))

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from tabulate import tabulate
 
 from fovscope.datasets import channel_guess
@@ -50,11 +50,13 @@ from fovscope.datasets.readings import (
 from fovscope.datasets.remarks import noted_warnings
 from fovscope.datasets.stores import content
 from fovscope.datasets.tables import read_columns
+from fovscope.figures.style import picture_font
 from fovscope.images.channels import contents, decode_channels, rgb_view
 from fovscope.images.read import decode, shown_channels, square_canvas, to_8bit
 from fovscope.study.config import IMAGES, NAMED_SOURCES, RESERVED
 from fovscope.study.data import Target
 from fovscope.study.models import Model
+from fovscope.texts import legible
 
 logger = logging.getLogger(__name__)
 
@@ -487,14 +489,14 @@ def picture(overview: Overview, *, rows: int) -> Image.Image:
     for sight in overview.sights:
         by_label.setdefault(labels.get(sight.path, ""), []).append(sight)
     lines = [
-        (label if not start else "", sights[start : start + _COLUMNS])
+        (legible(label) if not start else "", sights[start : start + _COLUMNS])
         for label, sights in sorted(by_label.items())
         for start in range(0, len(sights) if len(by_label) == 1 else 1, _COLUMNS)
     ][:rows]
     step = _TILE + _GAP
     height = step + _LINE
     sheet = Image.new("RGB", (_COLUMNS * step, max(1, len(lines)) * height), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    pen, font = ImageDraw.Draw(sheet), picture_font((label for label, _ in lines), 11)
     for row, (label, sights) in enumerate(lines):
         pen.text((2, row * height), label, "black", font)
         for column, sight in enumerate(sights):
