@@ -52,6 +52,9 @@ def test_one_image_has_one_digest_however_it_is_stored(grey):
     assert len({reading_of(samples).pixels for samples in stored}) == 1
     others = [grey.T[..., None], grey[..., None] ^ 1, np.stack([grey, grey // 2], axis=2)]
     assert not {reading_of(stored[0]).pixels} & {reading_of(other).pixels for other in others}
+    clear = [np.stack([grey] * count + [grey // 3], axis=2) for count in (1, 3)]
+    assert len({(reading_of(samples).pixels, reading_of(samples).colour) for samples in clear}) == 1
+    assert not any(reading_of(samples).colour for samples in (*stored, *clear))
 
 
 def test_images_that_are_black_in_8_bit_only_are_no_copies():

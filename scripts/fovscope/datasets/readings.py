@@ -271,11 +271,11 @@ def _pixel_digest(seen: NDArray, white: float) -> str:
 def _as_seen(samples: NDArray, white: float) -> NDArray:
     """Return samples without alpha that hides nothing, and grey in one channel."""
     colours, alpha = without_alpha(samples)
-    if alpha is not None and (alpha == white).all():
-        samples = colours
-    if samples.shape[2] == 3 and (samples[..., :1] == samples[..., 1:]).all():
-        samples = samples[..., :1]
-    return samples
+    if colours.shape[2] == 3 and (colours[..., :1] == colours[..., 1:]).all():
+        colours = colours[..., :1]
+    if alpha is None or (alpha == white).all():
+        return colours
+    return np.concatenate([colours, alpha], axis=2)
 
 
 def _greys(shown: NDArray) -> tuple[float, float, float]:
