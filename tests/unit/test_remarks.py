@@ -333,7 +333,9 @@ def test_what_tells_classes_is_named_with_the_classes_that_it_tells():
     assert list(giveaways(features, pd.Series(["a"] * 93))) == []
 
 
-@pytest.mark.parametrize("shortcut", ["size", "padding", "format", "colour", "day", "border"])
+@pytest.mark.parametrize(
+    "shortcut", ["size", "padding", "suffix", "format", "colour", "day", "border"]
+)
 def test_classes_told_without_a_look_at_the_object_are_a_warning(tmp_path, caplog, shortcut):
     for k in range(20):
         label, odd = "ab"[k % 2], k % 2
@@ -345,15 +347,18 @@ def test_classes_told_without_a_look_at_the_object_are_a_warning(tmp_path, caplo
             pixels[:, 0] = pixels[:, -1] = pixels[0] = pixels[-1] = np.arange(len(pixels)) % 9 + 190
         if odd and shortcut == "colour":
             pixels = np.stack([pixels, pixels // 2, pixels // 3], axis=2)
-        suffix = "bmp" if odd and shortcut == "format" else "png"
+        suffix = "bmp" if odd and shortcut == "suffix" else "png"
         path = tmp_path / label / f"{k}.{suffix}"
         write(path, pixels)
+        if odd and shortcut == "format":
+            Image.fromarray(pixels).save(path, "BMP")  # whatever it is called
         day = 86_400 * (100 + (7 if odd and shortcut == "day" else 0))
         os.utime(path, (day, day))
     build_manifest(Target(folder=str(tmp_path)))
     (record,) = caplog.records
     named = {
-        **{"size": "image size", "padding": "padding or empty margins", "format": "file format"},
+        **{"size": "image size", "padding": "padding or empty margins"},
+        **{"suffix": "file format", "format": "file format"},
         **{"colour": "grey or colour", "day": "day of the file"},
         **{"border": "colour along the border"},
     }

@@ -25,7 +25,7 @@ from fovscope.datasets.stores import content
 from fovscope.images.channels import Channel, decode_channels
 from fovscope.images.masks import examine_mask
 from fovscope.images.read import shown_channels, size_mismatch, to_8bit, without_alpha
-from fovscope.images.stored import read_stored, shown_samples
+from fovscope.images.stored import format_of, read_stored, shown_samples
 from fovscope.study.data import Target
 
 THUMBNAIL = 16
@@ -82,6 +82,8 @@ class Reading:
     border : tuple of float
         Median red, green and blue along the border, of white 1; of grey three times the same, of
         images of one colour 0.
+    format : str
+        Of the file, by its content; of several files the first.
     turned : bool
         Whether viewers turn the image, by its orientation in EXIF or TIFF.
     day : int
@@ -114,6 +116,7 @@ class Reading:
     colour: bool = False
     margins: tuple[int, ...] = (0, 0, 0, 0)
     border: tuple[float, ...] = (0, 0, 0)
+    format: str = ""
     turned: bool = False
     day: int = 0
     thumbnail: NDArray[np.uint8] | None = None
@@ -147,7 +150,7 @@ def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Read
     try:
         files = [content(file) for file in paths]
         sha256 = " ".join(hashlib.sha256(data).hexdigest() for data in files)
-        reading = _reading(files, path, options, channels)
+        reading = replace(_reading(files, path, options, channels), format=format_of(files[0]))
         day = int(paths[0].stat().st_mtime // _SECONDS_PER_DAY)
         if mask is not None:
             data = content(mask)

@@ -196,12 +196,15 @@ def warn_of_shortcuts(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
     """Warn of classes that are told by what is known of a file without a look at the object."""
     sizes = _facts(readings, "width", "height")
     margins = np.array([reading.margins for reading in readings])
-    suffixes = rows["path"].str.rpartition(".")[2].str.lower()
+    saved = {
+        "suffix": rows["path"].str.rpartition(".")[2].str.lower(),
+        "format": [reading.format for reading in readings],
+    }
     told = giveaways(
         {
             "image size": sizes,
             "padding or empty margins": margins / sizes[["height", "height", "width", "width"]],
-            "file format": pd.DataFrame({"suffix": pd.factorize(suffixes)[0]}),
+            "file format": pd.DataFrame(saved).apply(lambda names: pd.factorize(names)[0]),
             "grey or colour": _facts(readings, "colour"),
             "colour along the border": pd.DataFrame([reading.border for reading in readings]),
             "day of the file": _facts(readings, "day"),

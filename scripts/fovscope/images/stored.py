@@ -173,6 +173,16 @@ def is_tiff(data: bytes) -> bool:
     return data[:4] in _TIFF_SIGNATURES
 
 
+def format_of(data: bytes) -> str:
+    """Return the format of an image file that can be read, by its content and not by its name."""
+    if is_tiff(data):
+        return "TIFF"
+    if is_ome_zarr(data):
+        return "OME-Zarr"
+    with Image.open(io.BytesIO(data)) as image:  # which decodes nothing yet
+        return image.format
+
+
 def reason_for(error: Exception, data: bytes) -> str:
     """Return in words why the content of a file cannot be read."""
     if isinstance(error, DataError):
