@@ -230,7 +230,10 @@ def _run(chosen: argparse.Namespace, options: list[str]) -> int:
         case "init":
             from fovscope.apply.overview import configuration, look_at
 
-            print(configuration(look_at(chosen.data, workers=_THREADS)), end="")
+            seen = look_at(chosen.data, workers=_THREADS)
+            for remark in seen.remarks:  # the configuration alone goes to where it is written
+                print(remark, file=sys.stderr)
+            print(configuration(seen), end="")
         case "encode":
             _encode(chosen)
         case "export":

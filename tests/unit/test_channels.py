@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -15,9 +16,10 @@ from PIL import Image
 
 from fovscope.apply.encode import open_folder
 from fovscope.datasets.channel_files import digests_of_images
+from fovscope.datasets.channel_guess import of_content
 from fovscope.datasets.classes import class_names
 from fovscope.datasets.content import target_content
-from fovscope.datasets.listing import DataError
+from fovscope.datasets.listing import DataError, image_files
 from fovscope.datasets.manifest import build_manifest
 from fovscope.images.channels import rgb_view
 from fovscope.images.read import FolderImages, read_image, resized
@@ -214,6 +216,7 @@ def test_each_channel_has_its_white(tmp_path):
         ((), [0, 4], r"x\.tif: has 4 channels, so there is no channel 4; correct 'use'"),
         ((), ["DAPI"], r"x\.tif: has 4 channels without names, .* 'channels: \{DAPI: 0\}'"),
         (STAINS[:4], ["DAPPI"], r"x\.tif: unknown channel 'DAPPI'; did you mean 'DAPI'\?"),
+        (["a", "b", "b", "b"], ["b"], r"x\.tif: 3 of its 4 channels are called 'b'; .*\{b: 1\}"),
     ],
 )
 def test_a_channel_that_a_file_lacks_is_named(tmp_path, names, use, words):
@@ -489,6 +492,53 @@ def test_a_single_mistake_in_each_grey_range_is_said_of_its_channel(tmp_path, ca
     caplog.clear()
     build_manifest(Target(folder=str(tmp_path), channels=section | {"white_level": {"dim": 1023}}))
     assert not [record for record in caplog.records if "white" in record.getMessage()]
+
+
+def stacks(root, *names, count=12, depth=2):
+    """Write stacks whose channels have these names, one tuple of them after the other."""
+    for number in range(count):
+        samples = RNG.integers(0, 255, (depth, 20, 20)).astype(np.uint8)
+        own = [name.format(number) for name in names[number % len(names)]]
+        samples = samples[: len(own)] if own else samples[: depth - number % 2]
+        ome(root / "ab"[number // 2 % 2] / f"{number:02}.tif", samples, own)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([("DAPI", "GFP"), ("GFP", "DAPI")], r"differently.*\n  DAPI, GFP: 6 images, e\.g\. a/00"),
+        (
+            [("DAPI", "GFP"), ("DAPI", "RFP")],
+            r"give names .*\n  DAPI, RFP: 6 images, e\.g\. a/01",
+        ),
+        ([()], r"different numbers of channels.*\n  1: 6 images, .*01\.tif\n  2: 6 images"),
+        ([("{} c1", "{} c2"), ("{} c1",)], r"different numbers of channels"),
+    ],
+)
+def test_a_number_that_may_mean_two_channels_is_warned_of(tmp_path, caplog, names, words):
+    use = [0, 1] if all(len(own) > 1 for own in names) else [0]
+    build_manifest(Target(folder=str(stacks(tmp_path, *names)), channels=use))
+    (said,) = [r.getMessage() for r in caplog.records if "channels" in r.getMessage()]
+    assert re.search(words, said, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("names", "use"),
+    [
+        ([("DAPI", "GFP"), ("GFP", "DAPI")], ["GFP", "DAPI"]),
+        ([("DAPI", "GFP"), ("DAPI", "GFP", "RFP")], [0, 1]),
+        ([("{} c1", "{} c2")], [1, 0]),  # names of images, as ImageJ's labels of slices
+    ],
+)
+def test_channels_that_are_the_same_in_all_files_are_not_warned_of(tmp_path, caplog, names, use):
+    build_manifest(Target(folder=str(stacks(tmp_path, *names, depth=3)), channels=use))
+    assert not [r for r in caplog.records if "channels" in r.getMessage()]
+
+
+def test_channels_in_two_orders_are_guessed_by_their_names(tmp_path):
+    stacks(tmp_path, ("DAPI", "GFP"), ("GFP", "DAPI"))
+    assert of_content(image_files(tmp_path), tmp_path) == {"use": ["DAPI", "GFP"]}
 
 
 def test_new_images_are_read_by_the_same_template(tmp_path):

@@ -24,7 +24,14 @@ from fovscope.figures.latents import (
 from fovscope.figures.open_set import draw_open_set, mistakes, open_set_size
 from fovscope.figures.samples import PER_ROW, sample_rows, samples
 from fovscope.figures.sizes import draw_by_size
-from fovscope.figures.style import class_styles, figure, save, show_images, shown_name
+from fovscope.figures.style import (
+    class_styles,
+    figure,
+    picture_font,
+    save,
+    show_images,
+    shown_name,
+)
 from fovscope.figures.traversal import draw_traversal, strip_images
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.traversal import as_png
@@ -180,6 +187,15 @@ def test_characters_are_taken_from_a_font_that_has_them(tmp_path, target, caplog
     (family,) = entry.get_fontfamily()[1:]
     assert ord(letter) in FT2Font(fontManager.findfont(family)).get_charmap()
     assert "no installed font" not in caplog.text
+
+
+def test_pictures_have_a_font_with_the_characters_of_their_names(caplog, monkeypatch):
+    assert picture_font(["Körper µ 90°", "клетка"], 10).getname()[0] == "DejaVu Sans"
+    assert picture_font(["\u1d15"], 10).getname()[0] != "DejaVu Sans"  # the letter of above
+    assert not caplog.text
+    monkeypatch.setattr(fontManager, "ttflist", [])
+    assert picture_font(["a培", "养"], 10).getname()[0] == "DejaVu Sans"
+    assert "boxes stand for 养培; install one" in caplog.text
 
 
 def test_numbers_under_narrow_panels_are_few():

@@ -8,7 +8,7 @@ import tifffile
 import yaml
 from PIL import Image
 
-from fovscope.apply.overview import look_at, picture
+from fovscope.apply.overview import described, look_at, picture
 from fovscope.cli import main
 from fovscope.study.config import load_study
 
@@ -174,25 +174,65 @@ def test_a_table_with_splits(folder, capsys, tmp_path):
     assert len(seen.table) == len(seen.sights) == 24
 
 
-def test_dark_images_of_twelve_bits_get_their_white(tmp_path):
-    for number in range(12):
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "uint32", "int32", "float32"])
+def test_images_without_a_usual_white_and_dark_ones_get_theirs(tmp_path, capsys, dtype):
+    for number in range(24):
         image, _ = cell(number)
         place = tmp_path / "dark" / "ab"[number % 2]
         place.mkdir(parents=True, exist_ok=True)
-        tifffile.imwrite(place / f"{number}.tif", image.astype(np.uint16) * 16)
+        tifffile.imwrite(place / f"{number}.tif", image.astype(dtype) * np.dtype(dtype).type(16))
     seen = look_at(tmp_path / "dark")
-    assert seen.target.white_level == 4095
+    assert seen.target.white_level == 4095  # 250 * 16 has 12 bits
     assert seen.target.background == round(BACKGROUND * 16 / 4095 * 255)
-    assert not any("almost black" in remark for remark in seen.remarks)
+    assert not any(word in " ".join(seen.remarks) for word in ("almost black", "white"))
+    assert "; white is 4095\n" in described(seen)
+    assert main(["init", str(tmp_path / "dark")]) == 0
+    target = load_study(yaml.safe_load(capsys.readouterr().out)).targets["dark"]
+    assert target.white_level == 4095
 
 
-def test_copies_are_counted_and_warnings_passed_on(folder):
+def test_each_channel_gets_the_white_that_it_needs(tmp_path):
+    for number in range(12):
+        image, _ = cell(number)
+        place = tmp_path / "stacks" / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        planes = np.stack([image * np.int16(16), image * np.int16(100)])
+        tifffile.imwrite(place / f"{number}.tif", planes, metadata={"axes": "CYX"})
+    seen = look_at(tmp_path / "stacks")
+    assert seen.target.channels.white_level == {"0": 4095, "1": 32767}
+    assert "(white is 4095), 1" in described(seen)
+
+
+def test_what_a_study_would_warn_of_is_said_beside_the_configuration(folder, capsys):
+    (folder / "empty").mkdir()
+    assert main(["init", str(folder)]) == 0
+    printed = capsys.readouterr()
+    assert "empty" in printed.err
+    assert load_study(yaml.safe_load(printed.out))
+
+
+def test_copies_are_counted_in_any_format_and_warnings_passed_on(folder):
+    image = np.asarray(Image.open(folder / "round/0.png"))
+    tifffile.imwrite(folder / "round/again.tif", image)
     (folder / "round/copy.png").write_bytes((folder / "round/0.png").read_bytes())
-    (folder / "masks/round/copy.png").write_bytes((folder / "masks/round/0.png").read_bytes())
+    for name in ("again", "copy"):
+        mask = (folder / "masks/round/0.png").read_bytes()
+        (folder / f"masks/round/{name}.png").write_bytes(mask)
     (folder / "empty").mkdir()
     seen = look_at(folder)
-    assert seen.table["sha256"].duplicated().sum() == 1
+    assert "2 images have the pixels of another\n" in described(seen)
     assert any("empty" in remark for remark in seen.remarks)
+
+
+@pytest.mark.parametrize("labels", ["öß", "µβ", "кл"])
+def test_the_names_of_classes_are_drawn_in_letters_that_differ(folder, caplog, labels):
+    for label, letter in zip(("round", "larva"), labels, strict=True):
+        (folder / label).rename(folder / letter)
+        (folder / "masks" / label).rename(folder / "masks" / letter)
+    sheet = np.asarray(picture(look_at(folder), rows=2).convert("L"))
+    middle = len(sheet) // 2
+    assert not np.array_equal(sheet[:14], sheet[middle : middle + 14])  # boxes would be equal
+    assert "boxes" not in caplog.text
 
 
 def test_the_picture_has_a_row_for_each_class_and_fills_rows_without(folder):

@@ -52,6 +52,9 @@ def test_one_image_has_one_digest_however_it_is_stored(grey):
     assert len({reading_of(samples).pixels for samples in stored}) == 1
     others = [grey.T[..., None], grey[..., None] ^ 1, np.stack([grey, grey // 2], axis=2)]
     assert not {reading_of(stored[0]).pixels} & {reading_of(other).pixels for other in others}
+    clear = [np.stack([grey] * count + [grey // 3], axis=2) for count in (1, 3)]
+    assert len({(reading_of(samples).pixels, reading_of(samples).colour) for samples in clear}) == 1
+    assert not any(reading_of(samples).colour for samples in (*stored, *clear))
 
 
 def test_images_that_are_black_in_8_bit_only_are_no_copies():
@@ -112,6 +115,10 @@ def scaled(pixels):
         np.rot90,
         np.fliplr,
         lambda pixels: np.rot90(pixels.T, 2),
+        lambda pixels: 255 - pixels,
+        lambda pixels: np.pad(pixels, 8, constant_values=255),
+        lambda pixels: np.pad(255 - pixels.T, ((0, 0), (3, 9))),
+        lambda pixels: hot([pixels.astype(np.uint16)])[0],
     ],
 )
 def test_near_copies_are_found_and_others_are_not(change):
@@ -122,6 +129,20 @@ def test_near_copies_are_found_and_others_are_not(change):
     assert near_copies(thumbnails, splits) == [(60, 7)]
     assert near_copies(thumbnails, ["train"] * 61) == []
     assert near_copies([*thumbnails[:-1], None], splits) == []
+
+
+def test_a_hot_pixel_makes_no_near_copies():
+    images = hot([textured(k).astype(np.uint16) for k in range(24)])
+    thumbnails = [reading_of(image[..., None]).thumbnail for image in images]
+    assert near_copies(thumbnails, ["test", "train"] * 12) == []
+
+
+def test_the_plain_background_of_an_object_is_no_frame():
+    thumbnails = []
+    for radius in (6, 12, 20):  # alike but for their size
+        cone = np.clip(1 - np.hypot(*np.mgrid[-24:24, -24:24]) / radius, 0, 1)
+        thumbnails.append(reading_of((200 * cone[..., None]).astype(np.uint8)).thumbnail)
+    assert near_copies(thumbnails, ["train", "val", "test"]) == []
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
@@ -266,6 +287,36 @@ def test_classes_of_different_ranges_or_depths_are_a_leak():
     assert "16-bit (10); 8-bit (10)" in unlabelled
 
 
+def bright_by_degrees(median, n, spread=0.7):
+    """Images whose brightness differs as that of cells does, by a log-normal distribution."""
+    rng = np.random.default_rng(0)
+    tops = np.minimum(median * rng.lognormal(0, spread, n), 65535)
+    return [rng.uniform(0, top, (16, 16)).astype(np.uint16) for top in tops]
+
+
+@pytest.mark.parametrize("is_labelled", [True, False])
+def test_images_of_fewer_bits_within_each_class_are_named_with_what_to_check(is_labelled):
+    images = noise(0, 65536, n=15) + noise(0, 4096, n=5)
+    (message,) = said_of(images, ["a", "b"] * 10 if is_labelled else None)
+    assert re.match(r"5 of 20 16-bit images reach 40\d\d at most.* half reach 6\d{4}:", message)
+    assert "e.g. 15 beside 0; see whether they have fewer bits or another exposure" in message
+    natural = bright_by_degrees(20_000, 100, 0.4) + bright_by_degrees(1250, 100, 0.4)
+    (message,) = said_of(natural)
+    assert message.startswith("100 of 200")
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        bright_by_degrees(6000, 400, spread=1.2),  # six in ten: below an eighth
+        noise(0, 65536, n=19) + noise(0, 4096, n=2),  # odd ones
+        noise(0, 65536, n=15) + noise(100, 100, n=5),  # blank
+    ],
+)
+def test_dim_images_are_not_warned_of_where_they_differ_by_degrees_or_are_few(images):
+    assert said_of(images) == []
+
+
 # Shortcuts --------------------------------------------------------------------------------------
 
 
@@ -282,7 +333,9 @@ def test_what_tells_classes_is_named_with_the_classes_that_it_tells():
     assert list(giveaways(features, pd.Series(["a"] * 93))) == []
 
 
-@pytest.mark.parametrize("shortcut", ["size", "padding", "format", "colour", "day", "border"])
+@pytest.mark.parametrize(
+    "shortcut", ["size", "padding", "suffix", "format", "colour", "day", "border"]
+)
 def test_classes_told_without_a_look_at_the_object_are_a_warning(tmp_path, caplog, shortcut):
     for k in range(20):
         label, odd = "ab"[k % 2], k % 2
@@ -294,15 +347,18 @@ def test_classes_told_without_a_look_at_the_object_are_a_warning(tmp_path, caplo
             pixels[:, 0] = pixels[:, -1] = pixels[0] = pixels[-1] = np.arange(len(pixels)) % 9 + 190
         if odd and shortcut == "colour":
             pixels = np.stack([pixels, pixels // 2, pixels // 3], axis=2)
-        suffix = "bmp" if odd and shortcut == "format" else "png"
+        suffix = "bmp" if odd and shortcut == "suffix" else "png"
         path = tmp_path / label / f"{k}.{suffix}"
         write(path, pixels)
+        if odd and shortcut == "format":
+            Image.fromarray(pixels).save(path, "BMP")  # whatever it is called
         day = 86_400 * (100 + (7 if odd and shortcut == "day" else 0))
         os.utime(path, (day, day))
     build_manifest(Target(folder=str(tmp_path)))
     (record,) = caplog.records
     named = {
-        **{"size": "image size", "padding": "padding or empty margins", "format": "file format"},
+        **{"size": "image size", "padding": "padding or empty margins"},
+        **{"suffix": "file format", "format": "file format"},
         **{"colour": "grey or colour", "day": "day of the file"},
         **{"border": "colour along the border"},
     }

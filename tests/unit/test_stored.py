@@ -4,7 +4,9 @@ import io
 import itertools
 import struct
 import zlib
+from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -177,6 +179,29 @@ def test_the_same_pixels_are_the_same_samples_in_every_format(tmp_path):
         for path in tmp_path.iterdir():
             stored = read_stored(path.read_bytes(), path)
             np.testing.assert_array_equal(stored.samples, np.atleast_3d(samples))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits", "channels"),
+    [("uint8", 8, 3), ("uint16", 16, 1), ("uint16", 16, 3), ("uint16", 16, 4), ("uint16", 12, 3)],
+)
+def test_jpeg_2000_keeps_its_samples_and_its_white(dtype, bits, channels):
+    samples = RNG.integers(0, 2**bits, (32, 40, channels)).astype(dtype)
+    samples[0] = 2**bits - 1
+    options = {"level": 0, "reversible": True, "bitspersample": bits}
+    for kind in ("jp2", "j2k"):
+        data = imagecodecs.jpeg2k_encode(samples.squeeze(), codecformat=kind, **options)
+        stored = read_stored(data, Path("x.tif"))
+        np.testing.assert_array_equal(stored.samples, samples)
+        assert stored.full_scale == 2**bits - 1
+        assert stored.alpha == ("straight" if channels == 4 else "none")
+
+
+def test_jpeg_2000_with_a_sign_has_no_usual_white():
+    data = imagecodecs.jpeg2k_encode(np.full((32, 32), -5, np.int16), level=0, reversible=True)
+    stored = read_stored(data, Path("x.tif"))
+    assert (stored.samples == -5).all()
+    assert stored.full_scale is None
 
 
 # Several images ---------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from tabulate import tabulate
 
 from fovscope.datasets import channel_guess
@@ -42,15 +42,22 @@ from fovscope.datasets.listing import (
 )
 from fovscope.datasets.manifest import build_manifest
 from fovscope.datasets.mask_names import image_names, masked_names
-from fovscope.datasets.readings import Reading, reading_of, reading_of_channels
+from fovscope.datasets.readings import (
+    Reading,
+    full_scale,
+    reading_of,
+    reading_of_channels,
+)
 from fovscope.datasets.remarks import noted_warnings
 from fovscope.datasets.stores import content
 from fovscope.datasets.tables import read_columns
+from fovscope.figures.style import picture_font
 from fovscope.images.channels import contents, decode_channels, rgb_view
 from fovscope.images.read import decode, shown_channels, square_canvas, to_8bit
 from fovscope.study.config import IMAGES, NAMED_SOURCES, RESERVED
 from fovscope.study.data import Target
 from fovscope.study.models import Model
+from fovscope.texts import legible
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +112,8 @@ class Overview:
         What the study would warn of.
     sights : tuple of Sight
         The sample.
+    copies : int
+        Images with the pixels of another, in whatever format.
     """
 
     target: Target
@@ -113,6 +122,7 @@ class Overview:
     refused: str
     remarks: tuple[str, ...]
     sights: tuple[Sight, ...]
+    copies: int
 
     @property
     def path(self) -> str:
@@ -147,7 +157,7 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
         require_folder(path, "folder or table")
     elif path.suffix.lower() in IMAGE_SUFFIXES:
         raise DataError(f"{path} is a single image; give the folder that it lies in")
-    table, refused = None, ""
+    table, refused, copies = None, "", 0
     with noted_warnings(printed=False) as records:
         target, root, names, provided = _folder(path) if path.is_dir() else _table(path)
         sights = _seen(names, root, target)
@@ -155,14 +165,15 @@ def look_at(path: Path, *, workers: int = 1) -> Overview:
         sights = _seen(names, root, levelled) if levelled != target else sights
         target = levelled.model_copy(update={"background": _background(sights)})
         try:
-            table = build_manifest(target, workers=workers).table
+            manifest = build_manifest(target, workers=workers)
+            table, copies = manifest.table, manifest.copies
             require_enough(table, {"at_most_images": {"pca": Model().latent_dim}}, path.name)
         except DataError as error:
             refused = str(error)
     if not sights:
         raise DataError(refused)
     said = tuple(dict.fromkeys(record.getMessage() for record in records))
-    return Overview(target, provided, table, refused, said, tuple(sights))
+    return Overview(target, provided, table, refused, said, tuple(sights), copies)
 
 
 def _folder(path: Path) -> tuple[Target, Path, Sequence[str], bool]:
@@ -254,14 +265,20 @@ def _sight(name: str, path: Path, target: Target) -> Sight | None:
 
 
 def _read(path: Path, target: Target) -> tuple[Reading, NDArray[np.uint8]]:
-    """Return what an image says, and its picture."""
+    """Return what an image says, and its picture, whether or not its white is known by now."""
     if channels := _plain(target):
         found = decode_channels(contents(path, channels), path, channels)
-        shown = rgb_view(shown_channels(found, path, channels, target.white_level))
+        known = [one._replace(full_scale=_white_of(one.samples, one.full_scale)) for one in found]
+        shown = rgb_view(shown_channels(known, path, channels, target.white_level))
         return reading_of_channels(found), shown
     samples, white = decode(content(path), path)
-    shown = to_8bit(samples, path, white_level=target.white_level, full_scale=white)
+    known = _white_of(samples, white)
+    shown = to_8bit(samples, path, white_level=target.white_level, full_scale=known)
     return reading_of(samples, white), shown
+
+
+def _white_of(samples: NDArray, usual: float | None) -> float:
+    return usual or full_scale(samples.dtype)
 
 
 def _background(sights: Sequence[Sight]) -> int:
@@ -283,14 +300,23 @@ def _with_levels(target: Target, readings: Sequence[Reading]) -> Target:
 
 
 def _white_level(readings: Sequence[Reading]) -> float | None:
-    """Return the white of images that use a small part of their range: of as many bits."""
+    """Return the white of images without a usual one, or of as many bits as are used.
+
+    That is of integers with a sign or of 32 bit, of floats that go beyond 1, and of images that
+    use a small part of their range.
+    """
     depths = {reading.depth for reading in readings}
-    if len(depths) != 1 or depths == {"8-bit"} or readings[0].white == 1:
+    if len(depths) != 1 or depths == {"8-bit"}:
         return None
+    first = readings[0]
     high = float(np.quantile([reading.high for reading in readings], 0.95))
-    if not 1 < high < ALMOST_BLACK * readings[0].white:
-        return None
-    return float(round_white(high))
+    if not all(one.usual for one in readings):
+        is_chosen = high > 0
+    elif first.white == 1:  # floats
+        is_chosen = high > 1
+    else:
+        is_chosen = 1 < high < ALMOST_BLACK * first.white
+    return float(round_white(high)) if is_chosen else None
 
 
 # In words -----------------------------------------------------------------------------------
@@ -315,8 +341,8 @@ def _facts(overview: Overview) -> Iterator[str]:
         rows += [("images", _count(overview.table)), ("splits", _split(overview))]
         sizes = overview.table[["width", "height"]]
         rows.append(("size", _size(sizes)))
-        copies = int(overview.table["sha256"].duplicated().sum())
-        rows.append(("copies", f"{copies} files are there more than once" if copies else "none"))
+        copies = f"{overview.copies} images have the pixels of another"
+        rows.append(("copies", copies if overview.copies else "none"))
     if readings:
         rows += [("stored as", _kinds(readings)), *_channel_rows(overview.target)]
         rows.append(("greys", _range(readings, overview.target)))
@@ -390,10 +416,19 @@ def _channel_rows(target: Target) -> Iterator[tuple[str, str]]:
 
 def _range(readings: Sequence[Reading], target: Target) -> str:
     if not target.channels:
-        return f"{_span(readings)}; white is {max(one.white for one in readings):g}"
-    each = zip(*(reading.channels for reading in readings), strict=True)
-    spans = (f"{name} {_span(r)}" for name, r in zip(target.channels.names, each, strict=True))
-    return f"{', '.join(spans)}; white is {max(one.white for one in readings):g}"
+        return f"{_span(readings)}; white is {_white(readings, target.white_level):g}"
+    each = list(zip(*(reading.channels for reading in readings), strict=True))
+    levels = [target.channels.white_level.get(n, target.white_level) for n in target.channels.names]
+    whites = list(map(_white, each, levels))
+    spans = list(map(_span, each))
+    if len(set(whites)) > 1:
+        spans = [f"{span} (white is {white:g})" for span, white in zip(spans, whites, strict=True)]
+    named = ", ".join(map(" ".join, zip(target.channels.names, spans, strict=True)))
+    return named if len(set(whites)) > 1 else f"{named}; white is {whites[0]:g}"
+
+
+def _white(readings: Sequence[Reading], level: float | None) -> float:
+    return level or max(one.white for one in readings)
 
 
 def _span(readings: Sequence[Reading]) -> str:
@@ -474,14 +509,14 @@ def picture(overview: Overview, *, rows: int) -> Image.Image:
     for sight in overview.sights:
         by_label.setdefault(labels.get(sight.path, ""), []).append(sight)
     lines = [
-        (label if not start else "", sights[start : start + _COLUMNS])
+        (legible(label) if not start else "", sights[start : start + _COLUMNS])
         for label, sights in sorted(by_label.items())
         for start in range(0, len(sights) if len(by_label) == 1 else 1, _COLUMNS)
     ][:rows]
     step = _TILE + _GAP
     height = step + _LINE
     sheet = Image.new("RGB", (_COLUMNS * step, max(1, len(lines)) * height), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    pen, font = ImageDraw.Draw(sheet), picture_font((label for label, _ in lines), 11)
     for row, (label, sights) in enumerate(lines):
         pen.text((2, row * height), label, "black", font)
         for column, sight in enumerate(sights):

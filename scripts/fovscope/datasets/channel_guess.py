@@ -164,8 +164,8 @@ def of_content(images: Sequence[str], folder: Path) -> dict[str, Any] | None:
     if not stacks or None in stacks:
         return None
     counts = {stack.samples.shape[2] for stack, _ in stacks}
-    names = {stack.names for stack, _ in stacks}
-    named = next(iter(names)) if len(names) == 1 else ()
+    named = stacks[0][0].names  # in whatever order others have them
+    named = named if all(set(stack.names) == set(named) for stack, _ in stacks) else ()
     use = named if named and len(set(named)) == len(named) else range(min(counts))
     section: dict[str, Any] = {"use": list(use)}
     return section | {"projection": "max"} if any(deep for _, deep in stacks) else section

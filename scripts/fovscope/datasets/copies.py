@@ -1,8 +1,11 @@
 """Images that are there more than once: the same pixels, or nearly so.
 
 A copy of a training image in the test split is no test. Images with the same pixels share a
-split; images that only look alike (saved once more as JPEG, scaled, brightened, turned or
-mirrored) may also be neighbours in time or depth, so that they are left to the user, in a warning.
+split; images that only look alike (saved once more as JPEG, scaled, brightened, inverted, turned
+or mirrored, in a frame of another colour than its own) may also be neighbours in time or depth, so
+that they are left to the user, in a warning. Copies that are shifted, cropped, turned by less than
+a right angle, or whose greys are stretched unevenly (equalised, say) are not found: a thumbnail has
+too little in it to tell them from other images.
 """
 
 from __future__ import annotations
@@ -61,8 +64,9 @@ def near_copies(
     """Return images that look like one of another split, each with the one that is most alike.
 
     Images are called alike where the differences between neighbouring pixels of their thumbnails
-    correlate by `ALIKE` or more, in any of the eight orientations of a square. Test images are
-    compared with all others, validation images with those to train on.
+    correlate by `ALIKE` or more, or by as much below zero (of an inverted copy), in any of the
+    eight orientations of a square. Test images are compared with all others, validation images with
+    those to train on.
 
     Parameters
     ----------
@@ -99,6 +103,7 @@ def _most_alike(
         best, likeness = np.zeros(len(block), int), np.zeros(len(block))
         for turned in _orientations(images)[:turns]:
             correlation = _edges(turned) @ edges
+            np.abs(correlation, out=correlation)  # -1 where dark and bright are exchanged
             most = correlation.argmax(axis=1)
             value = correlation[np.arange(len(block)), most]
             best, likeness = np.where(value > likeness, most, best), np.maximum(value, likeness)

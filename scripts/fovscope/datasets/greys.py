@@ -22,6 +22,12 @@ _SIGNED_ZERO = 2**15
 """Where zero lies in samples of 16 bit with a sign that are stored without one."""
 
 _ODD_IMAGES = 0.05
+_DIM, _BRIGHT = 0.1, 0.2
+"""Least shares of dim and of bright images that are told apart; fewer are odd ones."""
+
+_GAP = 2
+"""Factor that brightnesses of two kinds of images leave free, and those of one kind do not."""
+
 _TELLS = 0.9
 """Share of the images whose class follows from the depth, above which that is called a leak."""
 
@@ -34,7 +40,7 @@ def grey_warnings(
     Parameters
     ----------
     images : DataFrame
-        One row per image: `depth`, `white`, `low`, `middle` and `high` as in
+        One row per image, its name as index: `depth`, `white`, `low`, `middle` and `high` as in
         `fovscope.datasets.readings.Reading`; `label` where there are classes.
     white_level, black_level : float, optional
         Of the configuration.
@@ -95,6 +101,8 @@ def _of_one_depth(
             f"{depth} images reach {high[dim].max():g} at most{_of(dim)}, but {top:g} elsewhere: a "
             "network may learn that; bring all classes to one range"
         )
+    else:
+        yield from _two_kinds(whole, images)
     room = white - black
     dark = high - black < ALMOST_BLACK * room
     if dark.all() and top > black:  # of nothing but black no level can be told
@@ -115,6 +123,27 @@ def _of_one_depth(
             f"{(reach - start) / room:.0%} of what white_level {white:g} gives room for: they are "
             f"almost one grey; set black_level, e.g. to {offset:g}, and white_level, e.g. to "
             f"{offset + round_white(reach - offset):g}"
+        )
+
+
+def _two_kinds(whole: str, images: pd.DataFrame) -> Iterator[str]:
+    """Yield a warning where some images of each class are dim beside the others.
+
+    Dim and bright objects differ by degrees; images of 12 bit among those of 16, or of another
+    exposure, leave a gap.
+    """
+    seen = images[images["low"] < images["high"]]["high"]
+    is_dim = seen < ALMOST_BLACK * seen.max()
+    dim, bright = seen[is_dim], seen[~is_dim]
+    if len(dim) <= _DIM * len(images) or len(bright) <= _BRIGHT * len(images):
+        return
+    ends = dim.quantile(1 - _ODD_IMAGES), bright.quantile(_ODD_IMAGES)
+    if ends[0] * _GAP < ends[1]:
+        yield (
+            f"{len(dim)} of {whole} reach {dim.max():g} at most, and are almost black beside the "
+            f"others, of which half reach {bright.median():g}: e.g. {dim.index[0]} beside "
+            f"{bright.index[0]}; see whether they have fewer bits or another exposure, and bring "
+            "all to one range, or whether their objects are dim, or missing, as they may be"
         )
 
 

@@ -38,6 +38,7 @@ from fovscope.datasets.layout import list_folder
 from fovscope.datasets.listing import SPLITS, DataError, listed
 from fovscope.datasets.readings import read_all
 from fovscope.datasets.remarks import (
+    warn_of_channel_order,
     warn_of_channels,
     warn_of_classes_alike,
     warn_of_garbled_classes,
@@ -83,10 +84,13 @@ class Manifest:
         files `root` and `preprocessing` (`background`, `white_level`, `mask`; `black_level` and
         `channels` where the target says what they are). Labels, splits and factors are part of
         `digest` only, the root of neither.
+    copies : int
+        Images with the pixels of one above them, in whatever format.
     """
 
     table: pd.DataFrame
     info: dict[str, Any]
+    copies: int = 0
 
 
 @origin("files")
@@ -357,6 +361,7 @@ def _assemble(
         warn_of_classes_alike(rows["label"])
         warn_of_garbled_classes(rows["label"])
         warn_of_shortcuts(rows, readings)
+    warn_of_channel_order(rows, readings)
     warn_of_greys(rows, readings, options)
     warn_of_masks(masks, readings)
     warn_of_orientation(rows, readings)
@@ -381,7 +386,8 @@ def _assemble(
     more = [name for name in rows if name.startswith((PREFIX, METADATA))]
     table = pd.DataFrame({name: column for name, column in columns.items() if column is not None})
     table[more] = rows[more]
-    return Manifest(table, _info(table, root, options, factors))
+    copies = int(rows["pixels"].duplicated().sum())
+    return Manifest(table, _info(table, root, options, factors), copies)
 
 
 def _info(

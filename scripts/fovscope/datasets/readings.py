@@ -25,7 +25,7 @@ from fovscope.datasets.stores import content
 from fovscope.images.channels import Channel, decode_channels
 from fovscope.images.masks import examine_mask
 from fovscope.images.read import shown_channels, size_mismatch, to_8bit, without_alpha
-from fovscope.images.stored import read_stored, shown_samples
+from fovscope.images.stored import format_of, read_stored, shown_samples
 from fovscope.study.data import Target
 
 THUMBNAIL = 16
@@ -33,6 +33,9 @@ THUMBNAIL = 16
 
 _TAIL = 0.002
 """Share of an image's samples, at either end, that are not looked at; two of them at the least."""
+
+_FILLED = 0.9
+"""Share of the edges that differ from a frame around them, above which it is one."""
 
 _SAMPLES = 1_000_000
 """Of so many samples of a large image, evenly spaced, greys are taken."""
@@ -66,7 +69,9 @@ class Reading:
     depth : str
         Kind of the samples, e.g. ``16-bit``.
     white : float
-        Sample value that is shown as white by default.
+        Sample value that is shown as white by default; where none is usual, the largest there is.
+    usual : bool
+        Whether that white is usual, as it is not of integers with a sign or of 32 bit.
     low, middle, high : float
         Sample values: the median, and what all but two thousandths at either end lie between.
     colour : bool
@@ -77,16 +82,23 @@ class Reading:
     border : tuple of float
         Median red, green and blue along the border, of white 1; of grey three times the same, of
         images of one colour 0.
+    format : str
+        Of the file, by its content; of several files the first.
     turned : bool
         Whether viewers turn the image, by its orientation in EXIF or TIFF.
     day : int
         When the file was last changed, in days.
     thumbnail : ndarray of uint8, shape (16, 16), optional
-        Grey, stretched from black to white; none of tiny and of blank images.
+        Grey, without a frame of one colour, stretched from `low` to `high`, so that a hot pixel
+        does not outshine all else; none of tiny and of blank images.
     problem : tuple of str, optional
         Why it cannot be used: the kind, and the case.
     channels : tuple of Reading
         Of each channel, where the target says what they are.
+    stored_as : tuple of str
+        Names that the file gives to these channels; empty ones where it gives none.
+    stored_channels : int
+        How many channels there are in the file, used or not.
     """
 
     sha256: str | None = None
@@ -97,17 +109,21 @@ class Reading:
     height: int = 0
     depth: str = ""
     white: float = 0
+    usual: bool = True
     low: float = 0
     middle: float = 0
     high: float = 0
     colour: bool = False
     margins: tuple[int, ...] = (0, 0, 0, 0)
     border: tuple[float, ...] = (0, 0, 0)
+    format: str = ""
     turned: bool = False
     day: int = 0
     thumbnail: NDArray[np.uint8] | None = None
     problem: tuple[str, str] | None = None
     channels: tuple[Reading, ...] = ()
+    stored_as: tuple[str, ...] = ()
+    stored_channels: int = 0
 
 
 def read_all(
@@ -134,7 +150,7 @@ def _read(image_id: str, path: Path, mask: Path | None, options: Target) -> Read
     try:
         files = [content(file) for file in paths]
         sha256 = " ".join(hashlib.sha256(data).hexdigest() for data in files)
-        reading = _reading(files, path, options, channels)
+        reading = replace(_reading(files, path, options, channels), format=format_of(files[0]))
         day = int(paths[0].stat().st_mtime // _SECONDS_PER_DAY)
         if mask is not None:
             data = content(mask)
@@ -189,6 +205,8 @@ def reading_of_channels(found: Sequence[Channel]) -> Reading:
         margins=tuple(min(sides) for sides in zip(*(one.margins for one in each), strict=True)),
         thumbnail=np.mean(thumbnails, axis=0).astype(np.uint8) if thumbnails else None,
         channels=each,
+        stored_as=tuple(one.stored_as for one in found),
+        stored_channels=found[0].beside,
     )
 
 
@@ -211,13 +229,15 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
     samples : ndarray, shape (height, width, channels)
         As `fovscope.images.read.decode` returns.
     white : float, optional
-        Likewise; by default that of their type.
+        Likewise; where none is usual, that of their type.
     """
+    usual = white is not None
     white = white or full_scale(samples.dtype)
     height, width = samples.shape[:2]
     seen = _as_seen(samples, white)
     shown, _ = without_alpha(seen)
     low, middle, high = _greys(shown)
+    margins = _margins(shown)
     is_float = samples.dtype.kind == "f"
     used = samples.dtype.kind == "u"  # of 16, 12 bits may be
     bits = int(white).bit_length() if used else 8 * samples.dtype.itemsize
@@ -227,13 +247,14 @@ def reading_of(samples: NDArray, white: float | None = None) -> Reading:
         height=height,
         depth=f"{bits}-bit{' float' if is_float else ''}",
         white=white,
+        usual=usual,
         low=low,
         middle=middle,
         high=high,
         colour=shown.shape[2] > 1,
-        margins=_margins(shown),
+        margins=margins,
         border=_border(shown, white),
-        thumbnail=_thumbnail(shown),
+        thumbnail=_thumbnail(_without_frame(shown, margins), low, high),
     )
 
 
@@ -253,11 +274,11 @@ def _pixel_digest(seen: NDArray, white: float) -> str:
 def _as_seen(samples: NDArray, white: float) -> NDArray:
     """Return samples without alpha that hides nothing, and grey in one channel."""
     colours, alpha = without_alpha(samples)
-    if alpha is not None and (alpha == white).all():
-        samples = colours
-    if samples.shape[2] == 3 and (samples[..., :1] == samples[..., 1:]).all():
-        samples = samples[..., :1]
-    return samples
+    if colours.shape[2] == 3 and (colours[..., :1] == colours[..., 1:]).all():
+        colours = colours[..., :1]
+    if alpha is None or (alpha == white).all():
+        return colours
+    return np.concatenate([colours, alpha], axis=2)
 
 
 def _greys(shown: NDArray) -> tuple[float, float, float]:
@@ -287,9 +308,24 @@ def _run(flags: NDArray[np.bool_]) -> int:
     return len(flags) if flags.all() else int(flags.argmin())
 
 
-def _thumbnail(shown: NDArray) -> NDArray[np.uint8] | None:
+def _without_frame(shown: NDArray, margins: tuple[int, ...]) -> NDArray:
+    """Return an image without a frame around it; the plain background of an object is none.
+
+    What a frame surrounds fills its rows and columns to the ends; an object only touches them.
+    """
+    top, bottom, left, right = margins
+    inside = shown[top : shown.shape[0] - bottom, left : shown.shape[1] - right]
+    if not inside.size:
+        return shown
+    differs = (inside != shown[:1, :1]).any(axis=2)
+    edges = np.concatenate([differs[0], differs[-1], differs[:, 0], differs[:, -1]])
+    return inside if edges.mean() > _FILLED else shown
+
+
+def _thumbnail(shown: NDArray, low: float, high: float) -> NDArray[np.uint8] | None:
     if min(shown.shape[:2]) < THUMBNAIL:
         return None
+    shown = np.clip(shown, *np.array([low, high], shown.dtype))
     grey = Image.fromarray(shown.mean(axis=2, dtype=np.float32))
     small = np.asarray(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
     low, high = small.min(), small.max()

@@ -75,6 +75,30 @@ def warn_of_channels(images: Sequence[str], folder: Path) -> None:
         )
 
 
+def warn_of_channel_order(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
+    """Warn of numbers of channels that may not mean the same channel in all files."""
+    stored_as = pd.Series([reading.stored_as for reading in readings], rows["image_id"])
+    named = stored_as[stored_as.map(lambda names: bool(names) and all(names))]
+    kinds = named.map(", ".join)
+    # Names that nearly each image has for itself, as ImageJ's labels of slices, tell no channels.
+    if 1 < kinds.nunique() <= len(kinds) / 2:
+        kind = "files that call the channels in 'use' differently; if these are different ones"
+        logger.warning(listed(f"{kind}, give names in place of numbers", _counted(kinds)))
+    counts = pd.Series([reading.stored_channels for reading in readings], rows["image_id"])
+    if counts.nunique() > 1 and (len(named) < len(rows) or kinds.nunique() > len(kinds) / 2):
+        kind = "files of different numbers of channels, so that a number may not mean the same one"
+        remedy = "give names in 'use' if the files have some, or save all in the same way"
+        logger.warning(listed(f"{kind} in all; {remedy}", _counted(counts)))
+
+
+def _counted(kinds: pd.Series) -> list[str]:
+    """Return each value with the number of images that have it, and one of these."""
+    return [
+        f"{kind}: {len(images)} images, e.g. {images.index[0]}"
+        for kind, images in kinds.groupby(kinds)
+    ]
+
+
 def warn_of_torn_groups(rows: pd.DataFrame) -> None:
     """Warn of groups that provided splits tear apart: they are kept as the data set has them."""
     splits = rows.groupby("group")["split"].unique()
@@ -156,6 +180,7 @@ def warn_of_greys(rows: pd.DataFrame, readings: Sequence[Reading], options: Targ
         images = _facts(part, "depth", "white", "low", "middle", "high")
         if "label" in rows:
             images["label"] = rows["label"]
+        images.index = pd.Index(rows["image_id"])
         for message in grey_warnings(images, *levels):
             logger.warning("%s%s", where, message)
 
@@ -203,12 +228,15 @@ def warn_of_shortcuts(rows: pd.DataFrame, readings: Sequence[Reading]) -> None:
     """Warn of classes that are told by what is known of a file without a look at the object."""
     sizes = _facts(readings, "width", "height")
     margins = np.array([reading.margins for reading in readings])
-    suffixes = rows["path"].str.rpartition(".")[2].str.lower()
+    saved = {
+        "suffix": rows["path"].str.rpartition(".")[2].str.lower(),
+        "format": [reading.format for reading in readings],
+    }
     told = giveaways(
         {
             "image size": sizes,
             "padding or empty margins": margins / sizes[["height", "height", "width", "width"]],
-            "file format": pd.DataFrame({"suffix": pd.factorize(suffixes)[0]}),
+            "file format": pd.DataFrame(saved).apply(lambda names: pd.factorize(names)[0]),
             "grey or colour": _facts(readings, "colour"),
             "colour along the border": pd.DataFrame([reading.border for reading in readings]),
             "day of the file": _facts(readings, "day"),

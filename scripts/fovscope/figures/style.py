@@ -17,10 +17,11 @@ import logging
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice, product
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -32,6 +33,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from numpy.typing import NDArray
+from PIL import ImageFont
 
 from fovscope.runtime.provenance import replacing
 from fovscope.texts import legible
@@ -170,6 +172,35 @@ def _families_with(characters: set[str]) -> list[str]:
         families.append(best)
         has = {name: others - found for name, others in has.items()}
     return families
+
+
+def picture_font(texts: Iterable[str], size: int) -> ImageFont.FreeTypeFont:
+    """Return a font for texts that Pillow draws: that of the figures, or one that has more of them.
+
+    If some characters have no shape in it, they are boxes, of which the log warns.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    size : int
+        In pixels.
+    """
+    wanted = {ord(character) for text in texts for character in text}
+    usual = str(Path(mpl.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
+    best, missing = usual, wanted - FT2Font(usual).get_charmap().keys()
+    for font in fontManager.ttflist if missing else ():
+        face = FT2Font(font.fname)
+        left = wanted - face.get_charmap().keys()
+        usable = font.style == "normal" and face.scalable and _LAST_RESORT not in font.fname
+        if usable and len(left) < len(missing):
+            best, missing = font.fname, left
+    if missing:
+        logger.warning(
+            "no installed font has all characters of the names in this picture: boxes stand for "
+            "%s; install one, such as Noto Sans of their script, and draw again",
+            "".join(sorted(map(chr, missing))),
+        )
+    return ImageFont.truetype(best, size)
 
 
 def shown_name(name: object) -> str:

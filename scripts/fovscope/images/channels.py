@@ -28,11 +28,17 @@ class Channel(NamedTuple):
     samples : ndarray, shape (height, width)
     full_scale : float or None
         Largest value that samples are meant to hold; None where none is usual.
+    stored_as : str
+        Name that the file gives to it, if it gives any and holds several.
+    beside : int
+        How many channels its file holds, this one among them.
     """
 
     name: str
     samples: NDArray
     full_scale: float | None
+    stored_as: str = ""
+    beside: int = 1
 
 
 def contents(path: Path, channels: ChannelOptions) -> list[bytes]:
@@ -61,15 +67,17 @@ def decode_channels(files: Sequence[bytes], path: Path, channels: ChannelOptions
     Raises
     ------
     DataError
-        If a file cannot be read, or a channel is not in it; channels differ in size; or a file of
-        one channel holds several.
+        If a file cannot be read, or a channel is not in it, or two by its name; channels differ in
+        size; or a file of one channel holds several.
     """
     names, projection = channels["names"], channels["projection"]
     if not in_files(channels):
         stack = read_stack(files[0], path, projection)
+        places = [_place(use, stack, path) for use in channels["use"]]
+        stored_as = stack.names or [""] * stack.samples.shape[2]
         return [
-            Channel(name, stack.samples[..., _place(use, stack, path)], stack.full_scale)
-            for name, use in zip(names, channels["use"], strict=True)
+            Channel(name, stack.samples[..., n], stack.full_scale, stored_as[n], len(stored_as))
+            for name, n in zip(names, places, strict=True)
         ]
     found = []
     paths = map(Path, channel_files(str(path), channels))
@@ -100,7 +108,13 @@ def _place(use: int | str, stack: Stack, path: Path) -> int:
         )
     if use not in stack.names:
         raise DataError(f"{path}: {unknown_name('channel', use, stack.names)}")
-    return stack.names.index(use)
+    place, same = stack.names.index(use), stack.names.count(use)
+    if same > 1:
+        raise DataError(
+            f"{path}: {same} of its {count} channels are called '{use}'; give the number of the "
+            f"one that is meant, e.g. 'channels: {{{use}: {place}}}', from 0"
+        )
+    return place
 
 
 def _only(stack: Stack, file: Path) -> NDArray:

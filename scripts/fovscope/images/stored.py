@@ -1,10 +1,11 @@
 """What an image file stores, and whether that is one image: one judgement for every format.
 
-TIFF is decoded by tifffile, 16-bit PNG by imagecodecs (of colours Pillow keeps 8 bit only) and
-everything else by Pillow. Whatever decodes it, a file is read if it holds one image of grey, RGB,
-CMYK or palette colours, with or without alpha, and otherwise refused by the name of what is wrong:
-several pages, planes or frames, channels without a meaning, a compression without a decoder. Where
-a target says what its channels are, `fovscope.images.stacks` reads the file instead.
+TIFF is decoded by tifffile, PNG and JPEG 2000 of more than 8 bit by imagecodecs (of colours Pillow
+keeps 8 bit only) and everything else by Pillow. Whatever decodes it, a file is read if it holds one
+image of grey, RGB, CMYK or palette colours, with or without alpha, and otherwise refused by the
+name of what is wrong: several pages, planes or frames, channels without a meaning, a compression
+without a decoder. Where a target says what its channels are, `fovscope.images.stacks` reads the
+file instead.
 
 Pixels are taken as they are stored: an EXIF or TIFF orientation is not applied, because masks
 carry none and would no longer lie on their images.
@@ -40,6 +41,11 @@ _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_BITS = slice(24, 25)
 """Where a PNG file says how many bits a sample has (PNG specification, 11.2.1)."""
+
+_JPEG_2000_SIZE = b"\xff\x4f\xff\x51"
+_JPEG_2000_BITS = 42
+"""How a code stream of JPEG 2000 begins, and where from there it says how many bits the samples of
+the first channel have: less one, beside a flag for a sign (ISO/IEC 15444-1, A.5.1)."""
 
 MOST_PIXELS = 178_956_970
 """Where Pillow, by default, takes a file for an attack on the memory; a limit for all formats."""
@@ -165,6 +171,16 @@ def _read(data: bytes) -> Stored:
 def is_tiff(data: bytes) -> bool:
     """Whether the content of a file is a TIFF."""
     return data[:4] in _TIFF_SIGNATURES
+
+
+def format_of(data: bytes) -> str:
+    """Return the format of an image file that can be read, by its content and not by its name."""
+    if is_tiff(data):
+        return "TIFF"
+    if is_ome_zarr(data):
+        return "OME-Zarr"
+    with Image.open(io.BytesIO(data)) as image:  # which decodes nothing yet
+        return image.format
 
 
 def reason_for(error: Exception, data: bytes) -> str:
@@ -370,6 +386,10 @@ def _of_pillow(image: Image.Image, data: bytes) -> Stored:
             samples = _with_transparent(samples, image.info["transparency"])
         alpha: Alpha = "straight" if samples.shape[2] in (2, 4) else "none"
         return Stored(samples, "rgb" if samples.shape[2] > 2 else "grey", 16, alpha)
+    if image.format == "JPEG2000" and (bits := _bits_of_jpeg_2000(data)) > 8:
+        samples = np.atleast_3d(imagecodecs.jpeg2k_decode(data))
+        alpha = "straight" if samples.shape[2] in (2, 4) else "none"
+        return Stored(samples, "rgb" if samples.shape[2] > 2 else "grey", bits, alpha)
     lossy = image.format in ("JPEG", "MPO")
     if image.mode == "P":
         return _palette_image(image)
@@ -384,6 +404,10 @@ def _of_pillow(image: Image.Image, data: bytes) -> Stored:
     samples = np.atleast_3d(np.asarray(image.convert(mode)))
     alpha = "straight" if transparent else "none"
     return Stored(samples, "grey" if grey else "rgb", 8, alpha, lossy=lossy)
+
+
+def _bits_of_jpeg_2000(data: bytes) -> int:
+    return (data[data.index(_JPEG_2000_SIZE) + _JPEG_2000_BITS] & 0x7F) + 1
 
 
 def _with_transparent(samples: NDArray, colour: int | tuple[int, ...]) -> NDArray:

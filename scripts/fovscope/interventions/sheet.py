@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from fovscope.factors import Factor
+from fovscope.figures.style import picture_font
 from fovscope.images.channels import rgb_view
 from fovscope.interventions.edit import Subject, edit
 from fovscope.interventions.paint import EditError
@@ -63,9 +64,9 @@ def edit_sheet(subjects: Iterable[Subject], factors: Sequence[Factor], *, seed: 
     ]
     step = _TILE + _GAP
     sheet = Image.new("RGB", (len(columns) * step, _LINE + len(rows) * step), "white")
-    pen = ImageDraw.Draw(sheet)
+    pen, font = ImageDraw.Draw(sheet), picture_font((title for title, _ in columns), 9)
     for place, (title, _) in enumerate(columns):
-        pen.text((place * step, 0), title or "natural", "black", ImageFont.load_default(10))
+        pen.text((place * step, 0), title or "natural", "black", font)
         for row, tiles in enumerate(rows):
             tile = Image.fromarray(tiles[place])
             sheet.paste(tile, (place * step, _LINE + row * step))
