@@ -5,7 +5,7 @@ WORKERS ?= 16
 BIN := .venv/bin
 READY := .venv/.ready
 # Small networks gain little from a second core, a second job all of it.
-ONE_CORE_EACH := cache_features=1 train=1 finetune=1 finetune_open_set=1
+ONE_CORE_EACH := prepare=1 measure=1 cache_features=1 train=1 finetune=1 finetune_open_set=1 evaluate_baseline=1
 
 .PHONY: setup demo pictures test test-fast lint bench bench-gpu generated docs
 

@@ -37,7 +37,7 @@ rule retrieve:
         PATHS.benchmark("retrieve", "{named}")
     wildcard_constraints:
         named=one_of(jobs.retrieved),
-    priority: 2  # what is to be put in place by hand is told first
+    priority: 3  # what is to be put in place by hand is told first
     retries: 0  # it tries again itself
     localrule: True
     conda:
@@ -67,7 +67,7 @@ rule prepare:
         PATHS.benchmark("prepare", "{dataset}")
     wildcard_constraints:
         dataset=one_of(jobs.datasets),
-    priority: 1  # what is wrong with images is told before networks run
+    priority: 2  # what is wrong with images is told before networks run
     conda:
         "../../envs/cpu.yaml"
     threads: 2
@@ -96,6 +96,7 @@ rule measure:
         PATHS.benchmark("measure", "{dataset}")
     wildcard_constraints:
         dataset=one_of([*jobs.targets, *jobs.edited]),
+    priority: 1  # images are edited by the masks
     conda:
         "../../envs/cpu.yaml"
     threads: 2

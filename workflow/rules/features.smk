@@ -21,6 +21,7 @@ rule specify_features:
         PATHS.log("specify_features", "{dataset}_{backbone}"),
     benchmark:
         PATHS.benchmark("specify_features", "{dataset}_{backbone}")
+    priority: 1
     localrule: True
     conda:
         "../../envs/cpu.yaml"
@@ -45,6 +46,7 @@ rule cache_features:
         PATHS.log("cache_features", "{dataset}_{backbone}_{part}of{parts}"),
     benchmark:
         PATHS.benchmark("cache_features", "{dataset}_{backbone}_{part}of{parts}")
+    priority: 1  # models wait for features
     conda:
         "../../envs/gpu.yaml"
     threads: 4
@@ -71,6 +73,7 @@ rule seal_features:
         PATHS.log("seal_features", "{dataset}_{backbone}"),
     benchmark:
         PATHS.benchmark("seal_features", "{dataset}_{backbone}")
+    priority: 1
     localrule: True
     conda:
         "../../envs/cpu.yaml"

@@ -1,7 +1,7 @@
 """Interventions: do edited images show what was set, does it show, and how do codes answer?
 
-The images of a target, edited, are a data set of their own. All rules here run the script of the
-evaluations.
+The images of a target, edited, are a data set of their own: models encode them like any other, and
+all other rules here run the script of the evaluations.
 """
 
 
@@ -55,6 +55,34 @@ rule trace_interventions:
         "Tell the images of {wildcards.dataset} from natural ones: {wildcards.backbone}"
     script:
         "../../scripts/evaluate.py"
+
+
+rule encode_edited:
+    input:
+        unpack(by(jobs.model_of_edited, "dataset", "recipe")),
+        table=PATHS.manifest,
+        features=PATHS.features,
+    output:
+        codes=jobs.latents("{dataset}", "{stage}"),
+    log:
+        PATHS.log("encode_edited", f"{MODEL}_{{dataset}}_{{stage}}"),
+    benchmark:
+        PATHS.benchmark("encode_edited", f"{MODEL}_{{dataset}}_{{stage}}")
+    wildcard_constraints:
+        dataset=one_of(jobs.edited),
+        stage="transferred|finetuned|scratch",
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000, per_gb=4000),
+        runtime=scaled(30),
+    params:
+        job=by(jobs.encoding_only, "backbone", "recipe"),
+    message:
+        "Encode {wildcards.dataset}, {wildcards.stage}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
+    script:
+        "../../scripts/finetune.py"
 
 
 rule evaluate_edited:

@@ -3,6 +3,8 @@
 A job is one model's whole stage, because on a cluster each job costs seconds before its
 first line. What a model makes of its own source lies below `source`, whichever source that is.
 Without fine-tuning the source model is used as it is; recipes of the source `target` have none.
+
+Models, and all that they wait for, go before the rest: scores, pictures and baselines fill the gaps.
 """
 
 
@@ -19,6 +21,7 @@ rule train:
         PATHS.benchmark("train", MODEL)
     wildcard_constraints:
         recipe=one_of(jobs.with_source),
+    priority: 1
     conda:
         "../../envs/gpu.yaml"
     threads: 2
@@ -51,6 +54,7 @@ rule train_on_target:
     wildcard_constraints:
         dataset=one_of(jobs.targets),
         recipe=one_of(jobs.from_scratch),
+    priority: 1
     conda:
         "../../envs/gpu.yaml"
     threads: 2
@@ -88,6 +92,7 @@ rule finetune:
     wildcard_constraints:
         dataset=one_of(jobs.targets),
         recipe=one_of(jobs.tuned),
+    priority: 1
     conda:
         "../../envs/gpu.yaml"
     threads: 2
@@ -129,34 +134,6 @@ rule encode_target:
         job=by(jobs.encoding_only, "backbone", "recipe"),
     message:
         "Encode {wildcards.dataset}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
-    script:
-        "../../scripts/finetune.py"
-
-
-rule encode_edited:
-    input:
-        unpack(by(jobs.model_of_edited, "dataset", "recipe")),
-        table=PATHS.manifest,
-        features=PATHS.features,
-    output:
-        codes=jobs.latents("{dataset}", "{stage}"),
-    log:
-        PATHS.log("encode_edited", f"{MODEL}_{{dataset}}_{{stage}}"),
-    benchmark:
-        PATHS.benchmark("encode_edited", f"{MODEL}_{{dataset}}_{{stage}}")
-    wildcard_constraints:
-        dataset=one_of(jobs.edited),
-        stage="transferred|finetuned|scratch",
-    conda:
-        "../../envs/gpu.yaml"
-    threads: 1
-    resources:
-        mem_mb=scaled(4000, per_gb=4000),
-        runtime=scaled(30),
-    params:
-        job=by(jobs.encoding_only, "backbone", "recipe"),
-    message:
-        "Encode {wildcards.dataset}, {wildcards.stage}: {wildcards.backbone}, {wildcards.recipe}, seed {wildcards.seed}"
     script:
         "../../scripts/finetune.py"
 

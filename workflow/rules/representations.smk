@@ -16,7 +16,7 @@ rule represent:
         PATHS.benchmark("represent", "{dataset}_{backbone}_{name}")
     wildcard_constraints:
         dataset=one_of([*jobs.targets, *jobs.edited]),
-    priority: 1  # what is wrong with a file of yours is told before networks run
+    priority: 2  # what is wrong with a file of yours is told before networks run
     conda:
         "../../envs/cpu.yaml"
     threads: 1
