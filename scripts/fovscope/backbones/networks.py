@@ -31,6 +31,7 @@ from timm.models import get_arch_pretrained_cfgs
 from torch import Tensor, nn
 
 from fovscope import FovscopeError
+from fovscope.images.stored import LFS_POINTER
 from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json
 from fovscope.study.config import Backbone, Features
@@ -46,8 +47,6 @@ _IN_CHECKPOINTS = (
     *("model_ema", "state_dict_ema", "ema"),
 )
 """Where training scripts keep the state dict of the model, the first of them that is there."""
-
-_LFS_POINTER = b"version https://git-lfs"
 
 _CLASSIFIERS = ("head", "head_dist", "fc", "classifier", "last_linear", "AuxLogits")
 """What a classifier is called, beside what timm's configuration of the model says."""
@@ -351,8 +350,8 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     What kind of file it is follows from its first bytes: names may end in anything.
     """
     with path.open("rb") as file:
-        head = file.read(len(_LFS_POINTER))
-    if head.startswith(_LFS_POINTER):
+        head = file.read(len(LFS_POINTER))
+    if head.startswith(LFS_POINTER):
         raise WeightsError(
             f"weights {path} are not there, but a pointer of Git LFS; fetch the file with "
             "`git lfs pull`"

@@ -47,6 +47,9 @@ _JPEG_2000_BITS = 42
 """How a code stream of JPEG 2000 begins, and where from there it says how many bits the samples of
 the first channel have: less one, beside a flag for a sign (ISO/IEC 15444-1, A.5.1)."""
 
+LFS_POINTER = b"version https://git-lfs"
+"""How a file begins that only stands for another one, which Git LFS has not fetched yet."""
+
 MOST_PIXELS = 178_956_970
 """Where Pillow, by default, takes a file for an attack on the memory; a limit for all formats."""
 
@@ -200,7 +203,7 @@ def _what_it_is(data: bytes) -> str:
     """Say what a file is that is no image of a kind that is read."""
     if not data:
         return "is not an image: it is empty; copy it again"
-    if data.startswith(b"version https://git-lfs"):
+    if data.startswith(LFS_POINTER):
         return "is not an image: it is a pointer of Git LFS; fetch the file with `git lfs pull`"
     if data.lstrip().startswith(b"<"):
         return "is not an image, but text (HTML, XML or SVG); look at it, and download it again"
