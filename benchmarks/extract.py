@@ -28,7 +28,7 @@ from torch import Tensor
 from fovscope.backbones.networks import FeatureExtractor, load_extractor
 from fovscope.datasets.manifest import Manifest, build_manifest
 from fovscope.datasets.prepare import prepare_design
-from fovscope.features.extract import batch_loader, extract
+from fovscope.features.extract import extract, reading
 from fovscope.images.source import ImageSource, open_images
 from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_device, resolve_precision, use_cores
@@ -111,13 +111,13 @@ def measured(
     normalised = torch.randn(arguments.batch_size, 3, size, size, device=device)
     normalised = normalised.contiguous(memory_format=torch.channels_last)
     batches = (np.arange(rows) % len(images)).reshape(arguments.batches, -1)
-    loader = batch_loader(images, batches, device=device, workers=arguments.workers)
     ours, ratios = [], []
     for _ in range(arguments.turns + 1):
         start = time.perf_counter()
         # From the start of the workers to the last feature on the host.
-        for _ in extract(extractor, loader, device=device, precision=precision):
-            pass
+        with reading(images, device=device, workers=arguments.workers) as read:
+            for _ in extract(extractor, read(batches), device=device, precision=precision):
+                pass
         ours.append(time.perf_counter() - start)
         ratios.append(bare_seconds(extractor, normalised, arguments.batches, precision) / ours[-1])
     rate = rows / statistics.median(ours[1:])  # the first turn warms up

