@@ -17,10 +17,12 @@ from skimage import data
 
 from fovscope.backbones.networks import (
     WeightsError,
+    hold_in_bfloat16,
     input_of,
     load_extractor,
     mean_and_sd,
     stages_of,
+    to_device,
 )
 from fovscope.datasets.listing import DataError
 from fovscope.features.extract import cache_features, extract, read_in_threads
@@ -618,6 +620,59 @@ def test_the_cache_does_not_depend_on_the_number_of_workers(tmp_path, precision)
     )
     error = np.abs(next(single)[0] - features[69]).mean() / features.std()
     assert error < {"float32": 1e-5, "bfloat16": 0.05}[precision]
+
+
+def photographs(size):
+    """Return uint8 images (3, size, size, 3)."""
+    pictures = (Image.fromarray(getattr(data, name)()) for name in ("chelsea", "coffee", "rocket"))
+    return torch.from_numpy(np.stack([np.asarray(p.resize((size, size))) for p in pictures]))
+
+
+def computed(extractor, images, precision):
+    return torch.from_numpy(
+        next(extract(extractor, [images], device=torch.device("cpu"), precision=precision))
+    )
+
+
+@pytest.mark.parametrize("pooling", ["auto", "stages"])
+@pytest.mark.parametrize("network", ["lite0", "vit"])
+def test_weights_in_bfloat16_give_the_features_of_autocast(tmp_path, network, pooling):
+    backbone = LITE0 if network == "lite0" else small_vit(tmp_path / "w.safetensors")[1]
+    extractor, _ = load_extractor(backbone.model_copy(update={"pooling": pooling}), Features())
+    images = photographs(extractor.transform.size)
+    autocast = computed(extractor, images, torch.bfloat16)
+    hold_in_bfloat16(extractor)
+    assert extractor.arithmetic == torch.bfloat16
+    matrices = [p for p in extractor.parameters() if p.dim() > 1]
+    assert {p.dtype for p in matrices} == {torch.bfloat16}
+    coarse = computed(extractor, images, torch.bfloat16)
+    assert coarse.dtype == torch.float32
+    assert torch.nn.functional.cosine_similarity(autocast, coarse).min() >= 0.999
+
+
+@pytest.mark.parametrize("fault", ["two types", "other features"])
+def test_weights_stay_in_float32_where_bfloat16_makes_another_network(tmp_path, caplog, fault):
+    extractor, _ = load_extractor(small_vit(tmp_path / "w.safetensors")[1], Features())
+    turn = torch.eye(extractor.dim)
+    # What is no buffer keeps its type, as in LeViT.
+    hooks = {"two types": lambda _, __, out: out @ turn}
+    hooks["other features"] = lambda norm, _, out: (
+        out.roll(1, dims=-1) if norm.weight.dtype == torch.bfloat16 else out
+    )
+    extractor.network.norm.register_forward_hook(hooks[fault])
+    images = photographs(extractor.transform.size)
+    before = computed(extractor, images, torch.float32)
+    with caplog.at_level("INFO"):
+        hold_in_bfloat16(extractor)
+    assert "weights stay in float32" in caplog.text
+    assert extractor.arithmetic == torch.float32
+    assert torch.equal(computed(extractor, images, torch.float32), before)
+
+
+def test_a_processor_keeps_the_weights_as_they_are():
+    extractor, _ = load_extractor(lite0(size=64), Features())
+    to_device(extractor, torch.device("cpu"), torch.bfloat16)
+    assert {p.dtype for p in extractor.parameters()} == {torch.float32}
 
 
 def test_precision_and_device_by_name():

@@ -29,7 +29,7 @@ import fovscope
 from fovscope import FovscopeError
 from fovscope.apply.contact_sheet import contact_sheet
 from fovscope.apply.population import Population, fit_population
-from fovscope.backbones.networks import WeightsError, load_extractor
+from fovscope.backbones.networks import WeightsError, load_extractor, to_device
 from fovscope.datasets.channel_files import (
     bag_size,
     channel_images,
@@ -307,7 +307,7 @@ def encode_images(
     hidden = not sys.stderr.isatty()
     with reading(images, device=device, workers=workers) as read:
         model.to(device)  # from here on CUDA is in use
-        extractor.to(device)
+        to_device(extractor, device, precision)
         features = extract(extractor, read(batches), device=device, precision=precision)
         posteriors = [
             encode(model, batch.astype(stored["dtype"]))

@@ -28,6 +28,7 @@ from fovscope.backbones.networks import (
     Pixels,
     input_of,
     load_extractor,
+    to_device,
 )
 from fovscope.features.ring import Ring, read_image
 from fovscope.features.store import WHOLE, Layout, Part, fill_store
@@ -146,8 +147,8 @@ def cache_features(
         extractor, identity = load_extractor(backbone, options, bag=bag)
         if channels:
             identity |= {"channels": list(channels)}
-        extractor.to(device)
         precision = resolve_precision(options.precision, device)
+        to_device(extractor, device, precision)
         layout = Layout(len(images), extractor.dim, extractor.dtype, options.shard_rows)
         _LOG.info(
             "%d images -> %d features, part %d of %d, %s on %s, %d worker(s)",
@@ -191,7 +192,7 @@ def extract(
     previous = None
     for batch in batches:
         on_device = batch.to(device, non_blocking=True)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with torch.autocast(device.type, precision, enabled=precision != extractor.arithmetic):
             current = extractor(on_device).float()
         if previous is not None:
             yield previous.cpu().numpy()
