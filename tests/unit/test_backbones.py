@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
+from fovscope.backbones import networks
 from fovscope.backbones.networks import (
     WeightsError,
     hold_in_bfloat16,
@@ -528,6 +529,18 @@ def test_the_input_is_known_without_the_weights(tmp_path, size):
         assert input_of(backbone) == (transform.size, transform.interpolation)
 
 
+def test_the_input_of_a_model_of_the_hub_is_that_of_its_description(monkeypatch):
+    def described(name):
+        if name == "timm/away":
+            raise OSError("no network")
+        return {"input_size": [3, 96, 96]}, "test_vit", {}
+
+    monkeypatch.setattr(networks, "load_model_config_from_hf", described)
+    assert input_of(Backbone(model="hf-hub:timm/x")) == (96, "bicubic")  # timm's own default
+    with pytest.raises(WeightsError, match="cannot be had from the timm hub: no network"):
+        input_of(Backbone(model="hf-hub:timm/away"))
+
+
 def test_the_input_of_no_model_is_refused_by_name():
     with pytest.raises(WeightsError, match="resnet19"):
         input_of(Backbone(model="resnet19"))
@@ -673,6 +686,16 @@ def test_a_processor_keeps_the_weights_as_they_are():
     extractor, _ = load_extractor(lite0(size=64), Features())
     to_device(extractor, torch.device("cpu"), torch.bfloat16)
     assert {p.dtype for p in extractor.parameters()} == {torch.float32}
+
+
+def test_weights_on_a_gpu_are_in_the_precision(tmp_path, monkeypatch):
+    backbone = small_vit(tmp_path / "w.safetensors")[1]
+    monkeypatch.setattr(torch.nn.Module, "to", lambda module, *_, **__: module)  # to no GPU
+    for precision in (torch.float32, torch.bfloat16):
+        bag, _ = load_extractor(backbone, Features(), bag=2)
+        to_device(bag, torch.device("cuda"), precision)
+        assert bag.arithmetic == bag.extractor.arithmetic == precision
+        assert bag.extractor.network.pos_embed.dtype == precision
 
 
 def test_precision_and_device_by_name():

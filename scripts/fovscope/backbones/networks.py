@@ -30,7 +30,7 @@ from typing import Any
 import timm
 import torch
 from safetensors.torch import load_file
-from timm.models import get_arch_pretrained_cfgs, load_model_config_from_hf
+from timm.models import PretrainedCfg, get_arch_pretrained_cfgs, load_model_config_from_hf
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, interpolate
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -348,10 +348,11 @@ def input_of(backbone: Backbone) -> tuple[int, str]:
     _require_known(backbone.model)
     if backbone.model.startswith(_HUB):
         with _hub(backbone):
-            config = load_model_config_from_hf(backbone.model.removeprefix(_HUB))[0]
+            given, *_ = load_model_config_from_hf(backbone.model.removeprefix(_HUB))
+        config = PretrainedCfg(**given)
     else:
-        config = timm.get_pretrained_cfg(backbone.model).to_dict()
-    return backbone.size or config["input_size"][-1], config["interpolation"]
+        config = timm.get_pretrained_cfg(backbone.model)
+    return backbone.size or config.input_size[-1], config.interpolation
 
 
 def _load_pixels(backbone: Backbone, *, channels: int) -> tuple[Pixels, dict[str, object]]:
