@@ -216,9 +216,9 @@ def _work(
     images: ImageSource, memory: int, pipe: Connection, others: tuple[Connection, ...]
 ) -> None:
     """Read shares of batches until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C, which all get, the parent thinks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent acts on it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for other in others:  # the parent's: its end shows only when nobody else has them
+    for other in others:  # of the parent, whose end shows only where nobody else has them
         other.close()
     torch.set_num_threads(1)
     slots = None
