@@ -48,6 +48,7 @@ test-fast: $(READY)
 bench: $(READY)
 	@$(BIN)/python benchmarks/table.py
 	@GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/extract.py --rows
+	@$(BIN)/python benchmarks/memory.py --rows
 	@$(BIN)/python benchmarks/train.py --rows
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/metrics.py --rows
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/probes.py --rows

@@ -25,10 +25,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fovscope.backbones.networks import FeatureExtractor, load_extractor
+from fovscope.backbones.networks import FeatureExtractor, load_extractor, to_device
 from fovscope.datasets.manifest import Manifest, build_manifest
 from fovscope.datasets.prepare import prepare_design
-from fovscope.features.extract import batch_loader, extract
+from fovscope.features.extract import extract, reading
 from fovscope.images.source import ImageSource, open_images
 from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_device, resolve_precision, use_cores
@@ -89,7 +89,9 @@ def bare_seconds(
     """Return the seconds of `batches` forward passes."""
     start = time.perf_counter()
     for _ in range(batches):
-        with torch.autocast(batch.device.type, precision, enabled=precision != torch.float32):
+        with torch.autocast(
+            batch.device.type, precision, enabled=precision != extractor.arithmetic
+        ):
             extractor.features(batch)
     _finish(batch.device)
     return time.perf_counter() - start
@@ -109,17 +111,19 @@ def measured(
     images = images_of(manifest, extractor)
     size, rows = extractor.transform.size, arguments.batch_size * arguments.batches
     normalised = torch.randn(arguments.batch_size, 3, size, size, device=device)
-    normalised = normalised.contiguous(memory_format=torch.channels_last)
+    normalised = normalised.to(extractor.arithmetic, memory_format=torch.channels_last)
     batches = (np.arange(rows) % len(images)).reshape(arguments.batches, -1)
-    loader = batch_loader(images, batches, device=device, workers=arguments.workers)
     ours, ratios = [], []
-    for _ in range(arguments.turns + 1):
-        start = time.perf_counter()
-        # From the start of the workers to the last feature on the host.
-        for _ in extract(extractor, loader, device=device, precision=precision):
-            pass
-        ours.append(time.perf_counter() - start)
-        ratios.append(bare_seconds(extractor, normalised, arguments.batches, precision) / ours[-1])
+    # A job starts its workers once, while the weights are loaded.
+    with reading(images, device=device, workers=arguments.workers) as read:
+        for _ in range(arguments.turns + 1):
+            start = time.perf_counter()
+            # From the first row number to the last feature on the host.
+            for _ in extract(extractor, read(batches), device=device, precision=precision):
+                pass
+            ours.append(time.perf_counter() - start)
+            bare = bare_seconds(extractor, normalised, arguments.batches, precision)
+            ratios.append(bare / ours[-1])
     rate = rows / statistics.median(ours[1:])  # the first turn warms up
     return table.Line(
         what=f"extraction, {what}, {arguments.model}, {size} px, {str(precision)[6:]}, {device}",
@@ -134,7 +138,9 @@ def measured(
 def lines(arguments: argparse.Namespace) -> Iterator[table.Line]:
     """Yield the lines of generated images and of files, or of the files of a folder."""
     backbone = Backbone(model=arguments.model, weights=arguments.weights, size=arguments.size)
-    extractor = load_extractor(backbone, Features())[0].to(resolve_device())
+    extractor, _ = load_extractor(backbone, Features())
+    device = resolve_device()
+    to_device(extractor, device, resolve_precision(arguments.precision, device))
     if arguments.folder:
         manifest = build_manifest(Target(folder=arguments.folder))
         yield measured(f"files of {arguments.folder}", manifest, extractor, arguments)

@@ -1,8 +1,9 @@
 """The lines that all benchmarks print: ours, reference, ratio and mark, as one Markdown table.
 
 A ratio says how many times as fast as the reference we are, whether the figures are seconds or a
-rate; both come from one run, best in turns. Run as a script this prints the head of the table:
-hardware and versions. `make bench` puts the lines of all benchmarks under it.
+rate, or of memory how many times as small; both come from one run, best in turns. Run as a script
+this prints the head of the table: hardware and versions. `make bench` puts the lines of all
+benchmarks under it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "xgboost", "torch", "timm", "snakemake")
+LESS_IS_BETTER = ("s", "MB")
 COLUMNS = ("line", "ours", "reference", "ratio", "mark")
 
 
@@ -31,15 +33,15 @@ class Line:
     what : str
         The work, and its size.
     ours, reference : float
-        Seconds or a rate; the reference is missing where there is none.
+        Seconds, memory or a rate; the reference is missing where there is none.
     unit : str
-        ``s``, or anything a second: a rate, of which more is better.
+        ``s``, ``MB``, or anything a second: a rate, of which more is better.
     against : str
         What the reference is.
     least : float, optional
         The mark: the ratio to reach.
     limit : float, optional
-        The mark, where it is none of ratios: seconds to stay within, or the rate to reach.
+        The mark, where it is none of ratios: what to stay within, or the rate to reach.
     """
 
     what: str
@@ -60,14 +62,14 @@ class Line:
             mark = f"≥ {self.least:g}"
             reached = self._times_as_fast(self.reference) >= self.least
         elif self.limit is not None:
-            mark = f"{'≤' if self.unit == 's' else '≥'} {self.limit:g} {self.unit}"
+            mark = f"{'≤' if self.unit in LESS_IS_BETTER else '≥'} {self.limit:,.4g} {self.unit}"
             reached = self._times_as_fast(self.limit) >= 1
         if mark != "–":
             mark += "" if reached else ", missed"
         return f"| {self.what} | {shown(self.ours, self.unit)} | {reference} | {ratio} | {mark} |"
 
     def _times_as_fast(self, other: float) -> float:
-        return other / self.ours if self.unit == "s" else self.ours / other
+        return other / self.ours if self.unit in LESS_IS_BETTER else self.ours / other
 
 
 def shown(value: float, unit: str) -> str:

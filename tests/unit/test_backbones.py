@@ -15,9 +15,18 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from fovscope.backbones.networks import WeightsError, load_extractor, mean_and_sd, stages_of
+from fovscope.backbones import networks
+from fovscope.backbones.networks import (
+    WeightsError,
+    hold_in_bfloat16,
+    input_of,
+    load_extractor,
+    mean_and_sd,
+    stages_of,
+    to_device,
+)
 from fovscope.datasets.listing import DataError
-from fovscope.features.extract import ImageBatches, cache_features, extract
+from fovscope.features.extract import cache_features, extract, read_in_threads
 from fovscope.features.store import open_store, read_store, seal_store, verify_store
 from fovscope.runtime.devices import resolve_device, resolve_precision
 from fovscope.runtime.provenance import read_json
@@ -511,6 +520,32 @@ def test_a_real_transformer_takes_another_input_size():
         assert extractor(torch.zeros(1, 224, 224, 3, dtype=torch.uint8)).isfinite().all()
 
 
+@pytest.mark.parametrize("size", [None, 96])
+def test_the_input_is_known_without_the_weights(tmp_path, size):
+    _, vit = small_vit(tmp_path / "w.safetensors")
+    for backbone in (LITE0, vit, Backbone(model="pixels")):
+        backbone = backbone.model_copy(update={"size": size})
+        transform = load_extractor(backbone, Features())[0].transform
+        assert input_of(backbone) == (transform.size, transform.interpolation)
+
+
+def test_the_input_of_a_model_of_the_hub_is_that_of_its_description(monkeypatch):
+    def described(name):
+        if name == "timm/away":
+            raise OSError("no network")
+        return {"input_size": [3, 96, 96]}, "test_vit", {}
+
+    monkeypatch.setattr(networks, "load_model_config_from_hf", described)
+    assert input_of(Backbone(model="hf-hub:timm/x")) == (96, "bicubic")  # timm's own default
+    with pytest.raises(WeightsError, match="cannot be had from the timm hub: no network"):
+        input_of(Backbone(model="hf-hub:timm/away"))
+
+
+def test_the_input_of_no_model_is_refused_by_name():
+    with pytest.raises(WeightsError, match="resnet19"):
+        input_of(Backbone(model="resnet19"))
+
+
 def snapshot(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
@@ -600,6 +635,69 @@ def test_the_cache_does_not_depend_on_the_number_of_workers(tmp_path, precision)
     assert error < {"float32": 1e-5, "bfloat16": 0.05}[precision]
 
 
+def photographs(size):
+    """Return uint8 images (3, size, size, 3)."""
+    pictures = (Image.fromarray(getattr(data, name)()) for name in ("chelsea", "coffee", "rocket"))
+    return torch.from_numpy(np.stack([np.asarray(p.resize((size, size))) for p in pictures]))
+
+
+def computed(extractor, images, precision):
+    return torch.from_numpy(
+        next(extract(extractor, [images], device=torch.device("cpu"), precision=precision))
+    )
+
+
+@pytest.mark.parametrize("pooling", ["auto", "stages"])
+@pytest.mark.parametrize("network", ["lite0", "vit"])
+def test_weights_in_bfloat16_give_the_features_of_autocast(tmp_path, network, pooling):
+    backbone = LITE0 if network == "lite0" else small_vit(tmp_path / "w.safetensors")[1]
+    extractor, _ = load_extractor(backbone.model_copy(update={"pooling": pooling}), Features())
+    images = photographs(extractor.transform.size)
+    autocast = computed(extractor, images, torch.bfloat16)
+    hold_in_bfloat16(extractor)
+    assert extractor.arithmetic == torch.bfloat16
+    matrices = [p for p in extractor.parameters() if p.dim() > 1]
+    assert {p.dtype for p in matrices} == {torch.bfloat16}
+    coarse = computed(extractor, images, torch.bfloat16)
+    assert coarse.dtype == torch.float32
+    assert torch.nn.functional.cosine_similarity(autocast, coarse).min() >= 0.999
+
+
+@pytest.mark.parametrize("fault", ["two types", "other features"])
+def test_weights_stay_in_float32_where_bfloat16_makes_another_network(tmp_path, caplog, fault):
+    extractor, _ = load_extractor(small_vit(tmp_path / "w.safetensors")[1], Features())
+    turn = torch.eye(extractor.dim)
+    # What is no buffer keeps its type, as in LeViT.
+    hooks = {"two types": lambda _, __, out: out @ turn}
+    hooks["other features"] = lambda norm, _, out: (
+        out.roll(1, dims=-1) if norm.weight.dtype == torch.bfloat16 else out
+    )
+    extractor.network.norm.register_forward_hook(hooks[fault])
+    images = photographs(extractor.transform.size)
+    before = computed(extractor, images, torch.float32)
+    with caplog.at_level("INFO"):
+        hold_in_bfloat16(extractor)
+    assert "weights stay in float32" in caplog.text
+    assert extractor.arithmetic == torch.float32
+    assert torch.equal(computed(extractor, images, torch.float32), before)
+
+
+def test_a_processor_keeps_the_weights_as_they_are():
+    extractor, _ = load_extractor(lite0(size=64), Features())
+    to_device(extractor, torch.device("cpu"), torch.bfloat16)
+    assert {p.dtype for p in extractor.parameters()} == {torch.float32}
+
+
+def test_weights_on_a_gpu_are_in_the_precision(tmp_path, monkeypatch):
+    backbone = small_vit(tmp_path / "w.safetensors")[1]
+    monkeypatch.setattr(torch.nn.Module, "to", lambda module, *_, **__: module)  # to no GPU
+    for precision in (torch.float32, torch.bfloat16):
+        bag, _ = load_extractor(backbone, Features(), bag=2)
+        to_device(bag, torch.device("cuda"), precision)
+        assert bag.arithmetic == bag.extractor.arithmetic == precision
+        assert bag.extractor.network.pos_embed.dtype == precision
+
+
 def test_precision_and_device_by_name():
     assert resolve_precision("float32", torch.device("cpu")) == torch.float32
     assert resolve_device("cpu").type == "cpu"
@@ -610,7 +708,7 @@ def test_images_come_in_order_whatever_the_number_of_threads():
     images = [np.full((2, 2, 3), value, np.uint8) for value in range(20)]
     rows = [7, 0, 19, 3]
     for threads in (1, 3):
-        read = ImageBatches(images, [rows], threads)[0]
+        (read,) = read_in_threads(images, threads, [rows])
         assert [int(image[0, 0, 0]) for image in read] == rows
 
 
@@ -620,7 +718,7 @@ def test_an_unreadable_image_is_named_by_a_thread_too():
             raise FileNotFoundError("gone.png")
 
     with pytest.raises(DataError, match=r"image 5 cannot be read any more: gone\.png"):
-        ImageBatches(Vanished(), [[5]], 2)[0]
+        next(read_in_threads(Vanished(), 2, [[5]]))
 
 
 def test_weights_that_are_none_are_refused_without_a_question_to_the_hub(tmp_path, monkeypatch):

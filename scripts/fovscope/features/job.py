@@ -98,7 +98,7 @@ def run_job(job: ExtractionJob, tasks: int = 1) -> None:
     """
     part = Part(job.part, job.parts)
     if tasks == 1:
-        _fill(job, part)
+        _fill(job, part, resolve_device())
         return
     with _ended_with_us(_start(job, tasks)) as ranks:
         while any(rank.poll() is None for rank in ranks):
@@ -121,17 +121,17 @@ def run_rank(job: ExtractionJob) -> None:
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False)
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     with logged(SimpleNamespace(log=[_rank_log(job, rank)], output=[])):
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-        _fill(job, Part(job.part, job.parts).cut(world)[rank])
+        device = resolve_device()
+        if device.type == "cuda":
+            device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+        _fill(job, Part(job.part, job.parts).cut(world)[rank], device)
 
 
-def _fill(job: ExtractionJob, part: Part) -> None:
+def _fill(job: ExtractionJob, part: Part, device: torch.device) -> None:
     task, info = read_json(job.task), read_info(job.info)
     # The images themselves count, not what tells that they may have changed.
     depends_on = {name: value for name, value in task.items() if name != "images"}
     catalogue = Catalogue(plugins_of(task["code"]))
-    device = resolve_device()
     use_cores(job.threads)
     cache_features(
         Path(job.manifest),

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fovscope.backbones.networks import load_extractor
+from fovscope.backbones.networks import load_extractor, to_device
 from fovscope.features.extract import extract
 from fovscope.images.channels import rgb_view
 from fovscope.images.read import resized
@@ -32,7 +32,8 @@ def features_of(
         Where the network runs.
     """
     extractor, _ = load_extractor(backbone, options)
-    extractor.to(device)
+    precision = resolve_precision(options.precision, device)
+    to_device(extractor, device, precision)
     transform = extractor.transform
 
     def batches() -> Iterator[Tensor]:
@@ -41,5 +42,4 @@ def features_of(
             sized = [resized(image, transform.size, transform.interpolation) for image in images]
             yield torch.from_numpy(np.stack(sized))
 
-    precision = resolve_precision(options.precision, device)
     return np.concatenate(list(extract(extractor, batches(), device=device, precision=precision)))
