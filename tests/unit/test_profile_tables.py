@@ -70,7 +70,7 @@ def test_numbers_under_names_that_do_not_hold_stand_in_brackets(rows, facts):
 def test_measured_properties_stand_without_brackets_alone_and_beside_named_dimensions(rows, facts):
     found = rows.of("effects", "correlation", "truth", "response")
     first = found[found["kind"] == "effects"].iloc[:8]
-    place = {"backbone": "images", "recipe": "", "stage": "baseline", "seed": 0}
+    place = {"backbone": "images", "recipe": "", "stage": "baseline", "seed": None}
     measured = first.assign(**place, representation="handcrafted", factor="area")
     alone = effects(measured, facts)
     assert set(alone.long["verdict"]) == {"measured"}

@@ -58,7 +58,8 @@ def effects(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     if "concentration" not in scores or not of_effects.any():
         return _nothing(facts)
     rows = by_family(scores[of_effects], facts)
-    rows = _one_sign(rows.assign(wells=rows["n"], moa=rows["moa"].fillna("")))
+    known = {name: rows[name].fillna("") for name in ("moa", "model")}  # what is measured has none
+    rows = _one_sign(rows.assign(wells=rows["n"], **known))
     keys = [*_PLACE, *_TREATMENT, *_DIMENSION, "weights_digest", "data_digest"]
     groups = rows.groupby(keys, sort=False, as_index=False, dropna=False)
     long = groups.agg(
