@@ -115,7 +115,7 @@ def profile(representation, mean, how="tvn", recipe="", backbone="images", **mor
     stage = "scratch" if recipe else "baseline"
     line = {"target": "cells", "input": backbone, "recipe": recipe, "stage": stage, "score": "nsc"}
     line |= {"representation": representation, "normalisation": how, "mean": mean, "asked": 16}
-    return line | {"chance": 2 / 14} | more
+    return line | {"chance": 2 / 14, "n": 1} | more
 
 
 def test_profiles_are_told_with_chance_and_how_their_normalisation_was_chosen():
@@ -141,7 +141,7 @@ def test_profiles_are_told_with_chance_and_how_their_normalisation_was_chosen():
 def test_reconstructions_are_told_by_likeness_and_sharpness():
     lines = [
         {"target": "cells", "input": "crops", "recipe": recipe, "stage": "scratch"}
-        | {"score": score, "mean": mean}
+        | {"score": score, "mean": mean, "n": 1}
         for recipe, means in (("vae", (0.4, 0.1)), ("vae_plus", (0.55, 0.42)))
         for score, mean in zip(("ssim", "sharpness"), means, strict=True)
     ]
@@ -176,6 +176,8 @@ def test_one_seed_is_warned_of_and_several_are_not():
 
     assert warned(1)
     assert not warned(2)
+    screen = {"profiles": [profile("latents", 0.5, recipe="vae")]}
+    assert "one seed" in said(screen, about="Take care")[0]
     one = accuracy("latents", 72, 4, 2) | {"n": 1, "sd": float("nan")}
     (text,) = said({"accuracy": [one]}, about="Accuracy")
     assert "72.0 % (one model; chance" in text

@@ -326,8 +326,8 @@ def _care(target: str, known: Known) -> Iterator[Finding]:
         text = f"{count:,} objects were outlined automatically: look at the outlines before you "
         yield Finding(about, text + "believe a correlation.", f"figure-masks_{target}")
     yield from _few(_labels(known.images)[known.images["split"] == "test"], about)
-    models = [("names", known.of("names", target)), ("accuracy", known.of("accuracy", target))]
-    for table, rows in models:
+    for table in ("names", "accuracy", "reconstruction", "profiles"):
+        rows = known.of(table, target)
         if not rows.empty and rows["n"].max() == 1:
             text = "One model of each kind (one seed): how much models differ is not known."
             yield Finding(about, text, f"table-{table}")
