@@ -66,7 +66,7 @@ with logged(snakemake):
         Section("Versions", "", [Table(versions_table, "Libraries that made this page.")]),
         Section("How to cite", CITATIONS),
     ]
-    tables = Path(given.tables[0]).parent
+    tables = next((Path(path).parent for path in given.tables), Path())
     page = render_report(
         "fovscope study",
         QUESTION,

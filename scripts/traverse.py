@@ -65,7 +65,7 @@ with logged(snakemake) as job:
         write_table(out["moves"], score_table(moves, of_moves, **provenance))
     if "decoded" in out:
         codes = representation_values(latents, images)
-        rows, lines = shown_codes(codes, images, seed=0)
+        rows, lines = shown_codes(codes, images, classes=what["classes"], seed=0)
         real = model.pictures(scaled_inputs(model, open_store(given.features).oindex[rows]))
         drawn = model.pictures(decode_codes(model, codes[rows]))
         scores = reconstruction_scores(real / 255, drawn / 255)

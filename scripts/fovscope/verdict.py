@@ -22,6 +22,9 @@ NOT_MEASURABLE = "not measurable here"
 VERDICTS = (HOLDS, PARTLY, DOES_NOT_HOLD, NOT_MEASURABLE)
 """From best to worst."""
 
+MEASURED = "measured"
+"""In the place of a verdict: no name of a dimension, but what was measured itself."""
+
 OWN = 0.7
 """|r| from which on a name holds: half of the variance (r² = .49) is that of the factor."""
 

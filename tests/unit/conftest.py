@@ -230,6 +230,7 @@ class Rows:
                 value = self.rng.uniform(0.2, 0.8, len(scores))
                 table = pd.DataFrame({"score": scores, "value": value, "n": 40})
                 table = table.assign(low=value - 0.1, high=value + 0.1, left_out="")
+                table["chance"] = table["score"].map({"nsc": 0.2, "nscb": 0.1})
                 missing = {"score": "silhouette_moa", "value": np.nan, "n": 0, "left_out": "none"}
                 shares = pd.DataFrame(
                     [("a", "a", 0.75), ("a", "b", 0.25), ("b", "b", 1.0)],

@@ -423,7 +423,7 @@ def test_a_target_is_asked_for_what_is_done_with_it_and_its_table_does_not_depen
 
 SCREEN = {
     "profiles": {"cells": {"normalisations": ["mad"]}},
-    "representations": ["latents", "named", "full", "cell_count"],
+    "representations": ["latents", "named", "full", "handcrafted", "cell_count"],
 }
 
 
@@ -431,14 +431,44 @@ def test_only_screens_are_profiled_and_cells_are_counted_there_alone(expand):
     jobs = expand(**SCREEN)
     files = jobs.score_files("profiles")
     models = 2 * 4 * 2
-    assert len(files) == models + 2 + 1  # full Φ of two backbones, and the number of cells
+    assert len(files) == models + 2 + 2  # Φ of two backbones, what is measured, number of cells
     assert all("/cells/" in file for file in files)
-    assert jobs.score_files("effects") == files[:models]
-    assert jobs.baselines("folder") == [("dino", "full"), ("rgb", "full")]
+    # Those of models that bind dimensions to names, and of what has names of its own.
+    named = [file for file in files[:models] if "/ada/" not in file]
+    measured = [file for file in files[models:] if "handcrafted" in file]
+    assert len(named) == models * 3 / 4
+    assert jobs.score_files("effects") == named + measured
+    assert jobs.baselines("folder") == [("dino", "full"), ("rgb", "full"), (IMAGES, "handcrafted")]
     assert (IMAGES, "cell_count") in jobs.baselines("cells")
     assert jobs.figure_places("mechanisms") == [{"dataset": "cells"}]
     assert {"profiles", "effects"} <= set(jobs.tables)
     assert not {"profiles", "effects"} & set(expand().tables)
+
+
+def test_effects_on_measured_properties_wait_for_no_verdict_on_names(expand):
+    scratch = SCREEN | {"recipes": {"vae": {"source": "target"}}, "open_set": {}}
+    (only,) = expand(**scratch).table_inputs("effects")
+    assert "handcrafted" in only
+    job = expand(**scratch).profiling_baseline("cells", "handcrafted")
+    assert job["options"]["measured"]
+    assert not expand(**scratch).profiling_baseline("cells", "full")["options"]["measured"]
+    assert {"/ada/" in file for file in expand(**SCREEN).table_inputs("effects")} == {False, True}
+
+
+def test_sections_that_are_not_asked_for_cost_nothing(expand):
+    jobs = expand(**SCREEN, sections=["Profiles", "Data"])
+    assert set(jobs.tables) == {"profiles", "effects"}
+    assert {entry.declared["section"] for entry in jobs.figures.values()} == {"Profiles", "Data"}
+    assert jobs.explored() == []
+    assert expand(**SCREEN).explored() != []
+    with pytest.raises(ConfigError, match="unknown section 'Profile'; did you mean 'Profiles'"):
+        expand(sections=["Profile"])
+
+
+def test_images_of_a_screen_are_drawn_between_mechanisms(expand):
+    moa = SCREEN | {"profiles": {"cells": {"moa": "mechanism"}}}
+    assert expand(**moa).reconstructing("cells", "rgb", "ada")["classes"] == "mechanism"
+    assert expand(**moa).reconstructing("folder", "rgb", "ada")["classes"] == "label"
 
 
 def test_profiles_depend_on_their_section_and_what_codes_are_made_into(expand):

@@ -22,7 +22,9 @@ from fovscope.figures.latents import (
     most_separating,
 )
 from fovscope.figures.open_set import draw_open_set, mistakes, open_set_size
+from fovscope.figures.profiles import dose_response
 from fovscope.figures.samples import PER_ROW, sample_rows, samples
+from fovscope.figures.screen import plates
 from fovscope.figures.sizes import draw_by_size
 from fovscope.figures.style import (
     class_styles,
@@ -35,6 +37,7 @@ from fovscope.figures.style import (
 from fovscope.figures.traversal import draw_traversal, strip_images
 from fovscope.interpret.features import FEATURES
 from fovscope.interpret.traversal import as_png
+from fovscope.profiles.export import metadata
 
 FACTORS = bind(
     [Factor(name=name, values=3) for name in ("Texture", "Color", "Shape", "Scale")], angles=False
@@ -492,3 +495,30 @@ def test_without_classes_and_factors_samples_are_some_of_all_images():
     with figure(drawing.width, drawing.height) as canvas:
         drawing.draw(canvas)
         assert [len(axes.images) for axes in canvas.axes] == 4 * [PER_ROW]
+
+
+def labels_of(drawing):
+    with figure(drawing.width, drawing.height) as canvas:
+        drawing.draw(canvas)
+        bars = [axes.get_ylabel() for axes in canvas.axes if axes.get_ylabel()]
+        legends = [text.get_text() for legend in canvas.legends for text in legend.get_texts()]
+    return bars, legends
+
+
+@pytest.mark.parametrize(("cells", "shown"), [([4, 4, 4], ["z0"]), ([4, 5, 4], ["cells", "z0"])])
+def test_the_number_of_cells_is_drawn_where_wells_differ_in_it(cells, shown):
+    wells = pd.DataFrame({"plate": "p", "well": ["A01", "A02", "B01"], "cells": cells})
+    about = wells.assign(batch="b", compound="c", concentration=1.0, moa="m", control=False)
+    table = metadata(about.assign(treatment="c@1")).assign(z0=[0.0, 1.0, 2.0])
+    assert labels_of(plates(Given(wells=table)))[0] == shown
+
+
+def test_doses_are_those_of_measured_properties_only_where_no_dimension_bears_a_name():
+    line = {"target": "cells", "recipe": "", "stage": "baseline", "compound": "c", "moa": "m"}
+    line |= {"part": "", "mean": 1.0, "low": 0.0, "high": 2.0, "concentration": 1.0}
+    measured = line | {"input": "images", "factor": "area", "verdict": "measured"}
+    named = line | {"input": "vit", "factor": "Size", "verdict": "holds", "recipe": "named"}
+    place = {"dataset": "cells", "backbone": "vit"}
+    for rows, shown in (([measured], ["area"]), ([named, measured], ["Size"])):
+        given = Given(place=place, tables={"effects": pd.DataFrame(rows)})
+        assert labels_of(dose_response(given))[1] == shown

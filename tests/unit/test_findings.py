@@ -111,6 +111,46 @@ def test_the_worst_confusions_are_named_the_worst_first():
     assert text == "No class is taken for another in the test images."
 
 
+def profile(representation, mean, how="tvn", recipe="", backbone="images", **more):
+    stage = "scratch" if recipe else "baseline"
+    line = {"target": "cells", "input": backbone, "recipe": recipe, "stage": stage, "score": "nsc"}
+    line |= {"representation": representation, "normalisation": how, "mean": mean, "asked": 16}
+    return line | {"chance": 2 / 14, "n": 1} | more
+
+
+def test_profiles_are_told_with_chance_and_how_their_normalisation_was_chosen():
+    lines = [
+        profile("latents", 0.5, recipe="vae", backbone="crops"),
+        profile("latents", 0.25, "none", recipe="vae", backbone="crops"),
+        profile("measured", 0.6875),
+        profile("Φ", 0.125, "none", backbone="vit"),
+        profile("best of all (Somebody 2013)", 0.97, "", stage="published"),
+        profile("measured", 1.0, score="nscb"),
+    ]
+    (text,) = said({"profiles": lines}, about="Profiles")
+    assert text == (
+        "Of 16 treatments the nearest of another compound has their mechanism of action for 69 % "
+        "by measured (tvn), 50 % by latents of vae (tvn) and 12 % by Φ of vit; chance is 14 %. Of "
+        "each representation the best normalisation is told, chosen on these treatments: others "
+        "may find less."
+    )
+    unasked = [profile("latents", float("nan"), recipe="vae")]
+    assert said({"profiles": unasked}, about="Profiles") == []
+
+
+def test_reconstructions_are_told_by_likeness_and_sharpness():
+    lines = [
+        {"target": "cells", "input": "crops", "recipe": recipe, "stage": "scratch"}
+        | {"score": score, "mean": mean, "n": 1}
+        for recipe, means in (("vae", (0.4, 0.1)), ("vae_plus", (0.55, 0.42)))
+        for score, mean in zip(("ssim", "sharpness"), means, strict=True)
+    ]
+    assert said({"reconstruction": lines}, about="Reconstruction") == [
+        "Test images are drawn by vae with SSIM 0.40 and sharpness 0.10 and vae_plus with SSIM "
+        "0.55 and sharpness 0.42 (of the images themselves: 1 and 1)."
+    ]
+
+
 def test_a_target_without_classes_has_no_accuracy_and_no_confusion():
     bare = images(((None, 30),))
     found = said({"names": [name("Size", "holds")]}, images=bare)
@@ -136,6 +176,8 @@ def test_one_seed_is_warned_of_and_several_are_not():
 
     assert warned(1)
     assert not warned(2)
+    screen = {"profiles": [profile("latents", 0.5, recipe="vae")]}
+    assert "one seed" in said(screen, about="Take care")[0]
     one = accuracy("latents", 72, 4, 2) | {"n": 1, "sd": float("nan")}
     (text,) = said({"accuracy": [one]}, about="Accuracy")
     assert "72.0 % (one model; chance" in text

@@ -67,6 +67,20 @@ def test_numbers_under_names_that_do_not_hold_stand_in_brackets(rows, facts):
     assert bracketed.sum() == (~holds).sum()
 
 
+def test_measured_properties_stand_without_brackets_alone_and_beside_named_dimensions(rows, facts):
+    found = rows.of("effects", "correlation", "truth", "response")
+    first = found[found["kind"] == "effects"].iloc[:8]
+    place = {"backbone": "images", "recipe": "", "stage": "baseline", "seed": None}
+    measured = first.assign(**place, representation="handcrafted", factor="area")
+    alone = effects(measured, facts)
+    assert set(alone.long["verdict"]) == {"measured"}
+    assert not alone.view["area"].str.startswith("(").any()
+    beside = effects(pd.concat([found, measured], ignore_index=True), facts).long
+    of_models = beside[beside["stage"] != "baseline"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_models, effects(found, facts).long)
+    assert (beside["verdict"] == "measured").sum() == len(alone.long)
+
+
 def test_without_named_dimensions_the_table_says_so(rows, facts):
     made = effects(rows.of("correlation"), facts)
     assert made.long.empty

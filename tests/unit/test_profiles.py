@@ -284,9 +284,12 @@ def test_nsc_and_nscb_by_hand():
     nsc = nearest_neighbours(at_angles(SQUARE))
     assert nsc.found["neighbour"].tolist() == ["c@1", "c@1", "d@1", "a@2", "b@1"]
     assert nsc.accuracy == 0
+    # Of the treatments of other compounds, for NSCB of other batches, those of the same mechanism.
+    assert nsc.found["chance"].tolist() == [1 / 3, 1 / 3, 2 / 4, 1 / 4, 1 / 4]
     nscb = nearest_neighbours(at_angles(SQUARE), other_batch=True)
     assert nscb.found["neighbour"].tolist() == ["b@1", "b@1", "c@1", "b@1", "c@1"]
     assert nscb.accuracy == 3 / 5
+    assert nscb.found["chance"].tolist() == [1 / 2, 1 / 2, 2 / 3, 1 / 2, 1 / 3]
     assert nscb.found["similarity"][0] == pytest.approx(np.cos(np.deg2rad(40)))
     shares = confusion(nscb).set_index(["moa", "neighbour_moa"])["share"]
     assert shares.to_dict() == pytest.approx(

@@ -16,7 +16,7 @@ from fovscope.profiles.wells import COLUMNS, pool_treatments, pool_wells, screen
 from fovscope.records import Identity, representation_table
 from fovscope.registry import Catalogue
 from fovscope.representations.base import Given as Represented
-from fovscope.representations.measured import cell_count
+from fovscope.representations.measured import cell_count, handcrafted_names
 from fovscope.runtime.parquet import write_table
 from fovscope.study.profiles import Profiling
 
@@ -35,7 +35,7 @@ def screen():
     return table, values.astype(np.float32)
 
 
-def evaluated(screen, *, bound=(), **changes):
+def evaluated(screen, *, bound=(), more=None, **changes):
     table, values = screen
     options = Profiling(**OPTIONS | {"normalisations": ("none", "mad")} | changes)
     view = {"values": "latents", "identity": {"stage": "baseline", "representation": "mine"}}
@@ -46,7 +46,8 @@ def evaluated(screen, *, bound=(), **changes):
                 "latents": representation_table(table["image_id"], values),
                 "model": {"bound": [one.to_json() for one in bound]},
             },
-            {"profiles": options.model_dump(mode="json"), "views": [view], "active_sd": 0.05},
+            {"profiles": options.model_dump(mode="json"), "views": [view], "active_sd": 0.05}
+            | (more or {}),
             Identity(dataset="s", backbone="b"),
             {"weights_digest": "w"},
             Catalogue(),
@@ -74,6 +75,8 @@ def test_each_normalisation_has_each_score(rows):
     nsc = of_profiles[of_profiles["score"] == "nsc"].set_index("normalisation").loc["mad"]
     assert nsc["n"] == 4 * 3 * 2  # treatments that have a mechanism
     assert nsc["low"] <= nsc["value"] <= nsc["high"]
+    # Of 22 treatments of other compounds, those of the two compounds of the same mechanism.
+    assert nsc["chance"] == pytest.approx(4 / 22)
     shares = of_profiles[of_profiles["score"] == "confusion"]
     assert shares.groupby(["normalisation", "moa"])["value"].sum().to_numpy() == pytest.approx(1)
 
@@ -93,6 +96,21 @@ def test_named_dimensions_move_under_their_mechanism(rows):
     ):
         assert most.loc[moa].abs().idxmax() == factor
         assert np.sign(most.loc[moa, factor]) == sign
+
+
+def test_measured_properties_move_under_their_own_names(screen):
+    table, values = screen
+    names = handcrafted_names()
+    measured = np.random.default_rng(0).normal(size=(len(table), len(names)))
+    measured[:, names.index("area")] = values[:, SHIFTED.index("Size")]
+    made = evaluated((table, measured), more={"measured": True}, normalisations=("none",))
+    assert [name for name in made["wells"] if not name.startswith("Metadata_")] == names
+    effects = made["scores"].query("kind == 'effects'")
+    assert set(effects["factor"]) == {"area", "eccentricity", "value", "entropy"}  # no angle
+    shrunk = effects[(effects["moa"] == "shrinking") & (effects["concentration"] == 3)]
+    most = shrunk.groupby("factor")["value"].mean()
+    assert most["area"] < -3
+    assert most.drop("area").abs().max() < 1.5  # noise
 
 
 def test_a_screen_without_mechanisms_says_so_and_has_the_other_scores(screen):

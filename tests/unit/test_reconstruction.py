@@ -82,6 +82,9 @@ def test_shown_are_test_images_and_the_way_between_two_classes():
     np.testing.assert_array_equal(lines["reconstruction"], codes[rows[:SHOWN]])
     of_class = [codes[(images["label"] == name).to_numpy()].mean(axis=0) for name in "ab"]
     np.testing.assert_allclose(lines["a to b"][[0, -1]], of_class, rtol=1e-5)
+    renamed = images.rename(columns={"label": "moa"})
+    _, by_moa = shown_codes(codes, renamed, classes="moa", seed=0)
+    np.testing.assert_array_equal(by_moa["a to b"], lines["a to b"])
     again, _ = shown_codes(codes, images, seed=0)
     np.testing.assert_array_equal(rows, again)
     _, without = shown_codes(codes, table_of([None] * 40), seed=0)

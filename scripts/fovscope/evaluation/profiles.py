@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fovscope.dimensions import dimension_names, owners
+from fovscope.dimensions import Owner, dimension_names, owners
 from fovscope.evaluation.base import Given, View
 from fovscope.evaluation.choices import choices
-from fovscope.factors import Bound
+from fovscope.interpret.features import STAND_INS
 from fovscope.profiles.batches import batch_scores
 from fovscope.profiles.effects import effect_sizes
 from fovscope.profiles.export import metadata
@@ -38,6 +38,7 @@ from fovscope.profiles.wells import (
 )
 from fovscope.records import score_table
 from fovscope.registry import evaluation
+from fovscope.representations.measured import handcrafted_names
 
 Row = dict[str, Any]
 
@@ -54,7 +55,7 @@ def profiles(given: Given) -> dict[str, pd.DataFrame]:
         images = (view.images["role"] == "image").to_numpy()
         cells = screen_columns(view.images[images], {name: options[name] for name in COLUMNS})
         wells = pool_wells(cells, view.values[images])
-        names = dimension_names(view.values.shape[1], given.bound)
+        names, named = _names(given, view.values.shape[1])
         exported = pd.concat(
             [metadata(wells.about), pd.DataFrame(wells.values, columns=names)], axis=1
         )
@@ -63,11 +64,19 @@ def profiles(given: Given) -> dict[str, pd.DataFrame]:
             pooled = pool_wells(cells, seen[images])
             rows = scored_wells(pooled, options, name=name, seed=given.seed)
             tables.append(_tidy(given, view, rows, kind="profiles", representation=name))
-        meant = [one for one in given.bound if not one.factor.nuisance]
-        effects = named_effects(wells, meant)
+        effects = named_effects(wells, named)
         tables.append(_tidy(given, view, effects, kind="effects"))
     tables = [table for table in tables if len(table)] or [score_table({}, given.identity)]
     return {"scores": pd.concat(tables, ignore_index=True), "wells": exported}
+
+
+def _names(given: Given, count: int) -> tuple[list[str], list[Owner]]:
+    """Return what dimensions are called, and which of them effects are told of by a name."""
+    if given.options.get("measured"):
+        names = handcrafted_names()
+        return names, [Owner(name if name in STAND_INS else "") for name in names]
+    meant = [one for one in given.bound if not one.factor.nuisance]
+    return dimension_names(count, given.bound), owners(count, meant)
 
 
 def _tidy(
@@ -105,8 +114,8 @@ def scored_wells(
     -------
     list of dict
         ``normalisation, score, value, low, high`` (95 % interval), ``n`` (what it is a mean over)
-        and ``left_out`` (what could not be asked, by name, or why there is no score); of the score
-        ``confusion`` also ``moa, neighbour_moa``.
+        and ``left_out`` (what could not be asked, by name, or why there is no score); of ``nsc``
+        and ``nscb`` also ``chance``, of ``confusion`` ``moa, neighbour_moa``.
     """
     kept = varying(wells)
     if not kept.any():
@@ -135,7 +144,8 @@ def _scores(wells: Profiles, options: Mapping[str, Any], seed: int) -> Iterator[
         found = nearest_neighbours(
             treatments, other_batch=other_batch, batch_rule=options["batch_rule"]
         )
-        yield mean(score, found.found["correct"], found.without)
+        chance = {"chance": float(found.found["chance"].mean())}
+        yield mean(score, found.found["correct"], found.without) | chance
         if not other_batch:
             for line in confusion(found).to_dict("records"):
                 yield {"score": "confusion", "value": line.pop("share")} | line
@@ -169,17 +179,23 @@ def _asked(score: str, ask: Callable[[], Iterator[Row]]) -> list[Row]:
         return [{"score": score, "value": np.nan, "n": 0, "left_out": str(error)}]
 
 
-def named_effects(wells: Profiles, bound: Sequence[Bound]) -> pd.DataFrame:
-    """Return the effects of treatments on dimensions that training bound to factors.
+def named_effects(wells: Profiles, named: Sequence[Owner]) -> pd.DataFrame:
+    """Return the effects of treatments on dimensions that bear a name.
+
+    Parameters
+    ----------
+    wells : Profiles
+        As of `pool_wells`, D dimensions.
+    named : sequence of Owner
+        Of each dimension the factor that training bound it to, or the property that it is.
 
     Returns
     -------
     DataFrame
         ``score`` (``effect``), ``value, low, high``, ``n`` wells, ``treatment, compound,
         concentration, moa``, ``dimension`` and its ``factor`` and ``part``. Empty where no
-        dimension is bound, or no plate has controls to compare with.
+        dimension has a name, or no plate has controls to compare with.
     """
-    named = owners(wells.values.shape[1], bound)
     chosen = [k for k, owner in enumerate(named) if owner.factor]
     if not chosen:
         return pd.DataFrame()

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fovscope.tables.base import IMAGES, at_last_stage
+from fovscope.tables.profiles import PUBLISHED
 from fovscope.tables.render import mean_sd
 from fovscope.verdict import HOLDS, NOT_MEASURABLE, PARTLY
 
@@ -26,6 +28,9 @@ FEW = 40
 
 _KINDS_SHOWN = 3
 """Kinds of models that get a sentence of their own."""
+
+_PROFILES_SHOWN = 4
+"""Representations whose profiles are told of, the best ones."""
 
 _PAIRS_SHOWN = 3
 """Confusions that are named."""
@@ -104,7 +109,7 @@ def findings(target: str, known: Known) -> list[Finding]:
     known : Known
         Tables of the study, images and objects of the target.
     """
-    parts = (_images, _names, _accuracy, _confused, _odd, _care)
+    parts = (_images, _names, _accuracy, _confused, _drawn, _profiles, _odd, _care)
     return [finding for part in parts for finding in part(target, known)]
 
 
@@ -229,6 +234,53 @@ def _confused(target: str, known: Known) -> Iterator[Finding]:
     yield from _more("Confused", kinds, "table-confusion")
 
 
+def _drawn(target: str, known: Known) -> Iterator[Finding]:
+    rows = known.of("reconstruction", target)
+    if rows.empty:
+        return
+    scores = at_last_stage(rows).pivot_table(
+        index=["recipe", "input"], columns="score", values="mean", sort=False
+    )
+    kinds = list(scores.itertuples())
+    several = len(scores.index.unique("input")) > 1
+    said = [
+        f"{one.Index[0]}{f' on {one.Index[1]}' if several else ''} with SSIM {one.ssim:.2f} and "
+        f"sharpness {one.sharpness:.2f}"
+        for one in kinds[:_KINDS_SHOWN]
+    ]
+    text = f"Test images are drawn by {_listed(said)} (of the images themselves: 1 and 1)."
+    yield Finding("Reconstruction", text, "table-reconstruction")
+    yield from _more("Reconstruction", kinds, "table-reconstruction")
+
+
+def _profiles(target: str, known: Known) -> Iterator[Finding]:
+    rows = known.of("profiles", target)
+    if rows.empty:
+        return
+    rows = rows[(rows["score"] == "nsc") & (rows["stage"] != PUBLISHED)].dropna(subset=["mean"])
+    rows = at_last_stage(rows).sort_values("mean", ascending=False, kind="stable")
+    best = rows.drop_duplicates(["input", "recipe", "representation"])
+    if best.empty:
+        return
+    said = [_share_found(line) for line in best.head(_PROFILES_SHOWN).to_dict("records")]
+    first = best.iloc[0]
+    text = (
+        f"Of {first['asked']:.0f} treatments the nearest of another compound has their mechanism "
+        f"of action for {_listed(said)}; chance is {100 * first['chance']:.0f} %. Of each "
+        "representation the best normalisation is told, chosen on these treatments: others may "
+        "find less."
+    )
+    yield Finding("Profiles", text, "table-profiles")
+
+
+def _share_found(line: Mapping[str, Any]) -> str:
+    """Return ``62 % by latents of vae (tvn)``."""
+    of = f" of {line['recipe']}" if line["recipe"] else ""
+    on = f" of {line['input']}" if line["input"] != IMAGES and not of else ""
+    how = "" if line["normalisation"] == "none" else f" ({line['normalisation']})"
+    return f"{100 * line['mean']:.0f} % by {line['representation']}{of or on}{how}"
+
+
 def _odd(target: str, known: Known) -> Iterator[Finding]:
     rows = known.of("open_set", target)
     if not rows.empty:
@@ -274,8 +326,8 @@ def _care(target: str, known: Known) -> Iterator[Finding]:
         text = f"{count:,} objects were outlined automatically: look at the outlines before you "
         yield Finding(about, text + "believe a correlation.", f"figure-masks_{target}")
     yield from _few(_labels(known.images)[known.images["split"] == "test"], about)
-    models = [("names", known.of("names", target)), ("accuracy", known.of("accuracy", target))]
-    for table, rows in models:
+    for table in ("names", "accuracy", "reconstruction", "profiles"):
+        rows = known.of(table, target)
         if not rows.empty and rows["n"].max() == 1:
             text = "One model of each kind (one seed): how much models differ is not known."
             yield Finding(about, text, f"table-{table}")

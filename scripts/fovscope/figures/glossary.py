@@ -65,7 +65,11 @@ GLOSSARY = (
         "The share of test images that are recognised, averaged over classes: a large class counts "
         "no more than a small one.",
     ),
-    Term("chance", "What guessing reaches: 100 % divided by the number of classes."),
+    Term(
+        "chance",
+        "What guessing reaches: 100 % divided by the number of classes; of nearest neighbours, the "
+        "share of those allowed that are right.",
+    ),
     Term("GBT, MLP", "Classifiers: boosted trees; a small neural network.", ("GBT", "MLP")),
     Term("|r|", "Strength of a correlation, from 0 (none) to 1, whatever its sign."),
     Term("gap", "A dimension's |r| with its own factor less its largest |r| with anything else."),

@@ -14,6 +14,7 @@ from fovscope.figures.heatmap import draw_heatmap
 from fovscope.figures.style import PAGE, PALETTE, Drawing, shown_name
 from fovscope.registry import figure
 from fovscope.tables.profiles import CONFUSION
+from fovscope.verdict import MEASURED
 
 _PER_ROW = 4
 _SHOWN = 3
@@ -29,7 +30,8 @@ _SHOWN = 3
     order=30,
     caption="Dose and response of each compound: mean difference of its wells from the controls of "
     "their plates, in SD of the controls (band: 95 % interval), of the dimensions that bear a "
-    "name; dashed where the name does not hold on this target. First recipe, last stage.",
+    "name; dashed where the name does not hold on this target. First recipe, last stage; without a "
+    "named dimension measured properties.",
 )
 def dose_response(given: Given) -> Drawing:
     """Draw what each compound does to named dimensions, by concentration.
@@ -40,7 +42,11 @@ def dose_response(given: Given) -> Drawing:
         The long table ``effects``.
     """
     lines = given.lines("effects")
-    if len(lines):
+    if lines.empty:
+        long = given.tables["effects"]
+        of_target = long["target"] == given.place["dataset"]
+        lines = long[of_target & (long["verdict"] == MEASURED)]
+    else:
         first, last = lines.iloc[0], lines.iloc[-1]
         lines = lines[lines["recipe"] == first["recipe"]]
         stage = last["stage"] if (lines["stage"] == last["stage"]).any() else first["stage"]

@@ -23,8 +23,8 @@ from fovscope.registry import figure
     section="Reconstruction",
     order=76,
     caption="Test images and what the models of each recipe make of them; images on the straight "
-    "line between the mean codes of two classes; samples of the prior. Each channel is as bright "
-    "as the model is shown it. One seed.",
+    "line between the mean codes of two classes (of a screen, of two mechanisms of action); "
+    "samples of the prior. Each channel is as bright as the model is shown it. One seed.",
 )
 def reconstructions(given: Given) -> Drawing:
     """Images, reconstructions, interpolations and samples, a row each.

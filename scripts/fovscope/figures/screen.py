@@ -42,9 +42,9 @@ _EXACT = 1000
     section="Profiles",
     order=50,
     caption="Wells where they stand on their plates (the first twelve plates): the number of "
-    "cells, and the mean of the first dimension that bears a name (of the first one, if none "
-    "does), not normalised. Controls have a dot. Rows, columns and borders that stand out are of "
-    "the plate, not of compounds.",
+    "cells, if it differs, and the mean of the first dimension that bears a name (of the first "
+    "one, if none does), not normalised. Controls have a dot. Rows, columns and borders that stand "
+    "out are of the plate, not of compounds.",
 )
 def plates(given: Given) -> Drawing:
     """Draw the wells of each plate by number of cells and by a dimension.
@@ -56,7 +56,9 @@ def plates(given: Given) -> Drawing:
     """
     wells, names = read_wells(given.wells)
     shown = next((k for k, name in enumerate(names) if factor_of(name)), 0)
-    quantities = {"cells": wells.about["cells"], names[shown]: pd.Series(wells.values[:, shown])}
+    cells = wells.about["cells"]
+    quantities = {"cells": cells} if cells.nunique() > 1 else {}
+    quantities[names[shown]] = pd.Series(wells.values[:, shown])
     kept = list(wells.about["plate"].drop_duplicates())[:_PLATES]
     rows, columns = positions(wells.about)
     panel = 0.9 * PAGE / _PER_ROW * (rows.max() + 1) / (columns.max() + 1)

@@ -74,7 +74,7 @@ def frechet_distance(first: NDArray, second: NDArray) -> float:
 
 
 def shown_codes(
-    codes: NDArray, images: pd.DataFrame, *, seed: int
+    codes: NDArray, images: pd.DataFrame, *, classes: str = "label", seed: int
 ) -> tuple[NDArray[np.intp], dict[str, NDArray[np.float32]]]:
     """Return the images to reconstruct, and which codes are shown as pictures.
 
@@ -84,6 +84,8 @@ def shown_codes(
         Codes of all images.
     images : pandas.DataFrame
         Image table, whose test split is reconstructed, up to `MOST` images.
+    classes : str
+        Its column of classes, or of what stands for them, such as mechanisms of action.
     seed : int
         Of the draw.
 
@@ -98,9 +100,9 @@ def shown_codes(
     rng = np.random.default_rng(seed)
     rows = rng.permutation(np.flatnonzero(images["split"] == "test"))[:MOST]
     ends = {"": codes[rows[0]], " ": codes[rows[-1]]}
-    if "label" in images and images["label"].nunique() > 1:
-        labels = images["label"].to_numpy()
-        chosen = sorted(images["label"].dropna().unique())[:2]
+    if classes in images and images[classes].nunique() > 1:
+        labels = images[classes].to_numpy()
+        chosen = sorted(images[classes].dropna().unique())[:2]
         ends = {name: codes[labels == name].mean(axis=0) for name in chosen}
     (first, start), (last, end) = ends.items()
     between = f"{first} to {last}" if first else "between two images"

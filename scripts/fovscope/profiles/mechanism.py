@@ -34,7 +34,7 @@ class Neighbours:
     ----------
     found : DataFrame
         A row per query: ``treatment, compound, moa, neighbour, neighbour_moa, similarity,
-        correct``.
+        correct``, and as ``chance`` the share of its MOA among the neighbours allowed.
     without : tuple of str
         Treatments that have no other of their MOA among those allowed.
     unknown : tuple of str
@@ -80,7 +80,10 @@ def nearest_neighbours(
         allowed &= ~share_batch(asked.about, batch_rule)
     same_moa = ~_differ(asked.about["moa"])
     valid = (allowed & same_moa).any(axis=1)
-    found = _nearest(asked.at(valid), allowed[np.ix_(valid, valid)])
+    of_valid = np.ix_(valid, valid)
+    found = _nearest(asked.at(valid), allowed[of_valid])
+    right = (allowed & same_moa)[of_valid].sum(axis=1)
+    found["chance"] = right / allowed[of_valid].sum(axis=1)
     return Neighbours(
         found,
         without=tuple(asked.about["treatment"][~valid]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fovscope.dimensions import PARTS
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import representation
 from fovscope.representations.base import Given
@@ -30,6 +31,15 @@ def handcrafted(given: Given) -> NDArray[np.float64]:
     fitted = known & given.fit[:, None]
     count = np.maximum(fitted.sum(axis=0), 1)
     return np.where(known, table, np.where(fitted, table, 0).sum(axis=0) / count)
+
+
+def handcrafted_names() -> list[str]:
+    """Return what the columns of `handcrafted` are: ``area``, ``orientation (cos)`` and so on."""
+    return [
+        name if part is None else f"{name} ({part})"
+        for name, feature in FEATURES.items()
+        for part in ([None] if feature.period is None else PARTS)
+    ]
 
 
 @representation("constant", needs="images", label="constant (majority class)", explained=False)

@@ -129,6 +129,11 @@ class Study(Section):
         min_length=1,
     )
     seeds: tuple[int, ...] = option(tuple(range(10)), "Seeds of the source models.", min_length=1)
+    sections: tuple[str, ...] = option(
+        (),
+        "Sections of the report whose tables and figures are made, such as `Profiles`, with the "
+        "jobs that these need and no others; without it all of them, and the explorer.",
+    )
     sources: dict[str, Source] = Field(
         {"texture_dsprites": Source()},
         description="Sources by name. Without sources, recipes and betas: `rendered` by the "
@@ -441,6 +446,13 @@ def _resolved(study: Study, catalogue: Catalogue) -> Study:
             }
         ),
     }
+    views = [entry for kind in ("table", "figure") for entry in catalogue[kind].values()]
+    known = sorted({entry.declared["section"] for entry in views})
+    mistakes += [
+        f"sections: {unknown_name('section', name, known)}"
+        for name in study.sections
+        if name not in known
+    ]
     for name, one in study.encode.items():
         if one.probe not in catalogue["probe"]:
             unknown_probe = unknown_name("probe", one.probe, catalogue["probe"])

@@ -166,4 +166,8 @@ class Expansion(ViewJobs):
             judged = {"backbone": self.plain["backbones"][frozen]}
             judged |= {"features": self.features_options(frozen)}
             judged |= {"files": self.weights_files(frozen)}
-        return self.traversing(dataset, backbone, recipe) | {"judged_by": judged}
+        screen = self.study.profiles.get(dataset)
+        return self.traversing(dataset, backbone, recipe) | {
+            "judged_by": judged,
+            "classes": screen.moa if screen else "label",
+        }

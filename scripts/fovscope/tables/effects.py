@@ -1,4 +1,8 @@
-"""Which named dimension moves under which treatment, and whether its name holds there."""
+"""Which named dimension moves under which treatment, and whether its name holds there.
+
+Handcrafted features need no name that holds: of each group one property stands beside the named
+dimensions, or alone where no model has any.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from fovscope.registry import table
 from fovscope.tables.base import RECIPE, Views, by_family, in_order, row_of, variant_of
 from fovscope.tables.names import names
 from fovscope.tables.render import STATISTICS, mean_sd
-from fovscope.verdict import NOT_MEASURABLE
+from fovscope.verdict import HOLDS, MEASURED, NOT_MEASURABLE, PARTLY
 
 _PLACE = ["target", "input", *RECIPE, "stage"]
 _TREATMENT = ["compound", "concentration", "treatment", "moa"]
@@ -26,11 +30,11 @@ _NONE = "–"
     facts=("factors",),
     section="Profiles",
     order=20,
-    caption="What treatments do to named dimensions: difference of their wells from the controls "
-    "of the same plate, in SD of the control wells within plates (mean ± SD over models, of one "
-    "model [95 % interval]); the sign is that of the first model. In brackets where the name does "
-    "not hold on this target (see the table of names): something else moves. "
-    "Variant: {variant}.",
+    caption="What treatments do to named dimensions and to measured properties: difference of "
+    "their wells from the controls of the same plate, in SD of the control wells within plates "
+    "(mean ± SD over models, of one model [95 % interval]); the sign is that of the first model. "
+    "In brackets where the name does not hold on this target (see the table of names): something "
+    "else moves. Variant: {variant}.",
 )
 def effects(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     """Show effects of treatments on named dimensions.
@@ -38,7 +42,7 @@ def effects(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     Parameters
     ----------
     scores : DataFrame
-        Rows of kind ``effects`` of all models, and those that the table ``names`` is made from.
+        Rows of kind ``effects``, and those that the table ``names`` is made from.
     facts : mapping
         Facts of the study, as in `fovscope.tables.base`.
 
@@ -47,22 +51,27 @@ def effects(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     Views
         The long table has one row for each target × input × recipe × stage × treatment × factor
         (× ``cos`` or ``sin``, where a factor owns two dimensions): mean and SD over models, `low`
-        and `high` (95 % interval over wells, mean over models), `wells`, `verdict` on the name and
-        `n` models.
+        and `high` (95 % interval over wells, mean over models), `wells`, `verdict` on the name
+        (``measured`` where it is a handcrafted feature) and `n` models.
     """
     of_effects = scores["kind"] == "effects"
     if "concentration" not in scores or not of_effects.any():
         return _nothing(facts)
     rows = by_family(scores[of_effects], facts)
-    rows = _one_sign(rows.assign(wells=rows["n"], moa=rows["moa"].fillna("")))
+    known = {name: rows[name].fillna("") for name in ("moa", "model")}  # what is measured has none
+    rows = _one_sign(rows.assign(wells=rows["n"], **known))
     keys = [*_PLACE, *_TREATMENT, *_DIMENSION, "weights_digest", "data_digest"]
     groups = rows.groupby(keys, sort=False, as_index=False, dropna=False)
     long = groups.agg(
         **STATISTICS, low=("low", "mean"), high=("high", "mean"), wells=("wells", "max")
     )
-    verdicts = names(scores[~of_effects], facts).long[[*_PLACE, "factor", "verdict"]]
-    long = long.merge(verdicts, on=[*_PLACE, "factor"], how="left")
-    long["verdict"] = long["verdict"].fillna(NOT_MEASURABLE)
+    measured = long["stage"] == "baseline"
+    if measured.all():
+        long["verdict"] = MEASURED
+    else:
+        verdicts = names(scores[~of_effects], facts).long[[*_PLACE, "factor", "verdict"]]
+        found = long.merge(verdicts, on=[*_PLACE, "factor"], how="left")["verdict"]
+        long["verdict"] = found.fillna(NOT_MEASURABLE).mask(measured, MEASURED)
     long = in_order(long, [*_PLACE, "compound", "concentration"], facts)
     return Views(long.assign(variant=variant_of(facts)), _view(long, facts))
 
@@ -107,7 +116,7 @@ def _cell(found: Mapping[str, Any]) -> str:
     text = mean_sd(found["mean"], found["sd"], digits=1)
     if pd.isna(found["sd"]):
         text += f" [{found['low']:.1f}, {found['high']:.1f}]"
-    return text if found["verdict"] in ("holds", "partly") else f"({text})"
+    return text if found["verdict"] in (HOLDS, PARTLY, MEASURED) else f"({text})"
 
 
 def _nothing(facts: Mapping[str, Any]) -> Views:

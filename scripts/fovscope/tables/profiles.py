@@ -81,11 +81,11 @@ def profiles(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
         The long table has one row for each target × input × recipe × stage × representation ×
         normalisation × score (of ``confusion`` × MOA × MOA of the neighbour): mean and SD over
         models, `low` and `high` (95 % interval over treatments, mean over models), `asked` (what
-        the score is a mean over), `left_out` (who could not be asked, or why there is no score)
-        and `n` models. Where the target is BBBC021, published numbers follow as rows of the stage
-        ``published``.
+        the score is a mean over), `chance` (of NSC and NSCB: what a random neighbour reaches),
+        `left_out` (who could not be asked, or why there is no score) and `n` models. Where the
+        target is BBBC021, published numbers follow as rows of the stage ``published``.
     """
-    rows = scores.assign(asked=scores["n"])
+    rows = scores.assign(asked=scores["n"], chance=scores.get("chance", np.nan))
     for column in ("moa", "neighbour_moa", "left_out"):
         rows[column] = (rows[column] if column in rows else pd.Series("", rows.index)).fillna("")
     groups = by_family(rows, facts).groupby(
@@ -96,9 +96,11 @@ def profiles(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
         low=("low", "mean"),
         high=("high", "mean"),
         asked=("asked", "max"),
+        chance=("chance", "mean"),
         left_out=("left_out", "first"),
     )
     long = pd.concat([long, _published(long, facts)], ignore_index=True)
+    long = long.astype({"chance": float})
     long = in_order(
         long,
         ["target", "input", "recipe", "stage", "representation", "normalisation"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from fovscope.datasets.content import path_content
@@ -38,6 +39,11 @@ class ModelJobs(DataJobs):
             "anchored": is_anchored(self.study, self.catalogue, name),
             "named": bool(bound),
         }
+
+    @cached_property
+    def naming(self) -> list[str]:
+        """Recipes whose models have dimensions that bear names."""
+        return [name for name in self.recipes if self.binding(name)["named"]]
 
     def _sources_text(self, recipe: str) -> str:
         """Return what tables call the sources of a recipe."""

@@ -292,6 +292,15 @@ class Parts:
         about = self.followed(dataset) or dataset
         return source if source in self._sources else f"{source}{AT}{about}"
 
+    @cached_property
+    def measured(self) -> list[str]:
+        """Representations whose dimensions are properties that were measured."""
+        return [
+            name
+            for name in self.study.representations
+            if self._representation(name).name == "handcrafted"
+        ]
+
     def _resolved_representation(self, name: str) -> dict[str, Any]:
         one = self.study.representations[name]
         return {"representation": one.representation, "options": dict(one.options)}

@@ -236,7 +236,8 @@ class ScoreJobs(ModelJobs):
 
     def profiling_baseline(self, dataset: str, name: str) -> dict[str, Any]:
         """Return the same of a representation without a model."""
-        return self._profiling(dataset, [self._view_of_baseline(dataset, name)])
+        views = [self._view_of_baseline(dataset, name)]
+        return self._profiling(dataset, views, measured=name in self.measured)
 
     def _profiling(
         self,

@@ -9,9 +9,7 @@ from typing import Any
 
 from fovscope.metrics.presets import declaration
 from fovscope.registry import Entry
-from fovscope.study.config import (
-    recipe_factors,
-)
+from fovscope.study.config import IMAGES, recipe_factors
 from fovscope.study.jobs.edited import EditedJobs
 from fovscope.study.jobs.parts import filled
 from fovscope.study.layout import SOURCE, recipe_name
@@ -64,7 +62,15 @@ class ViewJobs(EditedJobs):
                 *self.of_all_models(paths.profiles, dataset=self.profiled),
                 *self._of_all_baselines(paths.baseline_profiles, self.profiled),
             ],
-            "effects": lambda: self.of_all_models(paths.profiles, dataset=self.profiled),
+            "effects": lambda: [
+                *self.of_all_models(paths.profiles, dataset=self.profiled, recipe=self.naming),
+                *filled(
+                    paths.baseline_profiles,
+                    dataset=self.profiled,
+                    backbone=IMAGES,
+                    name=self.measured,
+                ),
+            ],
             "reconstruction": lambda: self.of_all_models(
                 paths.reconstruction, dataset=self.targets, backbone=self.of_pixels
             ),
@@ -93,13 +99,23 @@ class ViewJobs(EditedJobs):
         kept = {
             name: entry
             for name, entry in self.catalogue["table"].items()
-            if self.score_files(entry.declared["kinds"][0])
+            if self._is_asked(entry) and self.score_files(entry.declared["kinds"][0])
         }
         return dict(sorted(kept.items(), key=lambda item: item[1].declared["order"]))
 
+    def _is_asked(self, view: Entry) -> bool:
+        """Whether a table or figure is in a section that the study asks for."""
+        return not self.study.sections or view.declared["section"] in self.study.sections
+
     def table_inputs(self, name: str) -> list[str]:
-        """Return the score files of a table."""
+        """Return the score files of a table.
+
+        Where no dimension bears a name there is none to judge: effects are then those on measured
+        properties, and nothing else is asked.
+        """
         kinds = self.tables[name].declared["kinds"]
+        if kinds[0] == "effects" and not self.naming:
+            kinds = kinds[:1]
         return list(dict.fromkeys(file for kind in kinds for file in self.score_files(kind)))
 
     def tabulating(self, name: str) -> dict[str, Any]:
@@ -198,7 +214,7 @@ class ViewJobs(EditedJobs):
         kept = {
             name: entry
             for name, entry in self.catalogue["figure"].items()
-            if self.figure_places(name)
+            if self._is_asked(entry) and self.figure_places(name)
         }
         return dict(sorted(kept.items(), key=lambda item: item[1].declared["order"]))
 
@@ -279,7 +295,7 @@ class ViewJobs(EditedJobs):
                 "family": self._family(recipe_name(recipe))["family"],
             }
             for dataset, backbone in product(self.targets, self.backbones)
-            if (recipe := self._shown_recipe(dataset)) is not None
+            if not self.study.sections and (recipe := self._shown_recipe(dataset)) is not None
         ]
 
     def explorer_inputs(self) -> dict[str, list[str]]:
