@@ -34,7 +34,7 @@ from fovscope import FovscopeError
 from fovscope.images.stored import LFS_POINTER
 from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json
-from fovscope.study.config import Backbone, Features
+from fovscope.study.features import Backbone, Features
 
 PIXELS_SIZE = 64
 """Side of the images that are their own features, where none is configured: the paper's."""

@@ -28,7 +28,7 @@ from fovscope.features.store import WHOLE, Layout, Part, fill_store
 from fovscope.images.read import DataError
 from fovscope.images.source import ImageSource
 from fovscope.runtime.devices import resolve_precision
-from fovscope.study.config import Backbone, Features
+from fovscope.study.features import Backbone, Features
 
 _LOG = logging.getLogger(__name__)
 _NOTICE = 5.0
