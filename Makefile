@@ -15,7 +15,7 @@ $(READY): envs/requirements.lock pyproject.toml
 	@PYTHONPATH=scripts $(PYTHON) -m fovscope.runtime.start $(BIN)/python
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --requirement envs/requirements.lock
-	$(BIN)/python -m compileall -q -j 0 -x /py312_ .venv/lib # on all cores: pip would take one
+	$(BIN)/python -m compileall -q -j 0 -x "/py312_|/tests/" .venv/lib # on all cores: pip would take one
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
