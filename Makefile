@@ -53,6 +53,7 @@ bench: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/probes.py --rows
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/render.py --rows
 	@$(BIN)/python benchmarks/plan.py --rows
+	@$(BIN)/python benchmarks/start.py --rows
 
 # On a GPU: training and extraction, ours and the reference in one run each.
 bench-gpu: $(READY)
