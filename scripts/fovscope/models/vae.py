@@ -157,7 +157,7 @@ def undrawn(kind: Callable[..., Layer], *sizes: int, **options: Any) -> Layer:  
     """Return a layer whose weights `initialise` has still to draw.
 
     Those that torch draws leave its global generator as it was. `nn.utils.skip_init` would draw
-    none, but has torch import its compiler, which costs each job a third of a second.
+    none, but has torch import sympy: a third of a second for each job that encodes.
     """
     with torch.random.fork_rng(devices=()):
         return kind(*sizes, **options)
