@@ -17,7 +17,7 @@ $(READY): envs/requirements.lock pyproject.toml
 	@PYTHONPATH=scripts $(PYTHON) -m fovscope.runtime.start $(BIN)/python
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --no-compile --requirement envs/requirements.lock
-	$(BIN)/python -m compileall -q -j 0 -x /py312_ .venv/lib # on all cores: pip would take one
+	$(BIN)/python -m compileall -q -j 0 -x "/py312_|/tests/" .venv/lib # on all cores: pip would take one
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -58,6 +58,7 @@ bench: $(READY)
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/probes.py --rows
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/render.py --rows
 	@$(BIN)/python benchmarks/plan.py --rows
+	@$(BIN)/python benchmarks/start.py --rows
 
 # On a GPU: training and extraction, ours and the reference in one run each.
 bench-gpu: $(READY)

@@ -167,11 +167,7 @@ class Catalogue:
 
     def __init__(self, plugins: Iterable[str | Path] = ()) -> None:
         self.plugins = tuple(str(plugin) for plugin in plugins)
-        self._entries: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
-        rooms = sorted({kind.room for kind in KINDS.values()})
-        for room in rooms:
-            for file in sorted((_PACKAGE / room).glob("*.py")):
-                self._add(file, "fovscope")
+        self._entries: dict[str, dict[str, Entry]] = {}
         for plugin in self.plugins:
             if not Path(plugin).is_file():
                 raise RegistryError(f"plugins: there is no file {plugin}")
@@ -179,7 +175,7 @@ class Catalogue:
 
     def _add(self, file: Path, origin: str) -> None:
         for entry in _entries(file, origin):
-            known = self._entries[entry.kind]
+            known = self[entry.kind]
             if entry.name in known:
                 raise RegistryError(
                     f"{file}: the {entry.kind} '{entry.name}' is there already, in "
@@ -187,9 +183,17 @@ class Catalogue:
                 )
             known[entry.name] = entry
 
-    def __getitem__(self, kind: str) -> Mapping[str, Entry]:
+    def __getitem__(self, kind: str) -> dict[str, Entry]:
         """Return all entries of a kind by name."""
+        if kind not in self._entries:
+            self._read(KINDS[kind].room)
         return self._entries[kind]
+
+    def _read(self, room: str) -> None:
+        """Read a folder of the package; a job asks for few, and to read all takes it longer."""
+        self._entries |= {kind.name: {} for kind in KINDS.values() if kind.room == room}
+        for file in sorted((_PACKAGE / room).glob("*.py")):
+            self._add(file, "fovscope")
 
     def entry(self, kind: str, name: str) -> Entry:
         """Return the entry of that name.
@@ -199,9 +203,10 @@ class Catalogue:
         RegistryError
             If there is none; the nearest name is proposed.
         """
-        if name not in self._entries[kind]:
-            raise RegistryError(unknown_name(kind, name, self._entries[kind]))
-        return self._entries[kind][name]
+        known = self[kind]
+        if name not in known:
+            raise RegistryError(unknown_name(kind, name, known))
+        return known[name]
 
     def load(self, kind: str, name: str) -> Any:  # noqa: ANN401
         """Return the function or class of that name, imported."""

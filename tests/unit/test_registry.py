@@ -4,8 +4,10 @@ import sys
 
 import pytest
 
+from fovscope import registry
 from fovscope.factors import Factor
 from fovscope.registry import KINDS, REQUIRED, Catalogue, RegistryError, unknown_name
+from fovscope.runtime.syntax import parsed
 
 LAB = '''
 raise SystemExit("never run")
@@ -103,6 +105,22 @@ def test_two_entries_of_one_name_are_refused(lab, tmp_path):
         Catalogue([lab, other])
 
 
+def test_a_name_of_the_package_is_refused(lab):
+    lab.write_text(LAB.replace('"spread", ', '"mig", '))
+    with pytest.raises(RegistryError, match=r"the metric 'mig' is there already, in .*mig\.py"):
+        Catalogue([lab])
+
+
+def test_a_catalogue_reads_no_more_than_it_is_asked(lab, monkeypatch):
+    files = []
+    monkeypatch.setattr(registry, "parsed", lambda file: files.append(file) or parsed(file))
+    Catalogue().entry("table", "accuracy")
+    assert {file.parent.name for file in files} == {"tables"}
+    files.clear()
+    Catalogue([lab]).entry("metric", "spread")
+    assert {file.parent.name for file in files} == {lab.parent.name, "metrics", "generators"}
+
+
 def test_an_absent_plugin_is_named(tmp_path):
     with pytest.raises(RegistryError, match=r"there is no file .*nowhere\.py"):
         Catalogue([tmp_path / "nowhere.py"])
@@ -126,6 +144,7 @@ def test_near_names_are_proposed(lab):
 def test_every_entry_is_described_and_can_be_loaded(kind):
     """The contract of whatever is registered; a user's file is held to it too."""
     for entry in Catalogue()[kind].values():
+        assert entry.file.parent.name == KINDS[kind].room, "found only if this kind is asked first"
         assert entry.description.endswith("."), entry.name
         assert callable(entry.load())
         for name, option in entry.options.items():

@@ -39,7 +39,7 @@ from fovscope import FovscopeError
 from fovscope.images.stored import LFS_POINTER
 from fovscope.registry import unknown_name
 from fovscope.runtime.provenance import digest_bytes, digest_file, digest_json
-from fovscope.study.config import Backbone, Features
+from fovscope.study.features import Backbone, Features
 
 _LOG = logging.getLogger(__name__)
 

@@ -34,7 +34,7 @@ from fovscope.features.ring import Ring, read_image
 from fovscope.features.store import WHOLE, Layout, Part, fill_store
 from fovscope.images.source import ImageSource
 from fovscope.runtime.devices import resolve_precision
-from fovscope.study.config import Backbone, Features
+from fovscope.study.features import Backbone, Features
 
 _LOG = logging.getLogger(__name__)
 

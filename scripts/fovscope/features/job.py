@@ -37,7 +37,7 @@ from fovscope.runtime.devices import resolve_device, use_cores
 from fovscope.runtime.job import logged, plugins_of
 from fovscope.runtime.parquet import read_table
 from fovscope.runtime.provenance import digest_json, read_json, versions
-from fovscope.study.config import Backbone, Features
+from fovscope.study.features import Backbone, Features
 
 _PAUSE = 0.2
 """Seconds between two looks at the ranks."""

@@ -16,9 +16,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
-from skimage.color import rgb2gray, rgb2hsv
+from skimage import img_as_float64
+from skimage.color import rgb2gray
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 from skimage.measure import regionprops_table
+
+from fovscope.images.colour import hue_saturation_value
 
 Mask = NDArray[np.bool_]
 
@@ -104,7 +107,7 @@ def geometry(mask: Mask, *, scale: float = 1.0) -> dict[str, float]:
 
 def colour(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """Measure the mean colour of pixels (N, 3); hue is a direction, NaN where all are grey."""
-    hue, saturation, value = rgb2hsv(pixels[np.newaxis])[0].T
+    hue, saturation, value = hue_saturation_value(img_as_float64(pixels))
     # Hues are averaged as vectors as long as the pixel is colourful, so that the undefined hue
     # of grey pixels has no weight and 359° and 1° give 0°.
     vector = np.sum(saturation * value * np.exp(2j * np.pi * hue))

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft, ndimage
 
+from fovscope.images.colour import brightest
+
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -154,9 +156,9 @@ def _surroundings(image: Pixels, hole: Mask, outside: Mask) -> Mask:
     ring = ndimage.maximum_filter(hole, 2 * _RING + 1) & outside
     colours = image[ring if ring.any() else outside]
     centre = np.median(colours, axis=0)
-    deviation = np.abs(colours - centre).max(axis=1)
+    deviation = brightest(np.abs(colours - centre))
     tolerance = max(_TOLERANCE * 1.4826 * float(np.median(deviation)), _LEAST_TOLERANCE)
-    return outside & (np.abs(image - centre).max(axis=2) <= tolerance)
+    return outside & (brightest(np.abs(image - centre)) <= tolerance)
 
 
 def _even(like: Mask) -> Mask:
@@ -231,11 +233,11 @@ def _colours(level: Pixels) -> Pixels:
 def _doubled(planes: Pixels, side: int) -> Pixels:
     """Return planes of twice as many pixels, up to `side` of them, interpolated between."""
     for _ in range(2):  # rows, then columns
-        around = np.pad(planes, ((0, 0), (1, 1), (0, 0)), mode="edge")
         rows = np.empty((len(planes), 2 * planes.shape[1], planes.shape[2]), np.float32)
-        near = 0.75 * planes
-        np.add(near, 0.25 * around[:, :-2], out=rows[:, ::2])
-        np.add(near, 0.25 * around[:, 2:], out=rows[:, 1::2])
+        near, far = 0.75 * planes, 0.25 * planes
+        np.add(near[:, 1:], far[:, :-1], out=rows[:, 2::2])
+        np.add(near[:, :-1], far[:, 1:], out=rows[:, 1:-1:2])
+        rows[:, [0, -1]] = near[:, [0, -1]] + far[:, [0, -1]]
         planes = rows[:, :side].swapaxes(1, 2)
     return planes
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.color import hsv2rgb, rgb2hsv
+from skimage.color import hsv2rgb
 
 from fovscope import FovscopeError
+from fovscope.images.colour import brightest, hue_saturation_value
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -39,14 +40,14 @@ def hue_of(pixels: Pixels) -> float:
     """
     # Saturation × value, the weight in handcrafted.colour, is the range of the channels; the
     # hue vector of that length is what the chroma plane of a hexagonal cone projects to.
-    hue, saturation, value = rgb2hsv(pixels[np.newaxis] / np.float32(255))[0].T
+    hue, saturation, value = hue_saturation_value(pixels / np.float32(255))
     vector = np.sum(saturation * value * np.exp(2j * np.pi * hue))
     return float(np.rad2deg(np.angle(vector)) % 360) if abs(vector) > 1e-6 * len(pixels) else np.nan
 
 
 def intensity_of(pixels: Pixels) -> float:
     """Return the mean HSV value (0 to 1) of pixels (N, 3)."""
-    return float(pixels.max(axis=1).mean() / 255)
+    return float(brightest(pixels).mean() / 255)
 
 
 def interior_of(mask: Mask) -> Mask:
@@ -122,12 +123,12 @@ def set_hue(image: Pixels, mask: Mask, cover: Pixels, wanted: float) -> Pixels:
     if np.isnan(own):
         raise EditError("Hue cannot be set on a grey object; set Intensity")
     part = cover > 0
-    colours = rgb2hsv(np.clip(image[part], 0, 255)[np.newaxis] / np.float32(255))[0]
+    hue, *others = hue_saturation_value(np.clip(image[part], 0, 255) / np.float32(255))
+    covered = _covering(image, part, cover)
 
     def turned(degrees: float) -> Pixels:
-        hue = (colours[:, 0] + (degrees - own) / 360) % 1
-        moved = np.column_stack([hue, colours[:, 1:]])
-        return _covered(image, part, cover, 255 * hsv2rgb(moved[np.newaxis])[0])
+        moved = np.column_stack([(hue + (degrees - own) / 360) % 1, *others])
+        return covered(255 * hsv2rgb(moved[np.newaxis])[0])
 
     def missing(result: Pixels) -> float:
         return (wanted - hue_of(result[mask]) + 180) % 360 - 180
@@ -153,16 +154,17 @@ def set_intensity(image: Pixels, mask: Mask, cover: Pixels, wanted: float) -> Pi
     inside = mask[part]
     pixels = np.maximum(image[part], 0)
     pixels, others = pixels[:, :3], pixels[:, 3:] / 255
-    value = pixels.max(axis=1)
+    value = brightest(pixels)
     pixels = np.where(value[:, np.newaxis] < _DARKEST, _DARKEST, pixels)
     value = np.clip(value, _DARKEST, 255) / 255
+    covered = _covering(image, part, cover)
 
     def shown(mean: float) -> Pixels:
         power = _power(value[inside], float(np.clip(mean, 0.001, 0.999)))
         colours = pixels * (value ** (power - 1))[:, np.newaxis]
         if others.size:
             colours = np.concatenate([colours, 255 * others**power], axis=1)
-        return _covered(image, part, cover, colours)
+        return covered(colours)
 
     return _reach(shown, lambda result: wanted - intensity_of(result[mask][:, :3]), wanted)
 
@@ -224,11 +226,16 @@ def set_texture(
     return result
 
 
-def _covered(image: Pixels, part: Mask, cover: Pixels, colours: NDArray) -> Pixels:
-    """Return the image with new colours of a part (N, 3), as far as the object covers it."""
-    result = image.copy()
-    result[part] += cover[part][:, np.newaxis] * (colours - image[part])
-    return result
+def _covering(image: Pixels, part: Mask, cover: Pixels) -> Callable[[NDArray], Pixels]:
+    """Return what gives a part of an image new colours (N, 3), as far as the object covers it."""
+    own, share = image[part], cover[part][:, np.newaxis]
+
+    def covered(colours: NDArray) -> Pixels:
+        result = image.copy()
+        result[part] = own + share * (colours - own)
+        return result
+
+    return covered
 
 
 def _reach(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from fovscope.arrays import ConstantFactorError
 from fovscope.metrics.panel import Panel, chosen_metrics, disentanglement_panel
@@ -326,7 +326,7 @@ def jackknife_interval(
     without = np.asarray(without, dtype=np.float64)
     groups = len(without)
     error = np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum())
-    half = student.ppf(0.975, groups - 1) * error
+    half = stdtrit(groups - 1, 0.975) * error
     low, high = np.clip([value - half, value + half], smallest, largest)
     return float(low), float(high)
 

@@ -21,7 +21,7 @@ import math
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from fovscope.models.vae import VAEOfImages, initialise
+from fovscope.models.vae import VAEOfImages, initialise, undrawn
 from fovscope.models.valid_blocks import (
     BLOCKS,
     FILTERS,
@@ -98,9 +98,7 @@ class CellVAE(VAEOfImages):
                 convolution(FILTERS, KERNEL, padding=KERNEL - 1),
                 *_normalised(),
             ]
-        self.decoder = nn.Sequential(
-            *upwards, nn.utils.skip_init(nn.Conv2d, FILTERS, channels, kernel_size=1)
-        )
+        self.decoder = nn.Sequential(*upwards, undrawn(nn.Conv2d, FILTERS, channels, kernel_size=1))
         initialise(self, seed=seed)
 
     def inputs(self, features: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fovscope.models.scaling import FeatureScaling, fit_scaling
-from fovscope.models.vae import VAE, initialise
+from fovscope.models.vae import VAE, initialise, undrawn
 from fovscope.registry import model
 from fovscope.study.models import Model
 
@@ -53,10 +53,10 @@ class FeatureVAE(VAE):
         self.scaling = scaling
         n, d = options.width, options.latent_dim
         self.encoder = _hidden_layers(feature_dim, n, 2 * n, 3 * n)
-        self.mean_head = _linear(3 * n, d)
-        self.logvar_head = _linear(3 * n, d)
+        self.mean_head = undrawn(nn.Linear, 3 * n, d)
+        self.logvar_head = undrawn(nn.Linear, 3 * n, d)
         self.decoder = _hidden_layers(d, 3 * n, 2 * n, n)
-        self.output = _linear(n, feature_dim)
+        self.output = undrawn(nn.Linear, n, feature_dim)
         # Follows from scaling and options, hence not stored.
         self.register_buffer("error_weight", _error_weight(scaling, options), persistent=False)
         initialise(self, seed=seed)
@@ -105,15 +105,10 @@ class FeatureVAE(VAE):
         return self.reconstruct(inputs, latent)[1]
 
 
-def _linear(inputs: int, outputs: int) -> nn.Linear:
-    # torch would draw initial weights from its global generator, only to be overwritten.
-    return nn.utils.skip_init(nn.Linear, inputs, outputs)
-
-
 def _hidden_layers(*widths: int) -> nn.Sequential:
     layers = []
     for inputs, outputs in pairwise(widths):
-        layers += [_linear(inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
+        layers += [undrawn(nn.Linear, inputs, outputs), nn.LeakyReLU(LEAK, inplace=True)]
     return nn.Sequential(*layers)
 
 

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from fovscope.models.vae import WHITE, VAEOfImages, initialise
+from fovscope.models.vae import WHITE, VAEOfImages, initialise, undrawn
 from fovscope.registry import model
 from fovscope.study.models import ImageModel
 
@@ -64,11 +64,11 @@ class ImageVAE(VAEOfImages):
         factor = 2 ** len(FILTERS)
         self._code_shape = (height // factor, width // factor, FILTERS[-1])
         hidden = math.prod(self._code_shape)
-        skip_init, widths = nn.utils.skip_init, (channels, *FILTERS)
+        widths = (channels, *FILTERS)
         downwards = []
         for inputs, outputs in zip(widths, FILTERS, strict=False):
             downwards += [
-                skip_init(nn.Conv2d, inputs, outputs, **_CONVOLUTION),
+                undrawn(nn.Conv2d, inputs, outputs, **_CONVOLUTION),
                 nn.BatchNorm2d(outputs),
                 nn.LeakyReLU(LEAK, inplace=True),
             ]
@@ -76,13 +76,13 @@ class ImageVAE(VAEOfImages):
         for inputs, outputs in zip(reversed(FILTERS), reversed(widths[:-1]), strict=True):
             upwards += [
                 nn.LeakyReLU(LEAK, inplace=True),
-                skip_init(nn.ConvTranspose2d, inputs, outputs, **_CONVOLUTION),
+                undrawn(nn.ConvTranspose2d, inputs, outputs, **_CONVOLUTION),
             ]
         self.encoder = nn.Sequential(*downwards)
         self.norm = nn.LayerNorm(hidden)
-        self.mean_head = skip_init(nn.Linear, hidden, options.latent_dim)
-        self.logvar_head = skip_init(nn.Linear, hidden, options.latent_dim)
-        self.from_latent = skip_init(nn.Linear, options.latent_dim, hidden)
+        self.mean_head = undrawn(nn.Linear, hidden, options.latent_dim)
+        self.logvar_head = undrawn(nn.Linear, hidden, options.latent_dim)
+        self.from_latent = undrawn(nn.Linear, options.latent_dim, hidden)
         self.decoder = nn.Sequential(*upwards)
         initialise(self, seed=seed)
 

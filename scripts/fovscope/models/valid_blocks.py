@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from torch import nn
 
+from fovscope.models.vae import undrawn
+
 KERNEL, FILTERS, LEAK = 5, 32, 0.01
 BLOCKS = 3
 
@@ -61,10 +63,9 @@ def block(inputs: int) -> nn.Sequential:
 
 def convolution(inputs: int, kernel: int, *, padding: int = 0) -> nn.Conv2d:
     """Return a convolution to `FILTERS` channels, without the bias that normalisation removes."""
-    # torch would draw initial weights from its global generator, only to be overwritten.
-    return nn.utils.skip_init(nn.Conv2d, inputs, FILTERS, kernel, padding=padding, bias=False)
+    return undrawn(nn.Conv2d, inputs, FILTERS, kernel, padding=padding, bias=False)
 
 
 def linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
     """Return a linear layer, its weights not yet drawn."""
-    return nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
+    return undrawn(nn.Linear, inputs, outputs, bias=bias)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from fovscope.models.vae import VAE, initialise
+from fovscope.models.vae import VAE, initialise, undrawn
 from fovscope.objectives.base import Batch, Number, Objective, ObjectiveError, not_negative
 from fovscope.registry import objective
 
@@ -32,9 +32,8 @@ def make_discriminator(latent_dim: int, width: int, *, seed: int) -> nn.Sequenti
     """Return a network from latent vectors (..., d) to logits (..., 1)."""
     layers: list[nn.Module] = []
     for inputs in (latent_dim, *[width] * (LAYERS - 1)):
-        # torch would draw initial weights from its global generator, only to be overwritten.
-        layers += [nn.utils.skip_init(nn.Linear, inputs, width), nn.LeakyReLU(LEAK, inplace=True)]
-    network = nn.Sequential(*layers, nn.utils.skip_init(nn.Linear, width, 1))
+        layers += [undrawn(nn.Linear, inputs, width), nn.LeakyReLU(LEAK, inplace=True)]
+    network = nn.Sequential(*layers, undrawn(nn.Linear, width, 1))
     initialise(network, seed=seed)
     return network
 

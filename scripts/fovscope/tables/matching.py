@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from fovscope.dimensions import BOTH, PARTS, Owner, dimension_names
 from fovscope.factors import Factor
@@ -93,6 +92,9 @@ def _assigned(strength: pd.DataFrame, factors: Sequence[Factor]) -> dict[int, st
     own = {name: columns for name, columns in own.items() if columns.any()}
     if not own:
         return {}
+    # Here, because it takes long to import and most models bind their dimensions.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(_with_counterparts(strength, own), maximize=True)
     return {row: list(own)[column] for row, column in zip(rows, columns, strict=True)}
 

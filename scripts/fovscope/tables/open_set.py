@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from fovscope.dimensions import factor_of
 from fovscope.registry import table
@@ -56,7 +56,7 @@ def open_set(scores: pd.DataFrame, facts: Mapping[str, Any]) -> Views:
     keys = [*_ROW, *_WHAT, "weights_digest", "data_digest"]
     groups = by_family(scores, facts).groupby(keys, sort=False, as_index=False, dropna=False)
     long = groups.agg(**STATISTICS)
-    half = stats.t.ppf(0.975, (long["n"] - 1).clip(lower=1)) * long["sd"] / np.sqrt(long["n"])
+    half = stdtrit((long["n"] - 1).clip(lower=1), 0.975) * long["sd"] / np.sqrt(long["n"])
     bounded = ~long["score"].isin(["distance", "shift"])  # the others are shares of 1
     for name, limit in (("low", long["mean"] - half), ("high", long["mean"] + half)):
         limit = limit.mask(bounded, limit.clip(0, 1))

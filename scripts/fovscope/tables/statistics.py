@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 ALPHA = 0.05
 """Level of the tests; intervals are of 1 - ALPHA."""
@@ -55,6 +55,9 @@ def signed_rank(differences: ArrayLike) -> SignedRank:
 
     Without any difference there is nothing to rank: p is 1, the effect 0.
     """
+    # Here, because it takes half a second to import and few tables have pairs to test.
+    from scipy import stats
+
     differences = np.asarray(differences, float)
     smallest = smallest_p(len(differences))
     kept = differences[differences != 0]
@@ -111,7 +114,7 @@ def interval_over_models(values: ArrayLike) -> tuple[float, float]:
     n = len(values)
     if n < FEWEST:
         return np.nan, np.nan
-    tail = stats.norm.cdf(np.sqrt(n / (n - 1)) * stats.t.ppf(ALPHA / 2, n - 1))
+    tail = ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, ALPHA / 2))
     low, high = np.quantile(values[_draws(n)].mean(axis=1), [tail, 1 - tail])
     return float(low), float(high)
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from fovscope.interpret.features import FEATURES
 from fovscope.registry import table
@@ -218,7 +218,7 @@ def t_interval(mean: float, sd: float, n: int) -> tuple[float, float]:
     """Return the t-interval of a mean over n models; NaN for a single one."""
     if n < 2:
         return np.nan, np.nan
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * sd / np.sqrt(n)
+    half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * sd / np.sqrt(n)
     return mean - half, mean + half
 
 

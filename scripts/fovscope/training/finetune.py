@@ -20,7 +20,7 @@ from torch import Tensor
 
 from fovscope.models.vae import VAE, check_features
 from fovscope.objectives.base import Batch, Objective
-from fovscope.study.config import Finetuning
+from fovscope.study.models import Finetuning
 from fovscope.training.checkpoint import Checkpoints
 from fovscope.training.loop import MakeBatch, TrainedModel, place_features
 from fovscope.training.pairs import Replay
