@@ -177,10 +177,12 @@ def test_a_killed_worker_is_named_within_seconds():
 
 
 READER = """
-import sys, time
+import signal, time
 import numpy as np, torch
 from multiprocessing import active_children
 from fovscope.features.ring import Ring
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 
 class Images:
     def __getitem__(self, row):
