@@ -48,7 +48,7 @@ class Anchored(Objective):
         *,
         beta: float = 1.0,
         gamma: float = 10.0,
-        agreement: float = 1.0,
+        agreement: float = 10.0,
         total_correlation: float = 0.0,
     ) -> None:
         not_negative(
