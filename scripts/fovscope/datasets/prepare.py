@@ -208,5 +208,4 @@ def _save(pixels: np.ndarray, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    # Of noisy pictures the usual level takes four times as long, for a sixth of their size.
-    Image.fromarray(pixels).save(path, compress_level=1)
+    Image.fromarray(pixels).save(path)
