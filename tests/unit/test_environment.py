@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -25,6 +26,12 @@ def names(requirements):
 def test_lock_is_exact_and_names_no_registry():
     lines = (ROOT / "envs/requirements.lock").read_text().splitlines()
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.+!-]+", line) for line in lines[1:])
+
+
+def test_lock_has_all_that_its_packages_need():
+    """Set-up installs what the lock names, and lets nothing be added to it."""
+    check = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("envs/*.yaml")), ids=lambda path: path.stem)
