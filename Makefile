@@ -65,7 +65,7 @@ bench: $(READY)
 # On a GPU: training and extraction, ours and the reference in one run each.
 bench-gpu: $(READY)
 	$(BIN)/python benchmarks/train.py --device cuda
-	GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/extract.py --batch-size 256 --workers $(WORKERS)
+	GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/extract.py --workers $(WORKERS)
 
 # What is generated: schema and option tables from the typed config, captions from the figures.
 generated: $(READY)

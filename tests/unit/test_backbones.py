@@ -26,7 +26,13 @@ from fovscope.backbones.networks import (
     to_device,
 )
 from fovscope.datasets.listing import DataError
-from fovscope.features.extract import cache_features, extract, read_in_threads
+from fovscope.features.extract import (
+    batch_size,
+    cache_features,
+    extract,
+    fastest,
+    read_in_threads,
+)
 from fovscope.features.store import open_store, read_store, seal_store, verify_store
 from fovscope.runtime.devices import resolve_device, resolve_precision
 from fovscope.runtime.provenance import read_json
@@ -594,6 +600,52 @@ class Noise:
     def __getitem__(self, row):
         rng = np.random.default_rng(row)
         return rng.integers(0, 256, (self.size, self.size, 3), dtype=np.uint8)
+
+
+def saturating(size):
+    """Images per second of a device that is busy with 100 of them, and holds 300."""
+    if size > 300:
+        raise torch.OutOfMemoryError
+    return 1000 * min(size, 100) / 100
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chosen"),
+    [
+        ((32, 64, 128, 256, 512), 128),  # the smallest that keeps it busy
+        ((256, 512), 256),  # what does not fit ends the search
+        ((32, 64), 64),
+        ((99, 128), 99),  # nearly the best is enough
+        ((), 1),
+    ],
+)
+def test_a_batch_is_the_smallest_that_is_nearly_the_fastest(sizes, chosen):
+    assert fastest(saturating, sizes) == chosen
+
+
+def test_a_device_without_room_for_the_smallest_batch_is_no_quiet_matter():
+    with pytest.raises(torch.OutOfMemoryError):
+        fastest(saturating, (512,))
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 16), (5, 5)])
+def test_images_of_a_batch_are_those_of_the_configuration_or_what_suits_a_cpu(given, expected):
+    size = batch_size(
+        *(None, Features(batch_size=given), Noise(64, "bicubic")),
+        device=torch.device("cpu"),
+        precision=torch.float32,
+    )
+    assert size == expected
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_is_tried_out():
+    device = torch.device("cuda")
+    extractor, _ = load_extractor(lite0(size=64), Features())
+    to_device(extractor, device, torch.float32)
+    images = Noise(64, "bicubic")
+    size = batch_size(extractor, Features(), images, device=device, precision=torch.float32)
+    assert size in (32, 64, 128, 256, 512)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -41,7 +41,7 @@ from fovscope.datasets.channel_files import (
 from fovscope.datasets.layout import masks_of
 from fovscope.datasets.listing import DataError, image_files, kinds_read, listed, require_folder
 from fovscope.factors import bound_of
-from fovscope.features.extract import cut_batches, extract, reading
+from fovscope.features.extract import batch_size, cut_batches, extract, reading
 from fovscope.images.read import FolderImages, reading_options
 from fovscope.models.storage import load_model
 from fovscope.models.vae import VAE, encode
@@ -302,12 +302,15 @@ def encode_images(
     _require_same(identity, stored, read_json(files["info"]), files)
     transform = extractor.transform
     images = replace(images, size=transform.size, interpolation=transform.interpolation)
-    batches = cut_batches([(0, len(images))], options.features.batch_size)
     precision = resolve_precision(stored["precision"], device)
     hidden = not sys.stderr.isatty()
     with reading(images, device=device, workers=workers) as read:
         model.to(device)  # from here on CUDA is in use
         to_device(extractor, device, precision)
+        at_a_time = batch_size(
+            extractor, options.features, images, device=device, precision=precision
+        )
+        batches = cut_batches([(0, len(images))], at_a_time)
         features = extract(extractor, read(batches), device=device, precision=precision)
         posteriors = [
             encode(model, batch.astype(stored["dtype"]))

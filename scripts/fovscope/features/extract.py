@@ -8,7 +8,9 @@ shard and do not depend on the number of workers, so neither do the features.
 from __future__ import annotations
 
 import logging
+import math
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,6 +39,11 @@ from fovscope.runtime.devices import resolve_precision
 from fovscope.study.features import Backbone, Features
 
 _LOG = logging.getLogger(__name__)
+
+_ON_CPU = 16  # images a batch: the feature maps of more of them do not stay in its caches
+_ON_GPU = (32, 64, 128, 256, 512)  # what is tried
+_LARGEST = 128 * 2**20  # bytes of a batch, of which several are in memory at a time
+_NEARLY = 0.97  # share of the best rate that is enough: a smaller batch leaves memory to others
 
 
 @contextmanager
@@ -156,7 +163,8 @@ def cache_features(
         )
 
         def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
-            batches = read(cut_batches(ranges, options.batch_size))
+            at_a_time = batch_size(extractor, options, images, device=device, precision=precision)
+            batches = read(cut_batches(ranges, at_a_time))
             total = sum(stop - start for start, stop in ranges)
             features = extract(extractor, batches, device=device, precision=precision)
             return _by_range(_watched(features, total), ranges)
@@ -199,6 +207,81 @@ def extract(
         previous = current
     if previous is not None:
         yield previous.cpu().numpy()
+
+
+def batch_size(
+    extractor: FeatureExtractor | BagOfChannels | Pixels,
+    options: Features,
+    images: ImageSource | Sequence[NDArray[np.uint8]],
+    *,
+    device: torch.device,
+    precision: torch.dtype,
+) -> int:
+    """Return the images of a batch: as configured, else what suits the device.
+
+    Parameters
+    ----------
+    extractor : FeatureExtractor, BagOfChannels or Pixels
+        On `device` already.
+    options : Features
+        Its `batch_size` wins. Without it a CPU gets 16, and a GPU is tried out.
+    images : ImageSource or sequence of ndarray of uint8
+        As the network takes them; at most the first one is looked at.
+    device : torch.device
+        Where the network runs.
+    precision : torch.dtype
+        Arithmetic of the network.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        If a GPU has no room for the smallest batch.
+    """
+    if options.batch_size is not None:
+        return options.batch_size
+    if device.type != "cuda":
+        return _ON_CPU
+    shape = read_image(images, 0).shape
+
+    def rate(size: int, batches: int = 4) -> float:
+        blank = torch.zeros((size, *shape), dtype=torch.uint8, device=device)
+        for _ in range(2):  # in the first the libraries choose their algorithms
+            start = time.perf_counter()
+            for _ in extract(extractor, [blank] * batches, device=device, precision=precision):
+                pass  # each result is fetched: at the end the device has done all
+        return size * batches / (time.perf_counter() - start)
+
+    chosen = fastest(rate, [size for size in _ON_GPU if size * math.prod(shape) <= _LARGEST])
+    torch.cuda.empty_cache()
+    _LOG.info("%d images a batch", chosen)
+    return chosen
+
+
+def fastest(rate: Callable[[int], float], sizes: Sequence[int]) -> int:
+    """Return the smallest size whose rate is nearly the best.
+
+    Parameters
+    ----------
+    rate : callable
+        From a size to images per second.
+    sizes : sequence of int
+        In ascending order; the first that is too large for the memory ends the search.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        If the first is too large.
+    """
+    rates: dict[int, float] = {}
+    for size in sizes or [1]:
+        try:
+            rates[size] = rate(size)
+        except torch.OutOfMemoryError:
+            if not rates:
+                raise
+            break
+    enough = _NEARLY * max(rates.values())
+    return next(size for size, reached in rates.items() if reached >= enough)
 
 
 def cut_batches(ranges: list[tuple[int, int]], size: int) -> list[range]:

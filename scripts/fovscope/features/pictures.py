@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fovscope.backbones.networks import load_extractor, to_device
-from fovscope.features.extract import extract
+from fovscope.features.extract import batch_size, extract
 from fovscope.images.channels import rgb_view
 from fovscope.images.read import resized
 from fovscope.runtime.devices import resolve_precision
@@ -36,10 +36,17 @@ def features_of(
     to_device(extractor, device, precision)
     transform = extractor.transform
 
+    def sized(some: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        return [
+            resized(rgb_view(picture), transform.size, transform.interpolation) for picture in some
+        ]
+
+    at_a_time = batch_size(
+        extractor, options, sized(pictures[:1]), device=device, precision=precision
+    )
+
     def batches() -> Iterator[Tensor]:
-        for start in range(0, len(pictures), options.batch_size):
-            images = map(rgb_view, pictures[start : start + options.batch_size])
-            sized = [resized(image, transform.size, transform.interpolation) for image in images]
-            yield torch.from_numpy(np.stack(sized))
+        for start in range(0, len(pictures), at_a_time):
+            yield torch.from_numpy(np.stack(sized(pictures[start : start + at_a_time])))
 
     return np.concatenate(list(extract(extractor, batches(), device=device, precision=precision)))

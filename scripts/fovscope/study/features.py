@@ -83,7 +83,11 @@ class Features(Section):
     precision: Literal["auto", "float32", "bfloat16"] = option(
         "auto", "Arithmetic of the network; `auto`: bfloat16 where the hardware has it."
     )
-    batch_size: int = option(64, "Images per forward pass.", ge=1)
+    batch_size: int | None = option(
+        None,
+        "Images per forward pass; by default 16 on a CPU, and on a GPU what fits and is fastest.",
+        ge=1,
+    )
     shard_rows: int = option(2_048, "Rows per shard of the store: what a kill can cost.", ge=1)
     images_per_job: int = option(
         250_000,
