@@ -99,7 +99,7 @@ def curve(task: tuple[str, int], *, folder: Path, precision: str) -> pd.DataFram
     features = np.load(folder / "features.npy")
     in_pairs = (design.table["role"] == "train_pair").to_numpy()
     pairs = torch.from_numpy(np.concatenate([features[in_pairs][::2], features[in_pairs][1::2]]))
-    changed = torch.from_numpy(changed_matrix(design.table, factors))
+    changed = torch.tensor(changed_matrix(design.table, factors))
     model = FeatureVAE(pairs.shape[1], MODEL, fit_scaling(pairs, kind="standardise"), seed=seed)
     objective = BetaVAE(beta=1.0)
     state = TrainingState.start(

@@ -14,7 +14,7 @@ from fovscope.generators.synthetic_cells import generate_cells
 from fovscope.images.read import square_canvas
 from fovscope.interpret.handcrafted import CANVAS, measure_object
 from fovscope.interpret.segmentation import segment_object
-from fovscope.interventions.edit import Subject, edit, own_settings
+from fovscope.interventions.edit import Reach, Subject, edit, own_settings
 from fovscope.interventions.paint import EditError
 from fovscope.interventions.placement import pose_of
 from fovscope.interventions.settings import FACTORS, allowed, reasons_against, usable
@@ -220,6 +220,23 @@ def test_finer_than_the_canvas():
     drawing = edit(Subject(image, mask), {"Elongation": 1.4}, rng=rng())
     features = measure_object(drawing.image, drawing.mask > 0)
     assert features["elongation"] == pytest.approx(1.4, rel=0.03)
+
+
+@pytest.mark.parametrize("size", [32, 64, 100, 518])
+@pytest.mark.parametrize("form", [{}, {"Elongation": 3.0, "Orientation": 90.0}])
+def test_what_one_canvas_has_room_for_any_has(size, form):
+    """Designs are drawn for the canvas of 224, and a network may see another."""
+    y, x = np.mgrid[:600, :600] - 290.5
+    mask = (x / 150) ** 2 + (y / 110) ** 2 < 1 + 0.2 * np.sin(9 * np.arctan2(y, x))
+    image = np.where(mask[..., np.newaxis], PINK, (235, 230, 225)).astype(np.uint8)
+    sizes = [value for value in np.arange(40.0, 224.0) if Reach(mask).holds(form | {"Size": value})]
+    settings = form | {"Size": sizes[-1]}
+    drawn = edit(Subject(image, mask, size), settings, rng=rng())
+    assert measure_object(drawn.image, drawn.mask > 0)["equivalent_diameter"] == pytest.approx(
+        sizes[-1], rel=0.03
+    )
+    with pytest.raises(EditError, match="set a smaller Size or Elongation"):
+        edit(Subject(image, mask, size), form | {"Size": sizes[-1] + 1}, rng=rng())
 
 
 def test_padding_goes_on_with_the_background_of_the_picture():

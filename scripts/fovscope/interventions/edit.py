@@ -89,6 +89,11 @@ class Subject:
         return _Scene.of(self.image, self.mask, self.size, self.background or 0)
 
     @cached_property
+    def _measured(self) -> _Scene:
+        """The scene by which settings are judged: that of the canvas on which all is measured."""
+        return self._scene if self.size == CANVAS else Subject(self.image, self.mask)._scene
+
+    @cached_property
     def _surroundings(self) -> Background:
         return rebuild_background(self._scene.image, self._scene.hole, self._scene.known)
 
@@ -151,12 +156,15 @@ def edit(
     ------
     EditError
         If a name is unknown, or the object cannot have a value: it would not fit into the
-        canvas, has no hue, or no detail. Nothing is clamped in silence.
+        canvas of 224, has no hue, or no detail. Nothing is clamped in silence. An object that fits
+        there is drawn on any canvas, though on a coarse one its outline may end at the border.
     """
     _require_settings(settings)
     scene, size, background = subject._scene, subject.size, subject.background
     own = scene.pose
-    wanted = _wanted_pose(scene, settings)
+    wanted = _wanted_pose(subject._measured, settings)
+    if scene is not subject._measured:
+        wanted = _wanted_pose(scene, settings, strict=False)
     move = _Move(linear_map(own, wanted), own.centre, wanted.centre)
     backdrop = subject._surroundings.with_noise(rng)
     known = scene.known[..., np.newaxis]
@@ -326,8 +334,11 @@ def _require_settings(settings: Mapping[str, float]) -> None:
         raise EditError(f"Elongation {settings['Elongation']:g} is below 1, that of a disc")
 
 
-def _wanted_pose(scene: _Scene, settings: Mapping[str, float]) -> Pose:
-    """Return the pose that settings ask for; a position that is not set may be moved inwards."""
+def _wanted_pose(scene: _Scene, settings: Mapping[str, float], *, strict: bool = True) -> Pose:
+    """Return the pose that settings ask for; a position that is not set may be moved inwards.
+
+    Strictly, an object that would not lie inside the canvas is an `EditError`.
+    """
     own = scene.pose
     wanted = Pose(
         diameter=settings["Size"] / scene.unit if "Size" in settings else own.diameter,
@@ -340,17 +351,18 @@ def _wanted_pose(scene: _Scene, settings: Mapping[str, float]) -> Pose:
     own_reach = extent(scene.mask, own, np.eye(2)) + own.centre
     lowest = np.minimum(_MARGIN, own_reach[0]) - reach[0]
     highest = np.maximum(scene.side - _MARGIN, own_reach[1]) - reach[1]
-    if (lowest > highest + 1e-9).any():
+    if strict and (lowest > highest + 1e-9).any():
         needed = (reach[1] - reach[0]) * scene.unit
         raise EditError(
             f"the object would be {needed[0]:.0f}×{needed[1]:.0f} pixels of a canvas of {CANVAS} "
             f"with {_shown(settings)}; set a smaller Size or Elongation"
         )
-    centre = np.clip(own.centre, lowest, highest)
+    middle = (lowest + highest) / 2
+    centre = np.clip(own.centre, np.minimum(lowest, middle), np.maximum(highest, middle))
     for axis, name in enumerate(("PosX", "PosY")):
         if name in settings:
             centre[axis] = settings[name] * scene.side
-            if not lowest[axis] - 1e-9 <= centre[axis] <= highest[axis] + 1e-9:
+            if strict and not lowest[axis] - 1e-9 <= centre[axis] <= highest[axis] + 1e-9:
                 raise EditError(
                     f"{name} {settings[name]:g} puts a part of the object off the canvas; with "
                     f"this size and form it can be {lowest[axis] / scene.side:.2f} to "
