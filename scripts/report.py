@@ -8,6 +8,7 @@ import yaml
 from fovscope.figures.findings import Known, findings
 from fovscope.figures.report import (
     CITATIONS,
+    OF_NAMES,
     QUESTION,
     Notes,
     Section,
@@ -34,7 +35,10 @@ with logged(snakemake):
     found = {
         name: findings(
             name,
-            Known(long, table, objects[name], remarks[name], job["kinds"], job["probes"]),
+            Known(
+                *(long, table, objects[name], remarks[name]),
+                *(job["kinds"], job["probes"], job["left_out"]),
+            ),
         )
         for name, table in targets.items()
     }
@@ -69,7 +73,7 @@ with logged(snakemake):
     tables = next((Path(path).parent for path in given.tables), Path())
     page = render_report(
         "fovscope study",
-        QUESTION,
+        f"{QUESTION}{'' if 'names' in job['left_out'] else OF_NAMES}?",
         study_facts(config),
         [*report_sections(job["views"], tables, given.pictures, first), *last],
         findings=found,

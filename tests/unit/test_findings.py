@@ -71,6 +71,13 @@ def test_where_nothing_holds_a_reader_is_told_to_read_no_name():
     assert said(about="Names") == ["No dimension bears a name: no model was bound to a factor."]
 
 
+def test_of_what_a_study_does_not_ask_for_nothing_is_told():
+    assert said(about="Accuracy")
+    assert said(about="Names")
+    assert said(left_out=["names", "accuracy"], about="Names") == []
+    assert said(left_out=["names", "accuracy"], about="Accuracy") == []
+
+
 def test_of_stages_the_last_is_told_and_of_kinds_each_but_not_too_many():
     before, after = name("Size", "holds"), name("Size", "partly", short_of="x", stage="finetuned")
     (text,) = said({"names": [before, after]}, about="Names")

@@ -8,7 +8,7 @@ not of success: of many the first ones, and how many more there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,8 @@ class Known:
         By label, as tables have it, the kind of a representation: ``latents``, ``full``, ``pca``…
     probes : mapping of str to str
         Title of each probe; the first one that a table has is told of.
+    left_out : collection of str
+        Tables that the study does not ask for; nothing is told of them, nor that they are empty.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -81,6 +83,7 @@ class Known:
     remarks: Sequence[str] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     probes: Mapping[str, str] = field(default_factory=dict)
+    left_out: Collection[str] = ()
 
     def of(self, table: str, target: str) -> pd.DataFrame:
         """Return the lines of a long table about a target; none where there is no such table."""
@@ -127,6 +130,8 @@ def _images(target: str, known: Known) -> Iterator[Finding]:
 
 def _names(target: str, known: Known) -> Iterator[Finding]:
     lines = known.of("names", target)
+    if "names" in known.left_out:
+        return
     if lines.empty:
         yield Finding("Names", "No dimension bears a name: no model was bound to a factor.")
         return
@@ -164,6 +169,8 @@ def _short_of(line: Mapping[str, object]) -> str:
 
 def _accuracy(target: str, known: Known) -> Iterator[Finding]:
     rows = known.of("accuracy", target)
+    if "accuracy" in known.left_out:
+        return
     if rows.empty:
         yield Finding("Accuracy", "Its images have no classes, so that there is none to speak of.")
         return

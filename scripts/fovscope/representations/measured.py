@@ -11,7 +11,9 @@ from fovscope.registry import representation
 from fovscope.representations.base import Given
 
 
-@representation("handcrafted", needs="objects", label="handcrafted features", explained=False)
+@representation(
+    "handcrafted", needs="objects", label="handcrafted features", explained=False, measured=True
+)
 def handcrafted(given: Given) -> NDArray[np.float64]:
     """Measure size, shape, colour, texture and direction of each object.
 

@@ -33,7 +33,7 @@ _NOT_CODE = frozenset({"ctx", "type_comment", "kind", "type_params"})
 _TOLD_BY_THE_STUDY = {
     "metric": ("titles", "group", "fast", "fits", "options"),
     "probe": ("title",),
-    "representation": ("label", "explained", "at_most_images"),
+    "representation": ("label", "explained", "measured", "at_most_images"),
     "figure": ("caption",),
 }
 """What those jobs that use it are told by the study, as values: presets, headings of tables."""

@@ -298,7 +298,7 @@ class Parts:
         return [
             name
             for name in self.study.representations
-            if self._representation(name).name == "handcrafted"
+            if self._representation(name).declared.get("measured", False)
         ]
 
     def _resolved_representation(self, name: str) -> dict[str, Any]:

@@ -379,6 +379,9 @@ class ViewJobs(EditedJobs):
             "kinds": {facts["labels"][name]: kind for name, kind in sorted(kinds.items())},
             "probes": facts["probes"],
             "explorer": self.paths.explorer if self.explored() else "",
+            "left_out": [
+                name for name, entry in self.catalogue["table"].items() if not self._is_asked(entry)
+            ],
             "views": [
                 {"kind": entry.kind, "name": entry.name}
                 | {key: entry.declared[key] for key in ("section", "order", "caption")}
