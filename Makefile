@@ -66,6 +66,8 @@ bench: $(READY)
 bench-gpu: $(READY)
 	$(BIN)/python benchmarks/train.py --device cuda
 	GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/extract.py --workers $(WORKERS)
+	GOMP_SPINCOUNT=30000 $(BIN)/python benchmarks/extract.py --workers $(WORKERS) --rows \
+		--model vit_base_patch16_224 --weights random
 
 # What is generated: schema and option tables from the typed config, captions from the figures.
 generated: $(READY)

@@ -46,10 +46,10 @@ from fovscope.training.state import TrainingState
 
 SIZES = {"train_pairs": 6000, "iid_train": 2000, "iid_test": 1000, "pairs_per_factor": 200}
 MODEL = Model(width=256, likelihood_units="scaled", likelihood_sd=2.236)
-POINTS = (250, 500, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 12_500, 15_000, 20_000)
+POINTS = (250, 500, *range(1000, 6000, 1000), *range(7500, 25_001, 2500))
 SCHEDULES: dict[str, dict[str, Any]] = {
-    "published: Adam 1e-4, warm-up 50,000": {"rate": 1e-4, "warmup_steps": 50_000, "until": 20_000},
-    "short: Adam 1e-3, warm-up 500": {"rate": 1e-3, "warmup_steps": 500, "until": 10_000},
+    "published: Adam 1e-4, warm-up 50,000": {"rate": 1e-4, "warmup_steps": 50_000, "until": 10_000},
+    "short: Adam 1e-3, warm-up 500": {"rate": 1e-3, "warmup_steps": 500, "until": 25_000},
 }
 METRICS = ("mig", "omes")
 CLOSE = 0.98
