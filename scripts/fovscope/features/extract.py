@@ -33,9 +33,9 @@ from fovscope.backbones.networks import (
     to_device,
 )
 from fovscope.features.ring import Ring, read_image
-from fovscope.features.store import WHOLE, Layout, Part, fill_store
+from fovscope.features.store import WHOLE, Layout, Part, fill_store, first_choice
 from fovscope.images.source import ImageSource
-from fovscope.runtime.devices import resolve_precision
+from fovscope.runtime.devices import device_name, resolve_precision
 from fovscope.study.features import Backbone, Features
 
 _LOG = logging.getLogger(__name__)
@@ -163,7 +163,13 @@ def cache_features(
         )
 
         def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
-            at_a_time = batch_size(extractor, options, images, device=device, precision=precision)
+            if not ranges:
+                return iter(())
+            at_a_time = options.batch_size or first_choice(
+                manifest_path,
+                device_name(device),
+                lambda: batch_size(extractor, options, images, device=device, precision=precision),
+            )
             batches = read(cut_batches(ranges, at_a_time))
             total = sum(stop - start for start, stop in ranges)
             features = extract(extractor, batches, device=device, precision=precision)
