@@ -282,8 +282,12 @@ def fastest(rate: Callable[[int], float], sizes: Sequence[int]) -> int:
     for size in sizes or [1]:
         try:
             rates[size] = rate(size)
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
             if not rates:
+                error.add_note(
+                    f"A batch of {size} has no room on the GPU: set features.batch_size to fewer "
+                    "images, or take a backbone that is smaller or sees smaller images."
+                )
                 raise
             break
     enough = _NEARLY * max(rates.values())
