@@ -627,9 +627,8 @@ def test_a_batch_is_the_smallest_that_is_nearly_the_fastest(sizes, chosen):
 def test_a_device_without_room_for_the_smallest_batch_is_no_quiet_matter():
     with pytest.raises(torch.OutOfMemoryError) as caught:
         fastest(saturating, (512,))
-    assert (
-        "batch of 512 has no room on the GPU: set features.batch_size" in caught.value.__notes__[0]
-    )
+    (note,) = caught.value.__notes__
+    assert "batch of 512 has no room on the GPU: set features.batch_size" in note
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, 16), (5, 5)])
