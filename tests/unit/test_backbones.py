@@ -27,6 +27,7 @@ from fovscope.backbones.networks import (
 )
 from fovscope.datasets.listing import DataError
 from fovscope.features import extract as extraction
+from fovscope.features import pictures
 from fovscope.features.extract import (
     batch_size,
     cache_features,
@@ -715,6 +716,27 @@ def test_the_first_to_fill_a_store_chooses_the_batch_for_all(tmp_path, monkeypat
         fill(part)
     assert [len(batch) for batch in batches] == [12, 12, 8, 12, 12, 8, 6]
     assert next(choices) == 20
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, [16, 16, 8]), (30, [30, 10])])
+def test_pictures_in_memory_have_the_same_batches_on_any_device(monkeypatch, given, expected):
+    sizes = []
+
+    def noted(_, batches, **__):
+        for batch in batches:
+            sizes.append(len(batch))
+            yield np.zeros((len(batch), 5), np.float32)
+
+    monkeypatch.setattr(pictures, "extract", noted)
+    monkeypatch.setattr(pictures, "to_device", lambda *_: None)  # to no GPU
+    found = pictures.features_of(
+        np.zeros((40, 8, 8, 3), np.uint8),
+        backbone=Backbone(model="pixels", size=32),
+        options=Features(batch_size=given, precision="float32"),
+        device=torch.device("cuda"),
+    )
+    assert found.shape == (40, 5)
+    assert sizes == expected
 
 
 def photographs(size):

@@ -218,7 +218,7 @@ def extract(
 def batch_size(
     extractor: FeatureExtractor | BagOfChannels | Pixels,
     options: Features,
-    images: ImageSource | Sequence[NDArray[np.uint8]],
+    images: ImageSource,
     *,
     device: torch.device,
     precision: torch.dtype,
@@ -231,7 +231,7 @@ def batch_size(
         On `device` already.
     options : Features
         Its `batch_size` wins. Without it a CPU gets 16, and a GPU is tried out.
-    images : ImageSource or sequence of ndarray of uint8
+    images : ImageSource
         As the network takes them; at most the first one is looked at.
     device : torch.device
         Where the network runs.
