@@ -26,6 +26,8 @@ from fovscope.backbones.networks import (
     to_device,
 )
 from fovscope.datasets.listing import DataError
+from fovscope.features import extract as extraction
+from fovscope.features import pictures
 from fovscope.features.extract import (
     batch_size,
     cache_features,
@@ -33,7 +35,7 @@ from fovscope.features.extract import (
     fastest,
     read_in_threads,
 )
-from fovscope.features.store import open_store, read_store, seal_store, verify_store
+from fovscope.features.store import Part, open_store, read_store, seal_store, verify_store
 from fovscope.runtime.devices import resolve_device, resolve_precision
 from fovscope.runtime.provenance import read_json
 from fovscope.study.config import Backbone, Features
@@ -624,8 +626,10 @@ def test_a_batch_is_the_smallest_that_is_nearly_the_fastest(sizes, chosen):
 
 
 def test_a_device_without_room_for_the_smallest_batch_is_no_quiet_matter():
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(torch.OutOfMemoryError) as caught:
         fastest(saturating, (512,))
+    (note,) = caught.value.__notes__
+    assert "batch of 512 has no room on the GPU: set features.batch_size" in note
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, 16), (5, 5)])
@@ -685,6 +689,54 @@ def test_the_cache_does_not_depend_on_the_number_of_workers(tmp_path, precision)
     )
     error = np.abs(next(single)[0] - features[69]).mean() / features.std()
     assert error < {"float32": 1e-5, "bfloat16": 0.05}[precision]
+
+
+def test_the_first_to_fill_a_store_chooses_the_batch_for_all(tmp_path, monkeypatch):
+    """Batches that are chosen by the clock would else depend on kills and on parts."""
+    choices, batches = iter((12, 20)), []
+    monkeypatch.setattr(extraction, "batch_size", lambda *_, **__: next(choices))
+    cut = extraction.cut_batches
+    monkeypatch.setattr(
+        extraction, "cut_batches", lambda *given: batches.extend(cut(*given)) or cut(*given)
+    )
+
+    def fill(part):
+        cache_features(
+            tmp_path / "manifest.json",
+            Noise,
+            backbone=Backbone(model="pixels", size=32),
+            options=Features(shard_rows=32),
+            data_digest="d",
+            device=torch.device("cpu"),
+            workers=0,
+            part=part,
+        )
+
+    for part in (Part(1, 2), Part(2, 2), Part(1, 2)):  # the last has nothing left to do
+        fill(part)
+    assert [len(batch) for batch in batches] == [12, 12, 8, 12, 12, 8, 6]
+    assert next(choices) == 20
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, [16, 16, 8]), (30, [30, 10])])
+def test_pictures_in_memory_have_the_same_batches_on_any_device(monkeypatch, given, expected):
+    sizes = []
+
+    def noted(_, batches, **__):
+        for batch in batches:
+            sizes.append(len(batch))
+            yield np.zeros((len(batch), 5), np.float32)
+
+    monkeypatch.setattr(pictures, "extract", noted)
+    monkeypatch.setattr(pictures, "to_device", lambda *_: None)  # to no GPU
+    found = pictures.features_of(
+        np.zeros((40, 8, 8, 3), np.uint8),
+        backbone=Backbone(model="pixels", size=32),
+        options=Features(batch_size=given, precision="float32"),
+        device=torch.device("cuda"),
+    )
+    assert found.shape == (40, 5)
+    assert sizes == expected
 
 
 def photographs(size):

@@ -85,6 +85,7 @@ def test_shown_are_test_images_and_the_way_between_two_classes():
     renamed = images.rename(columns={"label": "moa"})
     _, by_moa = shown_codes(codes, renamed, classes="moa", seed=0)
     np.testing.assert_array_equal(by_moa["a to b"], lines["a to b"])
+    assert "a to b" in shown_codes(codes, images, classes="absent", seed=0)[1]
     again, _ = shown_codes(codes, images, seed=0)
     np.testing.assert_array_equal(rows, again)
     _, without = shown_codes(codes, table_of([None] * 40), seed=0)

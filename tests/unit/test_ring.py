@@ -75,11 +75,11 @@ def test_batches_are_the_same_in_the_same_order_by_any_workers_and_slots(
     assert not pids()
 
 
-def test_batches_may_be_the_rows_of_a_table():
-    images, batches = Images(), np.arange(12).reshape(3, 4)
+def test_batches_may_be_an_array_of_row_numbers():
+    images, rows = Images(), np.arange(12).reshape(3, 4)
     with Ring(images, workers=2, device=CPU) as ring:
-        read = [batch.numpy().copy() for batch in ring.batches(batches)]
-    np.testing.assert_array_equal(read, [[images[row] for row in rows] for rows in batches])
+        for numbers, batch in zip(rows, ring.batches(rows), strict=True):
+            np.testing.assert_array_equal(batch, [images[row] for row in numbers])
 
 
 def test_workers_are_ahead_by_no_more_than_the_slots():

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +17,7 @@ from fovscope.features.store import (
     SelectedRows,
     StoreError,
     fill_store,
+    first_choice,
     join_parts,
     open_store,
     read_manifest,
@@ -230,6 +232,19 @@ def test_a_store_does_not_depend_on_its_parts(tmp_path, features, parts):
     write_store(tmp_path / "one/manifest.json", LAYOUT, {"a": 1}, computed(features))
     write_store(tmp_path / "more/manifest.json", LAYOUT, {"a": 1}, computed(features), parts)
     assert snapshot(tmp_path / "more") == snapshot(tmp_path / "one")
+
+
+def test_the_first_choice_holds_for_a_kind_of_device_and_a_content(tmp_path, features):
+    manifest, numbers, chosen = tmp_path / "manifest.json", iter(range(10)), []
+
+    def compute(ranges):
+        devices = ("a", "b", "a")
+        chosen.append([first_choice(manifest, name, partial(next, numbers)) for name in devices])
+        return computed(features)(ranges)
+
+    for identity in ({}, {}, {"model": "other"}):
+        fill_store(manifest, LAYOUT, identity, compute)
+    assert chosen == [[0, 1, 0], [0, 1, 0], [2, 3, 2]]
 
 
 def test_another_cut_keeps_the_shards_of_the_first(tmp_path, features):

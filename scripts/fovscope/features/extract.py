@@ -33,9 +33,9 @@ from fovscope.backbones.networks import (
     to_device,
 )
 from fovscope.features.ring import Ring, read_image
-from fovscope.features.store import WHOLE, Layout, Part, fill_store
+from fovscope.features.store import WHOLE, Layout, Part, fill_store, first_choice
 from fovscope.images.source import ImageSource
-from fovscope.runtime.devices import resolve_precision
+from fovscope.runtime.devices import device_name, resolve_precision
 from fovscope.study.features import Backbone, Features
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +43,9 @@ _LOG = logging.getLogger(__name__)
 _ON_CPU = 16  # images a batch: the feature maps of more of them do not stay in its caches
 _ON_GPU = (32, 64, 128, 256, 512)  # what is tried
 _LARGEST = 128 * 2**20  # bytes of a batch, of which several are in memory at a time
+_TRIALS = (
+    16  # as many batches are tried of each size: of few images that would take longer than they
+)
 _NEARLY = 0.97  # share of the best rate that is enough: a smaller batch leaves memory to others
 
 
@@ -163,7 +166,13 @@ def cache_features(
         )
 
         def compute(ranges: list[tuple[int, int]]) -> Iterator[NDArray]:
-            at_a_time = batch_size(extractor, options, images, device=device, precision=precision)
+            if not ranges:
+                return iter(())
+            at_a_time = options.batch_size or first_choice(
+                manifest_path,
+                device_name(device),
+                lambda: batch_size(extractor, options, images, device=device, precision=precision),
+            )
             batches = read(cut_batches(ranges, at_a_time))
             total = sum(stop - start for start, stop in ranges)
             features = extract(extractor, batches, device=device, precision=precision)
@@ -212,7 +221,7 @@ def extract(
 def batch_size(
     extractor: FeatureExtractor | BagOfChannels | Pixels,
     options: Features,
-    images: ImageSource | Sequence[NDArray[np.uint8]],
+    images: ImageSource,
     *,
     device: torch.device,
     precision: torch.dtype,
@@ -225,7 +234,7 @@ def batch_size(
         On `device` already.
     options : Features
         Its `batch_size` wins. Without it a CPU gets 16, and a GPU is tried out.
-    images : ImageSource or sequence of ndarray of uint8
+    images : ImageSource
         As the network takes them; at most the first one is looked at.
     device : torch.device
         Where the network runs.
@@ -251,7 +260,8 @@ def batch_size(
                 pass  # each result is fetched: at the end the device has done all
         return size * batches / (time.perf_counter() - start)
 
-    chosen = fastest(rate, [size for size in _ON_GPU if size * math.prod(shape) <= _LARGEST])
+    largest = min(_LARGEST // math.prod(shape), max(_ON_GPU[0], len(images) // _TRIALS))
+    chosen = fastest(rate, [size for size in _ON_GPU if size <= largest])
     torch.cuda.empty_cache()
     _LOG.info("%d images a batch", chosen)
     return chosen
@@ -276,8 +286,12 @@ def fastest(rate: Callable[[int], float], sizes: Sequence[int]) -> int:
     for size in sizes or [1]:
         try:
             rates[size] = rate(size)
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
             if not rates:
+                error.add_note(
+                    f"A batch of {size} has no room on the GPU: set features.batch_size to fewer "
+                    "images, or take a backbone that is smaller or sees smaller images."
+                )
                 raise
             break
     enough = _NEARLY * max(rates.values())

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fovscope.backbones.networks import load_extractor, to_device
-from fovscope.features.extract import batch_size, extract
+from fovscope.features.extract import extract
 from fovscope.images.channels import rgb_view
 from fovscope.images.read import resized
 from fovscope.runtime.devices import resolve_precision
 from fovscope.study.features import Backbone, Features
+
+_AT_A_TIME = 16
+"""Images of a batch on any device, where none are configured. To try out what suits a GPU would
+take longer than such few pictures do, and the clock may choose another number the next time."""
 
 
 def features_of(
@@ -36,17 +40,12 @@ def features_of(
     to_device(extractor, device, precision)
     transform = extractor.transform
 
-    def sized(some: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        return [
-            resized(rgb_view(picture), transform.size, transform.interpolation) for picture in some
-        ]
-
-    at_a_time = batch_size(
-        extractor, options, sized(pictures[:1]), device=device, precision=precision
-    )
+    at_a_time = options.batch_size or _AT_A_TIME
 
     def batches() -> Iterator[Tensor]:
         for start in range(0, len(pictures), at_a_time):
-            yield torch.from_numpy(np.stack(sized(pictures[start : start + at_a_time])))
+            images = map(rgb_view, pictures[start : start + at_a_time])
+            sized = [resized(image, transform.size, transform.interpolation) for image in images]
+            yield torch.from_numpy(np.stack(sized))
 
     return np.concatenate(list(extract(extractor, batches(), device=device, precision=precision)))

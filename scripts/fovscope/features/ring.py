@@ -120,7 +120,7 @@ class Ring:
         RuntimeError
             If a process failed in another way; with its traceback.
         """
-        if len(batches) == 0:
+        if len(batches) == 0:  # an array of row numbers has no truth value
             return
         image = read_image(self._images, batches[0][0])
         shape = (self._slots, max(map(len, batches)), *image.shape)

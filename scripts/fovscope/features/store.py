@@ -52,6 +52,7 @@ _PAYLOAD = "features.zarr"
 _ARRAY = f"{_PAYLOAD}/zarr.json"
 _PARTS = "parts"
 _TASK = "task.json"
+_CHOICES = "batch_size.json"
 _OTHER_CONTENT = "has other content than when it was written"
 _MAKE_AGAIN = "delete manifest.json there and run the workflow again"
 _AGAIN = "delete part*of*.json there and run the workflow again"
@@ -188,6 +189,30 @@ def fill_store(
             flush(folder / payload)
             write_json(_record(parts, shard), _fingerprint(folder, payload))
     write_json(folder / part.note, {"key": task["key"]})
+
+
+def first_choice(manifest_path: str | Path, device: str, choose: Callable[[], int]) -> int:
+    """Return the images of a batch that the first process chose which fills a store.
+
+    A choice that was made by the clock may be another one the next time, and features differ in
+    their last digits by it. To be called by what `fill_store` has compute.
+
+    Parameters
+    ----------
+    manifest_path : path
+        The manifest of the store.
+    device : str
+        Kind of device: each has a choice of its own.
+    choose : callable
+        Chooses, if nobody has.
+    """
+    choices = Path(manifest_path).parent / _PARTS / _CHOICES
+    if device not in (_read_if_whole(choices) or {}):
+        chosen = choose()
+        with writing(choices):  # not while choosing, which others need not wait for
+            known = _read_if_whole(choices) or {}
+            write_json(choices, {device: chosen} | known)
+    return read_json(choices)[device]
 
 
 def join_parts(manifest_path: str | Path, part: Part, pieces: int) -> None:

@@ -85,7 +85,8 @@ def shown_codes(
     images : pandas.DataFrame
         Image table, whose test split is reconstructed, up to `MOST` images.
     classes : str
-        Its column of classes, or of what stands for them, such as mechanisms of action.
+        Its column of classes, or of what stands for them, such as mechanisms of action; without
+        that column ``label`` is taken.
     seed : int
         Of the draw.
 
@@ -100,6 +101,7 @@ def shown_codes(
     rng = np.random.default_rng(seed)
     rows = rng.permutation(np.flatnonzero(images["split"] == "test"))[:MOST]
     ends = {"": codes[rows[0]], " ": codes[rows[-1]]}
+    classes = classes if classes in images else "label"
     if classes in images and images[classes].nunique() > 1:
         labels = images[classes].to_numpy()
         chosen = sorted(images[classes].dropna().unique())[:2]

@@ -21,9 +21,10 @@ image, shape (N, D). It declares what it `needs`:
     dimensions it takes, a boolean array of shape (d,), or None where a model has none of them.
 
 With ``explained=False`` its dimensions are not compared with handcrafted features, nor asked in the
-open set; with ``measured=True`` they are measured properties, on which treatments have effects as
-on named dimensions. ``at_most_images`` names the option that must not exceed the number of images
-to fit on. What it fits, it fits on the images of `Given.fit` only, and it draws from `Given.seed`.
+open set; with ``measured=True`` they are the properties that `handcrafted_names` lists, in its
+order, on which treatments have effects as on named dimensions. ``at_most_images`` names the option
+that must not exceed the number of images to fit on. What it fits, it fits on the images of
+`Given.fit` only, and it draws from `Given.seed`.
 """
 
 from __future__ import annotations

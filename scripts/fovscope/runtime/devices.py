@@ -31,6 +31,11 @@ def resolve_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def device_name(device: torch.device) -> str:
+    """Return what kind of device it is: the model of a GPU, else ``cpu``."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     """Return the type to compute in; ``auto`` is bfloat16 where the hardware has it."""
     if name == "auto":

@@ -87,7 +87,7 @@ def at_last_stage(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows : pandas.DataFrame
-        Rows with ``target, input, recipe, stage``, none of them of the stage ``baseline``.
+        Rows with ``target, input, recipe, stage``. Those of the stage ``baseline`` stay.
     """
     rank = rows["stage"].map(STAGES.index)
     last = rank.groupby([rows[key] for key in ("target", "input", "recipe")]).transform("max")

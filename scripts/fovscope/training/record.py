@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import torch
-
 from fovscope.factors import Bound
 from fovscope.models.storage import save_model
+from fovscope.runtime.devices import device_name
 from fovscope.runtime.job import job_key
 from fovscope.runtime.locks import LockError, writing
 from fovscope.runtime.pack import Neighbour
@@ -132,11 +131,7 @@ def save_trained(
             "provenance": {
                 "weights_digest": manifests[0]["weights_digest"],
                 "data_digest": digests[0] if len(digests) == 1 else digest_json(digests),
-                "device": _device_name(next(trained.model.parameters()).device),
+                "device": device_name(next(trained.model.parameters()).device),
             },
         },
     )
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
