@@ -43,9 +43,7 @@ _LOG = logging.getLogger(__name__)
 _ON_CPU = 16  # images a batch: the feature maps of more of them do not stay in its caches
 _ON_GPU = (32, 64, 128, 256, 512)  # what is tried
 _LARGEST = 128 * 2**20  # bytes of a batch, of which several are in memory at a time
-_TRIALS = (
-    16  # as many batches are tried of each size: of few images that would take longer than they
-)
+_TRIALS = 16  # no size is tried of which the images make fewer batches: trying would cost more
 _NEARLY = 0.97  # share of the best rate that is enough: a smaller batch leaves memory to others
 
 
