@@ -465,6 +465,13 @@ def test_sections_that_are_not_asked_for_cost_nothing(expand):
         expand(sections=["Profile"])
 
 
+def test_a_section_that_would_be_empty_is_a_mistake(expand):
+    expand(**SCREEN, sections=["Profiles", "Data", "Reconstruction"]).check_sections()
+    expand(**SCREEN).check_sections()
+    with pytest.raises(ConfigError, match="has nothing for 'Profiles'; leave that out"):
+        expand(sections=["Accuracy", "Profiles"]).check_sections()
+
+
 def test_images_of_a_screen_are_drawn_between_mechanisms(expand):
     moa = SCREEN | {"profiles": {"cells": {"moa": "mechanism"}}}
     assert expand(**moa).reconstructing("cells", "rgb", "ada")["classes"] == "mechanism"

@@ -34,6 +34,7 @@ try:
     missing = jobs.missing_paths()
     if not missing:
         jobs.with_classes  # reads names of folders and tables: they may be of no use
+        jobs.check_sections()
 except FovscopeError as error:
     raise WorkflowError(str(error))
 if missing:

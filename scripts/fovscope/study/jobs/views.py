@@ -13,6 +13,7 @@ from fovscope.study.config import IMAGES, recipe_factors
 from fovscope.study.jobs.edited import EditedJobs
 from fovscope.study.jobs.parts import filled
 from fovscope.study.layout import SOURCE, recipe_name
+from fovscope.study.section import ConfigError
 
 
 class ViewJobs(EditedJobs):
@@ -106,6 +107,22 @@ class ViewJobs(EditedJobs):
     def _is_asked(self, view: Entry) -> bool:
         """Whether a table or figure is in a section that the study asks for."""
         return not self.study.sections or view.declared["section"] in self.study.sections
+
+    def check_sections(self) -> None:
+        """Check that there is something to show in all sections that the study asks for.
+
+        Raises
+        ------
+        ConfigError
+            If not: the report would be empty there without a word.
+        """
+        views = [*self.tables.values(), *self.figures.values()]
+        made = {view.declared["section"] for view in views}
+        if empty := [repr(name) for name in self.study.sections if name not in made]:
+            raise ConfigError(
+                f"sections: this study has nothing for {', '.join(empty)}; leave that out, or add "
+                f"what it is about (it has something for {', '.join(sorted(made)) or 'none'})"
+            )
 
     def table_inputs(self, name: str) -> list[str]:
         """Return the score files of a table.
